@@ -1,0 +1,58 @@
+//! The heart of Lockage: schema migrations under a lock, for every replica that starts at once.
+//!
+//! This crate knows no database. It holds
+//! - the two traits a backend implements, [`LockProvider`] and [`Migrator`], together a [`Session`];
+//! - the typestate [`Unlocked`] / [`Locked`]: only a locked session can write;
+//! - what is decided without a database: [`MigrationSet`], [`plan`](plan::plan), [`survey`](survey::survey);
+//! - the [`Runner`] that waits, takes the lock, applies and releases, the same way on every engine;
+//! - [`Backend`] and [`Registry`], through which an engine's crate is found by the scheme of a URL.
+//!
+//! ```
+//! use lockage_core::{MigrationSet, Registry};
+//! // A registry is a value; `Registry::linked()` holds every backend that is linked into the program.
+//! assert_eq!(Registry::linked().unwrap().backends().count(), 0);
+//! ```
+
+mod backend;
+mod connect;
+mod error;
+mod event;
+mod history;
+mod interrupt;
+mod lock;
+mod migration;
+mod migrator;
+pub mod plan;
+mod registry;
+mod report;
+mod runner;
+mod session;
+pub mod survey;
+mod url;
+
+pub use async_trait::async_trait;
+pub use backend::{Backend, BoxFuture, Statement};
+pub use connect::ConnectOptions;
+pub use error::{Error, ErrorKind, Location, Result};
+pub use event::{Event, NoObserver, Observer};
+pub use history::{History, HistoryRow, State};
+pub use interrupt::Interrupt;
+pub use lock::{Held, LockHolder, LockKey, LockProvider, LockWait};
+pub use migration::{
+    Checksum, Directives, EmbeddedFile, Kind, Migration, MigrationSet, Script, ScriptReader,
+    Version,
+};
+pub use migrator::{Action, Applied, Canceller, Capabilities, Migrator, Step};
+pub use plan::{Plan, PlanOptions};
+pub use registry::Registry;
+pub use report::{AppliedMigration, Outcome, PendingMigration, Report};
+pub use runner::Runner;
+pub use session::{Attempt, Locked, Session, Unlocked};
+pub use url::DatabaseUrl;
+
+#[doc(hidden)]
+pub mod private {
+    //! What the registration macro needs. Not for use by hand.
+    pub use crate::backend::Registration;
+    pub use inventory;
+}

@@ -1,0 +1,378 @@
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::checksum::ScriptHasher;
+use super::directive::{self, Directives};
+use super::file_name::{self, CONVENTION};
+use super::script::unreadable;
+use super::{Kind, Migration, Script, Version, folder};
+use crate::{Error, ErrorKind, Location, Result};
+
+/// A file that the embed macro put into the program.
+#[derive(Debug, Clone, Copy)]
+pub struct EmbeddedFile {
+    /// The path below the folder, with `/`.
+    pub path: &'static str,
+    /// The content.
+    pub text: &'static str,
+}
+
+/// All migrations of a service: checked, unique, in order. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct MigrationSet {
+    migrations: Arc<Vec<Arc<Migration>>>,
+}
+
+impl MigrationSet {
+    /// Reads a folder and the folders in it. Files that do not end in `.sql` are left alone; a `.sql` file with a name
+    /// outside the convention is an error.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidConfig`] for a folder that is missing, unreadable or without migrations;
+    /// [`ErrorKind::InvalidMigration`] for mistakes in files: all of them are found at once, the first is the error and the
+    /// others are [`Error::related`].
+    pub fn from_folder(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let files = folder::sql_files(path)?;
+        if files.is_empty() {
+            return Err(Error::new(
+                ErrorKind::InvalidConfig,
+                format!("the folder {} has no migrations", path.display()),
+            )
+            .with_hint(format!("`lockage new NAME` writes one; {CONVENTION}")));
+        }
+        Self::from_files(
+            files
+                .into_iter()
+                .map(|file| (file.display().to_string(), Script::File(file))),
+        )
+    }
+
+    /// Takes what the embed macro put into the program.
+    ///
+    /// # Errors
+    /// As [`from_folder`](Self::from_folder); the macro has already checked the same at compile time.
+    pub fn from_embedded(files: &'static [EmbeddedFile]) -> Result<Self> {
+        Self::from_files(
+            files
+                .iter()
+                .map(|file| (file.path.to_owned(), Script::Text(Cow::Borrowed(file.text)))),
+        )
+    }
+
+    /// Takes file names with their text; for tests and for programs that make their migrations.
+    ///
+    /// # Errors
+    /// As [`from_folder`](Self::from_folder).
+    pub fn from_texts(
+        files: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) -> Result<Self> {
+        Self::from_files(
+            files
+                .into_iter()
+                .map(|(name, text)| (name.into(), Script::Text(Cow::Owned(text.into())))),
+        )
+    }
+
+    /// Every migration: versioned, baseline and undo scripts by version, then the repeatable ones by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Migration>> {
+        self.migrations.iter()
+    }
+
+    /// The migrations of one kind, in order.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Arc<Migration>> {
+        self.iter().filter(move |migration| migration.kind == kind)
+    }
+
+    /// The migration of a kind and version.
+    pub fn find(&self, kind: Kind, version: &Version) -> Option<&Arc<Migration>> {
+        self.of_kind(kind)
+            .find(|migration| migration.version.as_ref() == Some(version))
+    }
+
+    fn from_files(files: impl Iterator<Item = (String, Script)>) -> Result<Self> {
+        let mut errors = Vec::new();
+        let mut migrations = Vec::new();
+        for (file, script) in files {
+            match read_migration(file, script) {
+                Ok(migration) => migrations.push(Arc::new(migration)),
+                Err(error) => errors.push(error),
+            }
+        }
+        migrations.sort_by(|a, b| {
+            (a.version.is_none(), &a.version, a.kind, &a.name).cmp(&(
+                b.version.is_none(),
+                &b.version,
+                b.kind,
+                &b.name,
+            ))
+        });
+        errors.extend(duplicates(&migrations));
+        match Error::all(errors) {
+            Some(error) => Err(error),
+            None => Ok(Self {
+                migrations: Arc::new(migrations),
+            }),
+        }
+    }
+}
+
+fn duplicates(migrations: &[Arc<Migration>]) -> Vec<Error> {
+    let mut seen: HashMap<_, &Migration> = HashMap::new();
+    let mut errors = Vec::new();
+    for migration in migrations {
+        let name = migration
+            .version
+            .is_none()
+            .then_some(migration.name.as_str());
+        if let Some(first) = seen.insert(
+            (migration.kind, migration.version.as_ref(), name),
+            migration,
+        ) {
+            let what = match &migration.version {
+                Some(version) => format!("version {version}"),
+                None => format!("the name `{}`", migration.name),
+            };
+            errors.push(
+                Error::new(
+                    ErrorKind::InvalidMigration,
+                    format!(
+                        "{} and {} are both {} migrations with {what}",
+                        first.file, migration.file, migration.kind
+                    ),
+                )
+                .with_location(Location::file(&migration.file))
+                .with_hint("rename one of the two files"),
+            );
+        }
+    }
+    errors
+}
+
+/// Reads a script once, for its directives, its encoding and its checksum, holding one buffer of it at a time.
+fn read_migration(file: String, script: Script) -> Result<Migration> {
+    let base = file.rsplit(['/', '\\']).next().unwrap_or(&file);
+    let name = file_name::parse(base).map_err(|message| {
+        Error::new(ErrorKind::InvalidMigration, message)
+            .with_location(Location::file(&file))
+            .with_hint(CONVENTION)
+    })?;
+    let mut reader = script.open(&file, None)?;
+    let mut scan = Scan::default();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let n = match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(unreadable(&file, error)),
+        };
+        scan.update(&buffer[..n])
+            .map_err(|error| error.locate(&file))?;
+    }
+    let (directives, checksum) = scan.finish().map_err(|error| error.locate(&file))?;
+    Ok(Migration {
+        kind: name.kind,
+        version: name.version,
+        name: name.name,
+        file,
+        checksum,
+        directives,
+        script,
+    })
+}
+
+enum ScanError {
+    NotUtf8 { offset: u64 },
+    Directive(directive::DirectiveError),
+}
+
+impl ScanError {
+    fn locate(self, file: &str) -> Error {
+        match self {
+            Self::NotUtf8 { offset } => Error::new(
+                ErrorKind::InvalidMigration,
+                format!("the file is not UTF-8: byte {offset} is wrong"),
+            )
+            .with_location(Location::file(file))
+            .with_hint("save the file as UTF-8")
+            .with_context("byte_offset", offset.to_string()),
+            Self::Directive(error) => Error::new(ErrorKind::InvalidMigration, error.message)
+                .with_location(Location::at(file, error.line, 1).with_line_text(error.line_text)),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Scan {
+    hasher: ScriptHasher,
+    directives: Directives,
+    /// Bytes that are not yet judged: a character cut in two, or the lines of the head.
+    rest: Vec<u8>,
+    offset: u64,
+    line: u32,
+    past_head: bool,
+}
+
+impl Scan {
+    fn update(&mut self, bytes: &[u8]) -> Result<(), ScanError> {
+        self.hasher.update(bytes);
+        self.rest.extend_from_slice(bytes);
+        let valid = match std::str::from_utf8(&self.rest) {
+            Ok(text) => text.len(),
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Err(error) => {
+                return Err(ScanError::NotUtf8 {
+                    offset: self.offset + error.valid_up_to() as u64,
+                });
+            }
+        };
+        let done = if self.past_head {
+            valid
+        } else {
+            self.read_head(valid, false)?
+        };
+        self.offset += done as u64;
+        self.rest.drain(..done);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(Directives, super::Checksum), ScanError> {
+        if let Err(error) = std::str::from_utf8(&self.rest) {
+            return Err(ScanError::NotUtf8 {
+                offset: self.offset + error.valid_up_to() as u64,
+            });
+        }
+        if !self.past_head {
+            self.read_head(self.rest.len(), true)?;
+        }
+        Ok((self.directives, self.hasher.finish()))
+    }
+
+    /// Reads whole lines from the first `valid` bytes and says how many bytes they were.
+    fn read_head(&mut self, valid: usize, at_end: bool) -> Result<usize, ScanError> {
+        // Judged by the caller to be UTF-8 up to there.
+        let text = String::from_utf8_lossy(&self.rest[..valid]);
+        let mut done = 0;
+        for line in text.split_inclusive('\n') {
+            if !line.ends_with('\n') && !at_end {
+                // A line without an end in a whole buffer is no directive.
+                self.past_head = line.len() > 4096;
+                break;
+            }
+            self.line += 1;
+            done += line.len();
+            let line = line
+                .trim_start_matches('\u{FEFF}')
+                .trim_end_matches(['\n', '\r']);
+            if !directive::read_line(line, self.line, &mut self.directives)
+                .map_err(ScanError::Directive)?
+            {
+                self.past_head = true;
+            }
+            if self.past_head {
+                break;
+            }
+        }
+        Ok(if self.past_head { valid } else { done })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(set: &MigrationSet) -> Vec<String> {
+        set.iter().map(|m| m.key()).collect()
+    }
+
+    #[test]
+    fn a_set_is_sorted_by_version_and_then_by_name() {
+        let set = MigrationSet::from_texts([
+            ("R__b.sql", ""),
+            ("V10__x.sql", ""),
+            ("R__a.sql", ""),
+            ("sub/V9__y.sql", ""),
+            ("U9__y.sql", ""),
+        ])
+        .unwrap();
+        assert_eq!(keys(&set), ["9", "9", "10", "R:a", "R:b"]);
+        assert_eq!(set.of_kind(Kind::Versioned).count(), 2);
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let error = MigrationSet::from_texts([
+            ("V1__a.sql", "-- lockage: what"),
+            ("one.sql", ""),
+            ("V2__a.sql", ""),
+            ("V02__b.sql", ""),
+        ])
+        .unwrap_err();
+        let all: Vec<_> = std::iter::once(&error)
+            .chain(error.related())
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(all.len(), 3, "{all:?}");
+        assert!(
+            all[0].starts_with("V1__a.sql:1:1: unknown directive `what`"),
+            "{all:?}"
+        );
+        assert!(
+            all[1].contains("does not begin with V, U, R or B"),
+            "{all:?}"
+        );
+        assert!(
+            all[2]
+                .contains("V2__a.sql and V02__b.sql are both versioned migrations with version 02"),
+            "{all:?}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_utf8_is_told_with_its_byte() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bytes = vec![b'a'; 70_000];
+        bytes.extend_from_slice(b"\xC3\xA9 \xFF");
+        std::fs::write(folder.path().join("V1__a.sql"), &bytes).unwrap();
+        let error = MigrationSet::from_folder(folder.path()).unwrap_err();
+        assert!(error.message().contains("byte 70003 "), "{error}");
+        std::fs::write(folder.path().join("V1__a.sql"), b"abc\xC3").unwrap();
+        let error = MigrationSet::from_folder(folder.path()).unwrap_err();
+        assert!(error.message().contains("byte 3 "), "{error}");
+    }
+
+    #[test]
+    fn directives_are_read_behind_a_byte_order_mark_and_with_crlf() {
+        let set = MigrationSet::from_texts([(
+            "V1__a.sql",
+            "\u{FEFF}-- lockage: no-transaction\r\nSELECT 1;\r\n",
+        )])
+        .unwrap();
+        assert!(!set.iter().next().unwrap().directives().transaction);
+        let set = MigrationSet::from_texts([("V1__a.sql", "-- lockage: no-transaction")]).unwrap();
+        assert!(!set.iter().next().unwrap().directives().transaction);
+    }
+
+    #[test]
+    fn folders_are_read_with_the_folders_in_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = MigrationSet::from_folder(folder.path()).unwrap_err();
+        assert_eq!(empty.kind(), ErrorKind::InvalidConfig);
+        assert!(empty.message().contains("has no migrations"));
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        std::fs::write(folder.path().join("sub/V2__b.sql"), "").unwrap();
+        std::fs::write(folder.path().join("V1__a.sql"), "").unwrap();
+        std::fs::write(folder.path().join("README.md"), "").unwrap();
+        assert_eq!(
+            keys(&MigrationSet::from_folder(folder.path()).unwrap()),
+            ["1", "2"]
+        );
+        let missing = MigrationSet::from_folder(folder.path().join("nowhere")).unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::InvalidConfig);
+        assert!(missing.message().contains("nowhere"));
+    }
+}

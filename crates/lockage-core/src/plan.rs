@@ -1,0 +1,220 @@
+//! Decides what a run does. Pure: files and history in, steps or an error out.
+
+use std::sync::Arc;
+
+use crate::survey::{Entry, Standing, survey_up_to};
+use crate::{
+    Action, Error, ErrorKind, History, Kind, Location, MigrationSet, Result, Step, Version,
+};
+
+/// How far a run goes and what it puts up with.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct PlanOptions {
+    /// Goes no further than to this version.
+    pub to: Option<Version>,
+    /// Does no more than so many steps.
+    pub steps: Option<usize>,
+    /// Applies migrations that are older than an applied one.
+    pub out_of_order: bool,
+    /// Refuses a database that is ahead of the files.
+    pub strict: bool,
+}
+
+/// What a run is to do.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Plan {
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// Versions in the history that are newer than every file.
+    pub future: Vec<String>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+/// Decides what brings a database up to its files.
+///
+/// Repeatable migrations come last, and only when no versioned one stays pending: they may need the newest schema.
+///
+/// # Errors
+/// [`ErrorKind::Diverged`] where files and history contradict each other: all contradictions at once, the first is the error and the
+/// others are [`Error::related`]. [`ErrorKind::InvalidConfig`] for a target that no file has.
+pub fn plan(set: &MigrationSet, history: &History, options: &PlanOptions) -> Result<Plan> {
+    let entries = survey_up_to(set, history, options.to.as_ref());
+    if let Some(to) = &options.to
+        && !entries
+            .iter()
+            .any(|entry| entry.version.as_ref() == Some(to))
+    {
+        return Err(Error::new(
+            ErrorKind::InvalidConfig,
+            format!("there is no migration of version {to}"),
+        )
+        .with_hint("`lockage status` lists the versions"));
+    }
+    if let Some(error) = Error::all(
+        entries
+            .iter()
+            .filter_map(|entry| contradiction(entry, options)),
+    ) {
+        return Err(error);
+    }
+    let pending: Vec<&Entry> = entries
+        .iter()
+        .filter(|entry| entry.standing.is_pending())
+        .collect();
+    let (versioned, repeatable): (Vec<&Entry>, Vec<&Entry>) = pending
+        .into_iter()
+        .partition(|entry| entry.kind != Kind::Repeatable);
+    let wanted = |entry: &&&Entry| options.to.is_none() || entry.version <= options.to;
+    let mut chosen: Vec<&Entry> = versioned.iter().filter(wanted).copied().collect();
+    if chosen.len() == versioned.len() {
+        chosen.extend(repeatable);
+    }
+    chosen.truncate(options.steps.unwrap_or(usize::MAX));
+    Ok(Plan {
+        steps: chosen
+            .into_iter()
+            .filter_map(|entry| {
+                Some(Step::new(
+                    Arc::clone(entry.migration.as_ref()?),
+                    Action::Run,
+                ))
+            })
+            .collect(),
+        future: entries
+            .iter()
+            .filter(|entry| entry.standing == Standing::Future)
+            .filter_map(|entry| entry.row.as_ref().map(|row| row.version.clone()))
+            .collect(),
+    })
+}
+
+/// Decides what takes a database back: to a version, which stays applied, or by so many migrations. Newest first.
+///
+/// # Errors
+/// [`ErrorKind::Diverged`] as for [`plan`]; [`ErrorKind::InvalidMigration`] when an undo script is missing, before anything is
+/// undone.
+pub fn plan_down(set: &MigrationSet, history: &History, options: &PlanOptions) -> Result<Plan> {
+    let entries = survey_up_to(set, history, None);
+    let applied =
+        |entry: &&Entry| entry.kind == Kind::Versioned && entry.standing == Standing::Applied;
+    let above = |entry: &&Entry| options.to.is_none() || entry.version > options.to;
+    let count = options
+        .steps
+        .unwrap_or(if options.to.is_some() { usize::MAX } else { 1 });
+    let chosen: Vec<&Entry> = entries
+        .iter()
+        .rev()
+        .filter(applied)
+        .filter(above)
+        .take(count)
+        .collect();
+    let oldest = chosen.last().map(|entry| &entry.version);
+    let in_the_way = entries.iter().filter(|entry| {
+        let stuck = matches!(
+            entry.standing,
+            Standing::Diverged
+                | Standing::Missing
+                | Standing::Future
+                | Standing::Failed
+                | Standing::Running
+                | Standing::Unknown
+        );
+        stuck && oldest.is_some_and(|oldest| &entry.version > oldest)
+    });
+    let strict = PlanOptions {
+        strict: true,
+        ..PlanOptions::default()
+    };
+    if let Some(error) = Error::all(
+        in_the_way.filter_map(|entry| contradiction(entry, &strict).or_else(|| unfinished(entry))),
+    ) {
+        return Err(error);
+    }
+    let undo = |entry: &Entry| {
+        let version = entry.version.as_ref()?;
+        set.find(Kind::Undo, version)
+            .map(|script| Step::new(Arc::clone(script), Action::Undo))
+    };
+    if let Some(entry) = chosen.iter().find(|entry| undo(entry).is_none()) {
+        let version = entry
+            .version
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        return Err(Error::new(
+            ErrorKind::InvalidMigration,
+            format!("version {version} has no undo script; nothing was undone"),
+        )
+        .with_hint(format!(
+            "write U{version}__{}.sql",
+            entry.name.replace(' ', "_")
+        )));
+    }
+    Ok(Plan {
+        steps: chosen.into_iter().filter_map(undo).collect(),
+        future: Vec::new(),
+    })
+}
+
+fn unfinished(entry: &Entry) -> Option<Error> {
+    let version = entry.version.as_ref()?;
+    Some(
+        Error::new(
+            ErrorKind::Diverged,
+            format!("version {version} is not finished"),
+        )
+        .with_hint("`lockage up` finishes it; only then can older versions be undone"),
+    )
+}
+
+/// What is wrong with an entry, if anything is.
+fn contradiction(entry: &Entry, options: &PlanOptions) -> Option<Error> {
+    let what = match &entry.version {
+        Some(version) => format!("version {version} ({})", entry.name),
+        None => format!("the repeatable migration `{}`", entry.name),
+    };
+    let error = match entry.standing {
+        Standing::Diverged => {
+            let (migration, row) = (entry.migration.as_ref()?, entry.row.as_ref()?);
+            Error::new(ErrorKind::Diverged, format!("{what} changed after it was applied"))
+                .with_context("checksum_applied", &row.checksum)
+                .with_context("checksum_file", migration.checksum().to_string())
+                .with_location(Location::file(migration.file()))
+                .with_hint("restore the file and put the change into a new migration, or accept it with `lockage repair`")
+        }
+        Standing::Missing if entry.kind != Kind::Repeatable => Error::new(
+            ErrorKind::Diverged,
+            format!("{what} is applied and has no file"),
+        )
+        .with_hint("restore the file, or forget the row with `lockage repair`"),
+        Standing::OutOfOrder if !options.out_of_order => Error::new(
+            ErrorKind::Diverged,
+            format!("{what} is older than a version that is already applied"),
+        )
+        .with_location(Location::file(entry.migration.as_ref()?.file()))
+        .with_hint("give it a newer version, or apply it all the same with --out-of-order"),
+        Standing::Future if options.strict => Error::new(
+            ErrorKind::Diverged,
+            format!("{what} is applied and newer than every file: the database is ahead"),
+        )
+        .with_hint("deploy the newer files, or leave --strict out"),
+        Standing::Unknown => {
+            let state = entry.row.as_ref().map_or("", |row| row.state.as_str());
+            Error::new(
+                ErrorKind::Unsupported,
+                format!("{what} is in the state `{state}`, which a newer Lockage wrote"),
+            )
+            .with_hint("use that newer Lockage")
+        }
+        _ => return None,
+    };
+    Some(error)
+}

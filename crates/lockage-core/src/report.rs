@@ -1,0 +1,114 @@
+use std::time::Duration;
+
+use crate::{Migration, Step};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// At least one step was applied.
+    Applied,
+    /// Nothing was pending, at the start or by the time another replica had finished.
+    UpToDate,
+    /// Something is pending and the run was not meant to apply it.
+    Pending,
+    /// The run failed; what was applied before that stands in the report.
+    Failed,
+}
+
+impl Outcome {
+    /// The outcome's name as it stands in JSON output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::UpToDate => "up_to_date",
+            Self::Pending => "pending",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A migration that a run applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AppliedMigration {
+    /// Its version; `None` for a repeatable one.
+    pub version: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A migration that is still to be applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PendingMigration {
+    /// Its version; `None` for a repeatable one.
+    pub version: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+impl PendingMigration {
+    pub(crate) fn of(migration: &Migration) -> Self {
+        Self {
+            version: migration.version().map(ToString::to_string),
+            name: migration.name().to_owned(),
+        }
+    }
+}
+
+/// What a run did.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was applied, in order.
+    pub applied: Vec<AppliedMigration>,
+    /// What is still pending.
+    pub pending: Vec<PendingMigration>,
+    /// How long the run waited for the lock.
+    pub waited: Duration,
+    /// Whether the run ever held the lock.
+    pub took_lock: bool,
+    /// The lock, as the user names it.
+    pub lock: String,
+    /// The database, without a password.
+    pub database: String,
+    /// Versions in the history that are newer than every file: the database is ahead of this program.
+    pub future: Vec<String>,
+}
+
+impl Report {
+    pub(crate) fn new(lock: String, database: String) -> Self {
+        Self {
+            outcome: Outcome::UpToDate,
+            applied: Vec::new(),
+            pending: Vec::new(),
+            waited: Duration::ZERO,
+            took_lock: false,
+            lock,
+            database,
+            future: Vec::new(),
+        }
+    }
+
+    pub(crate) fn record(&mut self, step: &Step, took: Duration) {
+        self.outcome = Outcome::Applied;
+        let PendingMigration { version, name } = PendingMigration::of(&step.migration);
+        self.applied.push(AppliedMigration {
+            version,
+            name,
+            took,
+        });
+    }
+
+    pub(crate) fn set_pending<'a>(&mut self, steps: impl IntoIterator<Item = &'a Step>) {
+        self.pending = steps
+            .into_iter()
+            .map(|step| PendingMigration::of(&step.migration))
+            .collect();
+    }
+}

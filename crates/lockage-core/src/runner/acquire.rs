@@ -1,0 +1,97 @@
+//! Waiting for the lock, in sight of the history.
+
+use super::{Direction, Runner};
+use crate::lock::Patience;
+use crate::{Attempt, Error, ErrorKind, Event, LockHolder, Locked, Report, Result, Unlocked};
+
+/// How the wait ended.
+pub(super) enum Acquired {
+    /// With the lock.
+    Locked(Box<Locked>),
+    /// Without it: another run has done the work.
+    Current(Unlocked),
+}
+
+impl Runner {
+    /// Tries until the lock is ours, or nothing is left to do, or the wait is over. Nothing waits inside the server: a try is a
+    /// statement of its own, so a waiter never blocks the holder's `CREATE INDEX CONCURRENTLY`.
+    pub(super) async fn acquire(
+        &self,
+        session: Unlocked,
+        direction: Direction,
+        report: &mut Report,
+    ) -> Result<Acquired> {
+        let mut patience = Patience::new(self.wait);
+        let acquired = self
+            .or_interrupted(self.try_until(session, direction, &mut patience))
+            .await;
+        report.waited = patience.waited();
+        acquired
+    }
+
+    async fn try_until(
+        &self,
+        mut session: Unlocked,
+        direction: Direction,
+        patience: &mut Patience,
+    ) -> Result<Acquired> {
+        loop {
+            match session.try_lock(&self.key).await? {
+                Attempt::Locked(locked) => return Ok(Acquired::Locked(Box::new(locked))),
+                Attempt::Busy(busy) => session = busy,
+            }
+            if self
+                .decide(direction, &session.history().await?)?
+                .is_empty()
+            {
+                return Ok(Acquired::Current(session));
+            }
+            if patience.is_over() {
+                let holder = session.holder(&self.key).await.unwrap_or_default();
+                return Err(self.lock_timeout(patience, holder));
+            }
+            if patience.should_tell() {
+                // Who holds it is a courtesy: a user without the right to see it still waits.
+                let holder = session.holder(&self.key).await.unwrap_or_default();
+                self.observer.on_event(&Event::Waiting {
+                    key: &self.key,
+                    waited: patience.waited(),
+                    holder: holder.as_ref(),
+                });
+            }
+            tokio::time::sleep(patience.next_pause()).await;
+        }
+    }
+
+    /// Drops the work, and with it the session, when the run is asked to stop.
+    pub(super) async fn or_interrupted<T>(
+        &self,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.interrupt.triggered() => Err(interrupted()),
+            done = work => done,
+        }
+    }
+
+    fn lock_timeout(&self, patience: &Patience, holder: Option<LockHolder>) -> Error {
+        let holder = holder.map_or_else(
+            || "an unknown session".to_owned(),
+            |holder| holder.to_string(),
+        );
+        Error::new(
+            ErrorKind::LockTimeout,
+            format!(
+                "the lock {} was not obtained within {:.1} s; it is held by {holder}. Nothing was written",
+                self.key,
+                patience.waited().as_secs_f64()
+            ),
+        )
+        .with_hint("wait longer with --wait, LOCKAGE_WAIT or Runner::wait; `lockage lock status` shows the holder")
+    }
+}
+
+pub(super) fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "the run was interrupted")
+}

@@ -1,0 +1,107 @@
+//! What needs no lock and writes nothing.
+
+use std::time::Duration;
+
+use super::{Direction, Runner};
+use crate::lock::Patience;
+use crate::survey::{Entry, survey};
+use crate::{ErrorKind, Event, LockHolder, LockWait, Outcome, Plan, Report, Result, Unlocked};
+
+/// The pause between two looks of [`Runner::wait_until_current`].
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+impl Runner {
+    /// Where every migration stands.
+    pub async fn status(&self) -> Result<Vec<Entry>> {
+        self.look(async |session: &mut Unlocked| Ok(survey(&self.set, &session.history().await?)))
+            .await
+    }
+
+    /// What [`up`](Self::up) would do.
+    pub async fn plan(&self) -> Result<Plan> {
+        let plan = self
+            .look(async |session: &mut Unlocked| {
+                self.decide(Direction::Up, &session.history().await?)
+            })
+            .await?;
+        self.inspect(&plan.steps)?;
+        Ok(plan)
+    }
+
+    /// Says whether the database is current; the outcome is [`Outcome::UpToDate`] or [`Outcome::Pending`].
+    pub async fn check(&self) -> Result<Report> {
+        let plan = self
+            .look(async |session: &mut Unlocked| {
+                self.decide(Direction::Up, &session.history().await?)
+            })
+            .await?;
+        let mut report = self.new_report();
+        if !plan.is_empty() {
+            report.outcome = Outcome::Pending;
+        }
+        report.set_pending(&plan.steps);
+        report.future = plan.future;
+        Ok(report)
+    }
+
+    /// Blocks until the database is current, with read rights only; [`Outcome::Pending`] when the time is over. A database that
+    /// cannot be reached yet is waited for too.
+    ///
+    /// # Errors
+    /// What cannot pass by itself: a wrong password, a diverged history.
+    pub async fn wait_until_current(&self, timeout: Option<Duration>) -> Result<Report> {
+        let mut patience = Patience::new(timeout.map_or(LockWait::Forever, LockWait::For));
+        loop {
+            let seen = self.or_interrupted(self.check()).await;
+            match seen {
+                Ok(report) if report.outcome == Outcome::UpToDate || patience.is_over() => {
+                    return Ok(Report {
+                        waited: patience.waited(),
+                        ..report
+                    });
+                }
+                Err(error) if !error.is_retryable() || patience.is_over() => return Err(error),
+                _ => {}
+            }
+            if patience.should_tell() {
+                self.observer.on_event(&Event::Waiting {
+                    key: &self.key,
+                    waited: patience.waited(),
+                    holder: None,
+                });
+            }
+            let pause = patience.next_pause().max(LOOK_AGAIN);
+            self.or_interrupted(async {
+                tokio::time::sleep(pause).await;
+                Ok(())
+            })
+            .await?;
+        }
+    }
+
+    /// Who holds the lock; `None` when nobody does.
+    pub async fn lock_holder(&self) -> Result<Option<LockHolder>> {
+        self.look(async |session: &mut Unlocked| session.holder(&self.key).await)
+            .await
+    }
+
+    pub(super) async fn open(&self) -> Result<Unlocked> {
+        let session = self
+            .or_interrupted(self.registry.connect(&self.connect))
+            .await?;
+        self.observer.on_event(&Event::Connected {
+            database: &self.connect.url.to_string(),
+        });
+        Ok(session)
+    }
+
+    async fn look<T>(&self, what: impl AsyncFnOnce(&mut Unlocked) -> Result<T>) -> Result<T> {
+        let mut session = self.open().await?;
+        let seen = self.or_interrupted(what(&mut session)).await?;
+        // What was read stands, however the session ends.
+        match session.close().await {
+            Err(error) if error.kind() != ErrorKind::SessionLost => Err(error),
+            _ => Ok(seen),
+        }
+    }
+}

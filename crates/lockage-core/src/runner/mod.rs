@@ -1,0 +1,175 @@
+//! The run: connect, look, wait, lock, look again, apply, release. The same on every engine.
+
+mod acquire;
+mod apply;
+mod look;
+
+use std::sync::Arc;
+
+use crate::{
+    ConnectOptions, Error, Interrupt, LockKey, LockWait, MigrationSet, NoObserver, Observer,
+    Outcome, Plan, PlanOptions, Registry, Report, Result, Step, plan,
+};
+use acquire::Acquired;
+
+/// Migrates one database. Build it once, run it as often as you like.
+///
+/// # Cancel safety
+/// Every future of a runner may be dropped at any time. The session is then closed: the server frees the lock and rolls back
+/// the transaction in hand. A statement outside a transaction may still end on the server; its journal says so to the next run.
+#[derive(Clone)]
+pub struct Runner {
+    set: MigrationSet,
+    connect: ConnectOptions,
+    registry: Registry,
+    key: LockKey,
+    wait: LockWait,
+    plan: PlanOptions,
+    observer: Arc<dyn Observer>,
+    interrupt: Interrupt,
+}
+
+/// Which way a run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Up,
+    Down,
+}
+
+impl Runner {
+    /// A runner with the defaults: the lock 4006, a wait of 60 seconds, everything that is pending.
+    pub fn new(registry: Registry, connect: ConnectOptions, set: MigrationSet) -> Self {
+        Self {
+            set,
+            connect,
+            registry,
+            key: LockKey::default(),
+            wait: LockWait::DEFAULT,
+            plan: PlanOptions::default(),
+            observer: Arc::new(NoObserver),
+            interrupt: Interrupt::new(),
+        }
+    }
+
+    /// Takes another lock.
+    #[must_use]
+    pub fn lock_key(mut self, key: LockKey) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// Waits otherwise.
+    #[must_use]
+    pub fn wait(mut self, wait: LockWait) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// Goes less far, or puts up with more.
+    #[must_use]
+    pub fn plan_options(mut self, options: PlanOptions) -> Self {
+        self.plan = options;
+        self
+    }
+
+    /// Changes how the session is opened: schema, time limits, creation of the database.
+    #[must_use]
+    pub fn connect_options(mut self, change: impl FnOnce(&mut ConnectOptions)) -> Self {
+        change(&mut self.connect);
+        self
+    }
+
+    /// Tells what happens while it happens.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Arc::new(observer);
+        self
+    }
+
+    /// Stops cleanly when asked.
+    #[must_use]
+    pub fn interrupt(mut self, interrupt: Interrupt) -> Self {
+        self.interrupt = interrupt;
+        self
+    }
+
+    /// Applies what is pending, under the lock. Where nothing is pending the lock is not touched; where another replica
+    /// applies it meanwhile, this one leaves without the lock.
+    ///
+    /// # Errors
+    /// Of every kind; [`Error::report`] says what was applied before.
+    pub async fn up(&self) -> Result<Report> {
+        self.go(Direction::Up).await
+    }
+
+    /// Takes migrations back with their undo scripts, under the lock: down to [`PlanOptions::to`], or by [`PlanOptions::steps`], or by
+    /// one.
+    ///
+    /// # Errors
+    /// As [`up`](Self::up); nothing is undone when an undo script is missing.
+    pub async fn down(&self) -> Result<Report> {
+        self.go(Direction::Down).await
+    }
+
+    async fn go(&self, direction: Direction) -> Result<Report> {
+        let mut report = self.new_report();
+        match self.run(direction, &mut report).await {
+            Ok(()) => Ok(report),
+            Err(error) => {
+                report.outcome = Outcome::Failed;
+                Err(error.with_report(report))
+            }
+        }
+    }
+
+    async fn run(&self, direction: Direction, report: &mut Report) -> Result<()> {
+        let mut session = self.open().await?;
+        let first = self.decide(direction, &session.history().await?)?;
+        report.future.clone_from(&first.future);
+        report.set_pending(&first.steps);
+        if first.is_empty() {
+            return session.close().await;
+        }
+        self.inspect(&first.steps)?;
+        match self.acquire(session, direction, report).await? {
+            Acquired::Current(session) => {
+                report.pending.clear();
+                session.close().await
+            }
+            Acquired::Locked(locked) => {
+                report.took_lock = true;
+                self.run_locked(*locked, direction, report).await
+            }
+        }
+    }
+
+    fn decide(&self, direction: Direction, history: &crate::History) -> Result<Plan> {
+        match direction {
+            Direction::Up => plan::plan(&self.set, history, &self.plan),
+            Direction::Down => plan::plan_down(&self.set, history, &self.plan),
+        }
+    }
+
+    /// Reads the scripts as the engine will, so that a mistake in one is told before anything is locked.
+    fn inspect(&self, steps: &[Step]) -> Result<()> {
+        let backend = self.registry.find(self.connect.url.scheme())?;
+        let mistakes = steps
+            .iter()
+            .filter_map(|step| backend.inspect(&step.migration, &mut |_| {}).err());
+        Error::all(mistakes).map_or(Ok(()), Err)
+    }
+
+    fn new_report(&self) -> Report {
+        Report::new(self.key.to_string(), self.connect.url.to_string())
+    }
+}
+
+impl std::fmt::Debug for Runner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runner")
+            .field("connect", &self.connect)
+            .field("key", &self.key)
+            .field("wait", &self.wait)
+            .finish_non_exhaustive()
+    }
+}
