@@ -15,6 +15,8 @@ pub struct Capabilities {
     pub cross_process_lock: bool,
     /// How the lock is made, in a few words.
     pub lock: &'static str,
+    /// A query with which an operator sees the lock on the server, by hand.
+    pub lock_query: Option<&'static str>,
 }
 
 impl Capabilities {
@@ -24,7 +26,15 @@ impl Capabilities {
             transactional_ddl,
             cross_process_lock: true,
             lock,
+            lock_query: None,
         }
+    }
+
+    /// The same, with the query that shows the lock.
+    #[must_use]
+    pub const fn with_lock_query(mut self, query: &'static str) -> Self {
+        self.lock_query = Some(query);
+        self
     }
 
     /// The same, for a database that lives in one process.

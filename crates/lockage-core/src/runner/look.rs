@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Direction, Runner};
 use crate::lock::Patience;
 use crate::survey::{Entry, survey};
-use crate::{ErrorKind, Event, LockHolder, LockWait, Outcome, Plan, Report, Result, Unlocked};
+use crate::{ErrorKind, Event, History, LockHolder, LockWait, Outcome, Plan, Report, Result, Unlocked};
 
 /// The pause between two looks of [`Runner::wait_until_current`].
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -14,6 +14,12 @@ impl Runner {
     /// Where every migration stands.
     pub async fn status(&self) -> Result<Vec<Entry>> {
         self.look(async |session: &mut Unlocked| Ok(survey(&self.set, &session.history().await?)))
+            .await
+    }
+
+    /// What the database remembers, as it stands now.
+    pub async fn history(&self) -> Result<History> {
+        self.look(async |session: &mut Unlocked| session.history().await)
             .await
     }
 
