@@ -69,8 +69,9 @@ impl Backend {
         self.capabilities
     }
 
-    /// Opens a session. [`Registry::connect`](crate::Registry::connect) is the safe way to one.
-    pub(crate) fn connect<'a>(
+    /// Opens a bare session, as the conformance kit needs it. [`Registry::connect`](crate::Registry::connect) is the safe way to
+    /// one; a bare session cannot write either, since only [`Locked`](crate::Locked) has the proof that writing asks for.
+    pub fn connect<'a>(
         &self,
         options: &'a ConnectOptions,
     ) -> BoxFuture<'a, Result<Box<dyn Session>>> {

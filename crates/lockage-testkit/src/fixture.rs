@@ -1,0 +1,148 @@
+use std::error::Error;
+
+use async_trait::async_trait;
+use lockage_core::{LockHolder, LockKey};
+
+/// Why something in a test went wrong. Any error and any text becomes one by `?` or `.into()`.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// What a case needs beyond a database, and not every engine can give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Need {
+    /// The engine itself: a server, its binaries, a file system. Every case needs it.
+    Engine,
+    /// [`Fixture::gate`] and [`Fixture::close_gate`].
+    Gate,
+    /// [`Fixture::give_up_lock`].
+    GiveUpLock,
+    /// [`Fixture::take_away_lock`].
+    TakeAwayLock,
+    /// [`Fixture::end_session`].
+    EndSession,
+    /// The server notices that a client is gone while its statement runs, not only when the statement ends.
+    NoticesDeadClient,
+    /// Other processes see the database and the lock. Where
+    /// [`Capabilities::cross_process_lock`](lockage_core::Capabilities::cross_process_lock) is false the fixture is not asked.
+    Processes,
+    /// A migration and its history row commit together. Where
+    /// [`Capabilities::transactional_ddl`](lockage_core::Capabilities::transactional_ddl) is false the fixture is not asked.
+    TransactionalDdl,
+}
+
+/// What the suite has to know of an engine: how to get a database, how to look into it without Lockage, and the few statements that the
+/// cases are made of.
+///
+/// A fixture looks with the engine's own client, never through the backend under test: it is the witness.
+///
+/// # Tables
+/// All tables of the cases have one column, `n`, of whole numbers, neither unique nor null. Their names are lower-case letters and
+/// underscores. Rows are evidence: which statements ran, how often, and which did not.
+///
+/// # Processes and runtimes
+/// Cases run side by side, in threads under `cargo test` and in processes under nextest, and each has a tokio runtime of its own. So a
+/// fixture keeps no connection from one call to the next (a [`Gate`] may, for as long as it stands), and names what it makes by
+/// [`unique_name`](crate::unique_name). A server that a fixture starts is started by the first
+/// [`create_database`](Self::create_database), kept in a `OnceLock` of the fixture, and stopped when the fixture is dropped, which
+/// [`conformance`](crate::conformance) does before it returns. Child processes get a URL and never call the fixture.
+#[async_trait]
+pub trait Fixture: Send + Sync + 'static {
+    /// Says why a need cannot be met here; `None` when it can. The reason is shown beside each case that is left out:
+    /// `no postgres: set LOCKAGE_TEST_POSTGRES_URL or install its server`.
+    ///
+    /// Asked for each case while the cases are listed, so it must be quick and start nothing. Answer needs that you do not know with
+    /// a reason: new ones may come.
+    fn lacks(&self, need: Need) -> Option<String>;
+
+    /// Makes an empty database that nobody else uses, and returns its URL as a user of the backend would write it.
+    async fn create_database(&self) -> Result<String, Failure>;
+
+    /// Removes the database, with whatever sessions are left in it.
+    async fn drop_database(&self, url: &str) -> Result<(), Failure>;
+
+    /// The names of the tables in the schema that the URL leads to, those of Lockage included.
+    async fn tables(&self, url: &str) -> Result<Vec<String>, Failure>;
+
+    /// The committed numbers in a table, ascending. An error when there is no such table.
+    async fn rows(&self, url: &str, table: &str) -> Result<Vec<i64>, Failure>;
+
+    /// Runs one statement and commits it.
+    async fn execute(&self, url: &str, statement: &str) -> Result<(), Failure>;
+
+    /// The statement that makes a table. It fails when the table exists.
+    fn create_table(&self, table: &str) -> String {
+        format!("CREATE TABLE {table} (n INTEGER NOT NULL)")
+    }
+
+    /// The statement that appends a number to a table. It fails when the table is missing.
+    fn insert(&self, table: &str, n: i64) -> String {
+        format!("INSERT INTO {table} (n) VALUES ({n})")
+    }
+
+    /// Joins statements to the text of a migration file, in which the backend is to see just as many statements.
+    fn script(&self, statements: &[String]) -> String {
+        statements
+            .iter()
+            .map(|statement| format!("{statement};\n"))
+            .collect()
+    }
+
+    /// The statement, one and no more, that stands still when it begins while the gate is closed, for two minutes at the least, and does
+    /// nothing and is over at once when it begins while the gate is open. It is open unless [`close_gate`](Self::close_gate) closed
+    /// it.
+    ///
+    /// Once it stands, it need not notice that the gate opens: cases end it by cancelling, by dropping or by killing. But it must end by
+    /// those, as any long statement of a user would. Where the engine can, loop over a short sleep and a look at a table of the
+    /// gate's, with a new snapshot each time; where it cannot sleep, let it count to a great number that it reads from that table.
+    ///
+    /// Needed with [`Need::Gate`].
+    fn gate(&self, gate: &str) -> Result<String, Failure> {
+        not_offered(gate, "gate")
+    }
+
+    /// Closes a gate. It may make tables for that.
+    ///
+    /// Needed with [`Need::Gate`].
+    async fn close_gate(&self, url: &str, gate: &str) -> Result<Box<dyn Gate>, Failure> {
+        not_offered((url, gate), "close_gate")
+    }
+
+    /// The statement by which the holder's own session gives the lock up without the backend's doing, like
+    /// `SELECT pg_advisory_unlock_all()`.
+    ///
+    /// Needed with [`Need::GiveUpLock`].
+    fn give_up_lock(&self, key: &LockKey) -> Result<String, Failure> {
+        not_offered(key, "give_up_lock")
+    }
+
+    /// Takes the lock from its holder, from outside, while the holder's session lives on; for instance by removing the file that is the
+    /// lock.
+    ///
+    /// Needed with [`Need::TakeAwayLock`].
+    async fn take_away_lock(&self, url: &str, key: &LockKey) -> Result<(), Failure> {
+        not_offered((url, key), "take_away_lock")
+    }
+
+    /// Ends the session that holds the lock, as an administrator would: `SELECT pg_terminate_backend(…)` of
+    /// [`LockHolder::session`]. Returns when the server has taken the order; the session may end a little later.
+    ///
+    /// Needed with [`Need::EndSession`].
+    async fn end_session(&self, url: &str, holder: &LockHolder) -> Result<(), Failure> {
+        not_offered((url, holder), "end_session")
+    }
+}
+
+/// A closed gate.
+#[async_trait]
+pub trait Gate: Send + Sync {
+    /// Returns once a migration stands at the gate or, where the engine does not tell, once its transaction is open. It may wait for
+    /// ever: the case has a deadline.
+    async fn reached(&self) -> Result<(), Failure>;
+
+    /// Opens the gate for every statement that begins from now on.
+    async fn open(self: Box<Self>) -> Result<(), Failure>;
+}
+
+fn not_offered<T>(_: impl Sized, method: &str) -> Result<T, Failure> {
+    Err(format!("the fixture does not say that it lacks it, but has no `{method}`").into())
+}
