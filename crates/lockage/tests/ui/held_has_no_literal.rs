@@ -1,0 +1,6 @@
+use lockage::{Held, LockKey};
+
+fn main() {
+    let key = LockKey::default();
+    let _ = Held { key }; //~ E0451
+}

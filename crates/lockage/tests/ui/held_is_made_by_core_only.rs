@@ -1,0 +1,28 @@
+use lockage::{Held, LockKey, Locked, NoObserver, Session, Step, Unlocked};
+
+fn made() {
+    let _ = Held::new(LockKey::default()); //~ E0624
+    let _ = Held::default(); //~ E0599
+}
+
+fn copied(held: &Held) -> Held {
+    held.clone() //~ E0308
+}
+
+/// A session of the program's own asks for the proof as well.
+async fn without(mut session: Box<dyn Session>, step: &Step) {
+    let _ = session.apply((), step, &NoObserver).await; //~ E0308
+    let _ = session.ensure_history().await; //~ E0061
+}
+
+fn taken(locked: Locked) -> Held {
+    locked.held //~ E0616
+}
+
+fn unwrapped(unlocked: Unlocked) -> Box<dyn Session> {
+    unlocked.session //~ E0616
+}
+
+fn main() {
+    let _ = (made, copied, without, taken, unwrapped);
+}
