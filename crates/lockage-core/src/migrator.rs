@@ -107,6 +107,10 @@ pub trait Migrator: Send {
     fn capabilities(&self) -> Capabilities;
 
     /// Reads the history, in one round trip where there is a server. No table is an empty history. Writes nothing.
+    ///
+    /// # Errors
+    /// A retryable [`Unexpected`](crate::ErrorKind::Unexpected) where a writer keeps readers out for a while: a waiting run then
+    /// goes on waiting.
     async fn history(&mut self) -> Result<History>;
 
     /// Makes the table of the history where it is missing.

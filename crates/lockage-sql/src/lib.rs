@@ -1,1 +1,23 @@
-//! What is the same on every SQL engine.
+//! What is the same on every SQL engine, written once: the history table, the statement journal, how a script runs in a
+//! transaction or statement by statement, and how a script is split.
+//!
+//! An engine's crate writes a [`Connection`] and a [`Dialect`]; [`SqlSession`] makes the session of them that
+//! [`lockage_core`] drives.
+
+mod apply;
+mod connection;
+mod dialect;
+mod history;
+mod identity;
+mod journal;
+pub mod script;
+mod session;
+mod statements;
+
+pub use connection::{Cause, Connection, Failure, Piece, Place, Refusal, Row, Settled, Work};
+pub use dialect::{Dialect, double_quoted, single_quoted};
+pub use history::TABLE as HISTORY_TABLE;
+pub use identity::client_host;
+pub use journal::TABLE as JOURNAL_TABLE;
+pub use session::SqlSession;
+pub use statements::inspect;

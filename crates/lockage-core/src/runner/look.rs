@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::{Direction, Runner};
 use crate::lock::Patience;
 use crate::survey::{Entry, survey};
-use crate::{ErrorKind, Event, History, LockHolder, LockWait, Outcome, Plan, Report, Result, Unlocked};
+use crate::{
+    ErrorKind, Event, History, LockHolder, LockWait, Outcome, Plan, Report, Result, Unlocked,
+};
 
 /// The pause between two looks of [`Runner::wait_until_current`].
 const LOOK_AGAIN: Duration = Duration::from_millis(250);

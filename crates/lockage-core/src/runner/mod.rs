@@ -7,8 +7,8 @@ mod look;
 use std::sync::Arc;
 
 use crate::{
-    ConnectOptions, Error, Interrupt, LockKey, LockWait, MigrationSet, NoObserver, Observer,
-    Outcome, Plan, PlanOptions, Registry, Report, Result, Step, plan,
+    ConnectOptions, Error, ErrorKind, Interrupt, LockKey, LockWait, MigrationSet, NoObserver,
+    Observer, Outcome, Plan, PlanOptions, Registry, Report, Result, Step, Unlocked, plan,
 };
 use acquire::Acquired;
 
@@ -124,13 +124,14 @@ impl Runner {
 
     async fn run(&self, direction: Direction, report: &mut Report) -> Result<()> {
         let mut session = self.open().await?;
-        let first = self.decide(direction, &session.history().await?)?;
-        report.future.clone_from(&first.future);
-        report.set_pending(&first.steps);
-        if first.is_empty() {
-            return session.close().await;
+        if let Some(first) = self.glance(&mut session, direction).await? {
+            report.future.clone_from(&first.future);
+            report.set_pending(&first.steps);
+            if first.is_empty() {
+                return session.close().await;
+            }
+            self.inspect(&first.steps)?;
         }
-        self.inspect(&first.steps)?;
         match self.acquire(session, direction, report).await? {
             Acquired::Current(session) => {
                 report.pending.clear();
@@ -140,6 +141,15 @@ impl Runner {
                 report.took_lock = true;
                 self.run_locked(*locked, direction, report).await
             }
+        }
+    }
+
+    /// Looks without the lock; `None` when the holder's writing keeps readers out for now.
+    async fn glance(&self, session: &mut Unlocked, direction: Direction) -> Result<Option<Plan>> {
+        match self.or_interrupted(session.history()).await {
+            Ok(history) => self.decide(direction, &history).map(Some),
+            Err(error) if error.is_retryable() && error.kind() == ErrorKind::Unexpected => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -1,0 +1,6 @@
+//! How a step runs: in one transaction, statement by statement, or in the history alone.
+
+mod by_statement;
+mod in_transaction;
+mod record;
+mod retry;

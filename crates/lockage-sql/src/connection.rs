@@ -1,0 +1,214 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lockage_core::{Canceller, Error, ErrorKind, LockKey, LockProvider, Migration, Result};
+
+use crate::Dialect;
+
+/// One row of a query, every value as text.
+pub type Row = Vec<Option<String>>;
+
+/// What an engine's crate writes to become a backend: the lock, and how to run SQL on one connection.
+/// [`SqlSession`](crate::SqlSession) makes a [`Session`](lockage_core::Session) of it: history, transactions, the journal and resuming
+/// are written there, once for all engines.
+///
+/// # Cancel safety
+/// As for [`Session`](lockage_core::Session): whoever drops a future of this trait before it is ready drops the connection too.
+/// Dropping the connection ends the session on the server at once, the statement in hand included where the engine can.
+#[async_trait]
+pub trait Connection: LockProvider + fmt::Debug {
+    /// How the engine writes SQL.
+    fn dialect(&self) -> &'static Dialect;
+
+    /// The database user, where there is one.
+    fn user(&self) -> Option<&str> {
+        None
+    }
+
+    /// Runs one query of ours in one round trip and returns its rows.
+    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Failure>;
+
+    /// Runs pieces in order, in as few round trips as the engine allows, and stops at the first that fails. `done` is told each
+    /// piece's index once it is through.
+    async fn run(&mut self, pieces: &[Piece<'_>], done: &mut (dyn FnMut(usize) + Send)) -> Result<(), Failure>;
+
+    /// Runs one statement of a script outside a transaction. Overridden where such a statement can fail by halves and must be
+    /// looked after: an index that was built concurrently and is not valid.
+    async fn run_bare(&mut self, statement: &str) -> Result<(), Failure> {
+        self.run(&[Piece::Script(statement)], &mut |_| {}).await
+    }
+
+    /// The schema in which the history stands, or will be made, when the options name none; `None` where names need no schema.
+    /// Asked under the lock, since a script may change what unqualified names mean.
+    async fn home_schema(&mut self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Makes a schema where it is missing, without needing the right to when it is there.
+    async fn ensure_schema(&mut self, schema: &str) -> Result<()>;
+
+    /// A condition that is true while this session holds the lock, to be checked in the round trip that writes; `None` where
+    /// [`holds`](LockProvider::holds) is asked before instead.
+    fn lock_condition(&self, _key: &LockKey) -> Option<String> {
+        None
+    }
+
+    /// What runs before the transaction of a migration, or before its statement outside one: time limits, a name in the
+    /// process list, and a reset of what the migration before may have set.
+    fn prepare(&self, _work: &Work<'_>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What runs at the end of a script's transaction, before the history is written: rights and names as they were at the start,
+    /// and checks of what the script left.
+    fn before_commit(&self, _migration: &Migration) -> Vec<Piece<'static>> {
+        Vec::new()
+    }
+
+    /// Whether a statement of a script without a transaction may share one with its journal row.
+    fn may_share_transaction(&self, statement: &str) -> bool;
+
+    /// Finds out whether a statement took effect that was begun by a run which did not live to see its end.
+    async fn settle(&mut self, _statement: &str) -> Result<Settled> {
+        Ok(Settled::Unknown("the engine does not tell whether it took effect".into()))
+    }
+
+    /// A handle that cancels the statement in hand from outside.
+    fn canceller(&self) -> Arc<dyn Canceller>;
+
+    /// Ends the session in good order.
+    async fn close(self) -> Result<()>
+    where
+        Self: Sized;
+}
+
+/// What is about to run; see [`Connection::prepare`].
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Work<'a> {
+    /// The migration.
+    pub migration: &'a Migration,
+    /// The statement, when it runs outside a transaction.
+    pub bare: Option<&'a str>,
+    /// How long a statement may run.
+    pub statement_timeout: Option<Duration>,
+    /// How long a statement may wait for a table.
+    pub ddl_lock_timeout: Option<Duration>,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn new(migration: &'a Migration, options: &lockage_core::ConnectOptions, bare: Option<&'a str>) -> Self {
+        let directives = migration.directives();
+        Self {
+            migration,
+            bare,
+            statement_timeout: directives.statement_timeout.or(options.statement_timeout),
+            ddl_lock_timeout: directives.ddl_lock_timeout.or(options.ddl_lock_timeout),
+        }
+    }
+}
+
+/// A part of what is sent to the server.
+#[derive(Debug, Clone)]
+pub enum Piece<'a> {
+    /// A statement of ours.
+    Own(Cow<'a, str>),
+    /// A statement of a script.
+    Script(&'a str),
+    /// A condition, as SQL, that must be true for what follows to run.
+    Require(String, Refusal),
+}
+
+impl Piece<'_> {
+    pub(crate) fn own(sql: impl Into<String>) -> Piece<'static> {
+        Piece::Own(Cow::Owned(sql.into()))
+    }
+}
+
+/// What it means that a condition is not true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The kind of the error.
+    pub kind: ErrorKind,
+    /// Its message.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// The lock is no longer held.
+    pub(crate) fn lock_lost(key: &LockKey) -> Self {
+        Self::new(ErrorKind::LockLost, format!("this session no longer holds the lock {key}; nothing more was written"))
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.kind, refusal.message)
+    }
+}
+
+/// What [`Connection::settle`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// It took effect.
+    Done,
+    /// It did not, or what it left was taken away: it may run again.
+    NotDone,
+    /// That cannot be decided; the text says what there is to see.
+    Unknown(String),
+}
+
+/// Why a piece failed, as far as the layer above acts on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The table, the schema or the database that it reads does not exist.
+    NoTable,
+    /// It waited too long for a table that others use.
+    TableBusy,
+    /// Anything else.
+    Other,
+}
+
+/// Where in a piece it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// At this byte.
+    Byte(usize),
+    /// In this line, counted from one.
+    Line(u32),
+}
+
+/// A piece that failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// Its index.
+    pub piece: usize,
+    /// Where in it, where the server tells.
+    pub place: Option<Place>,
+    /// Why.
+    pub cause: Cause,
+    /// The error, without a location.
+    pub error: Error,
+}
+
+impl Failure {
+    /// A failure whose cause needs no action.
+    pub fn new(piece: usize, error: Error) -> Self {
+        Self { piece, place: None, cause: Cause::Other, error }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}

@@ -1,0 +1,102 @@
+//! The table `lockage_journal`: for a migration outside a transaction, which of its statements were begun and which are done. Its
+//! rows go when the migration is applied.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use lockage_core::{Error, ErrorKind, Migration, Result};
+use sha2::{Digest, Sha256};
+
+use crate::{Dialect, Row};
+
+/// The name of the table.
+pub const TABLE: &str = "lockage_journal";
+
+/// What the journal says of one statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// SHA-256 of the statement's text.
+    pub(crate) checksum: String,
+    /// Whether its end was seen.
+    pub(crate) done: bool,
+}
+
+/// Writes the statements of one journal table.
+#[derive(Debug)]
+pub(crate) struct JournalTable {
+    dialect: &'static Dialect,
+    table: String,
+}
+
+impl JournalTable {
+    pub(crate) fn new(dialect: &'static Dialect, schema: Option<&str>) -> Self {
+        Self { dialect, table: dialect.table(schema, TABLE) }
+    }
+
+    pub(crate) fn create(&self) -> String {
+        let Dialect { text_type, integer_type, time_type, .. } = *self.dialect;
+        format!(
+            "CREATE TABLE {} (version {} NOT NULL, statement {integer_type} NOT NULL, checksum {} NOT NULL, \
+             state {} NOT NULL, written_at {time_type} NOT NULL, PRIMARY KEY (version, statement))",
+            self.table,
+            text_type(250),
+            text_type(64),
+            text_type(32),
+        )
+    }
+
+    /// True when the journal has nothing to say of a migration; fails where there is no journal.
+    pub(crate) fn select(&self, migration: &Migration) -> String {
+        format!("SELECT statement, checksum, state FROM {} WHERE {}", self.table, self.of(migration))
+    }
+
+    pub(crate) fn write(&self, migration: &Migration, statement: u32, text: &str, done: bool) -> [String; 2] {
+        let literal = self.dialect.literal;
+        let erase = self.erase(migration, statement);
+        let values = [
+            literal(&migration.key()),
+            statement.to_string(),
+            literal(&checksum(text)),
+            literal(if done { "done" } else { "started" }),
+            self.dialect.now.to_owned(),
+        ];
+        let insert = format!(
+            "INSERT INTO {} (version, statement, checksum, state, written_at) VALUES ({})",
+            self.table,
+            values.join(", ")
+        );
+        [erase, insert]
+    }
+
+    /// Takes back that a statement was begun: it failed.
+    pub(crate) fn erase(&self, migration: &Migration, statement: u32) -> String {
+        format!("DELETE FROM {} WHERE {} AND statement = {statement}", self.table, self.of(migration))
+    }
+
+    pub(crate) fn clear(&self, migration: &Migration) -> String {
+        format!("DELETE FROM {} WHERE {}", self.table, self.of(migration))
+    }
+
+    fn of(&self, migration: &Migration) -> String {
+        format!("version = {}", (self.dialect.literal)(&migration.key()))
+    }
+}
+
+/// Reads the rows of [`JournalTable::select`], by the statement's index.
+pub(crate) fn parse(rows: Vec<Row>) -> Result<BTreeMap<u32, Line>> {
+    let line = |row: Row| {
+        let [statement, checksum, state] = <[Option<String>; 3]>::try_from(row).ok()?;
+        Some((statement?.parse().ok()?, Line { checksum: checksum?, done: state? == "done" }))
+    };
+    rows.into_iter()
+        .map(|row| line(row).ok_or_else(|| Error::new(ErrorKind::Unexpected, format!("a row of {TABLE} makes no sense"))))
+        .collect()
+}
+
+/// SHA-256 of a statement's text, with CRLF as LF.
+pub(crate) fn checksum(text: &str) -> String {
+    Sha256::digest(text.replace("\r\n", "\n")).iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

@@ -1,0 +1,314 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use lockage_core::{
+    Canceller, Error, ErrorKind, LockHolder, LockKey, LockProvider, Migration, Result,
+};
+use lockage_sql::script::leading_words;
+use lockage_sql::{Cause, Connection, Dialect, Failure, Piece, Refusal, Row, Settled, Work};
+use rusqlite::types::ValueRef;
+use tokio::sync::mpsc;
+
+use crate::address::Address;
+use crate::dialect::{DIALECT, SCHEMA};
+use crate::error::failure;
+use crate::worker::{Owned, Signal, Worker};
+
+/// One SQLite connection on a thread of its own.
+#[derive(Debug)]
+pub(crate) struct SqliteConnection {
+    worker: Worker,
+}
+
+impl SqliteConnection {
+    pub(crate) fn start(address: Address) -> Result<Self> {
+        Worker::start(address).map(|worker| Self { worker })
+    }
+}
+
+#[async_trait]
+impl LockProvider for SqliteConnection {
+    async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
+        let key = key.clone();
+        self.worker
+            .ask(move |owned| owned.locks.try_lock(&key))
+            .await?
+    }
+
+    async fn holds(&mut self, key: &LockKey) -> Result<bool> {
+        let key = key.clone();
+        self.worker.ask(move |owned| owned.locks.holds(&key)).await
+    }
+
+    async fn unlock(&mut self, key: &LockKey) -> Result<()> {
+        let asked = key.clone();
+        if self
+            .worker
+            .ask(move |owned| owned.locks.unlock(&asked))
+            .await?
+        {
+            Ok(())
+        } else {
+            Err(Error::new(
+                ErrorKind::LockLost,
+                format!("this session did not hold the lock {key}"),
+            ))
+        }
+    }
+
+    async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
+        let key = key.clone();
+        self.worker
+            .ask(move |owned| owned.locks.holder(&key))
+            .await?
+    }
+}
+
+#[async_trait]
+impl Connection for SqliteConnection {
+    fn dialect(&self) -> &'static Dialect {
+        &DIALECT
+    }
+
+    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
+        let sql = sql.to_owned();
+        let lost = |error| Failure::new(0, error);
+        self.worker
+            .ask(move |owned| query(owned, &sql))
+            .await
+            .map_err(lost)?
+    }
+
+    async fn run(
+        &mut self,
+        pieces: &[Piece<'_>],
+        done: &mut (dyn FnMut(usize) + Send),
+    ) -> Result<(), Failure> {
+        let pieces: Vec<Owning> = pieces.iter().map(Owning::from).collect();
+        let (through, mut seen) = mpsc::unbounded_channel();
+        let work = self.worker.ask(move |owned| run(owned, &pieces, &through));
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                Some(index) = seen.recv() => done(index),
+                ended = &mut work => return ended.map_err(|error| Failure::new(0, error))?,
+            }
+        }
+    }
+
+    async fn ensure_schema(&mut self, schema: &str) -> Result<()> {
+        debug_assert_eq!(schema, SCHEMA);
+        Ok(())
+    }
+
+    fn prepare(&self, work: &Work<'_>) -> Vec<String> {
+        let migration = work.migration.to_string();
+        let statement_timeout = work.statement_timeout;
+        self.worker.tell(move |owned| {
+            owned.locks.note_migration(&migration);
+            owned.statement_timeout = statement_timeout;
+        });
+        let foreign_keys = if work.migration.directives().foreign_keys {
+            "ON"
+        } else {
+            "OFF"
+        };
+        let busy = work
+            .ddl_lock_timeout
+            .map_or(i64::from(i32::MAX), |timeout| {
+                i64::try_from(timeout.as_millis())
+                    .unwrap_or(i64::MAX)
+                    .min(i64::from(i32::MAX))
+            });
+        vec![
+            format!("PRAGMA foreign_keys = {foreign_keys}"),
+            format!("PRAGMA busy_timeout = {busy}"),
+        ]
+    }
+
+    fn before_commit(&self, migration: &Migration) -> Vec<Piece<'static>> {
+        if migration.directives().foreign_keys {
+            return Vec::new();
+        }
+        let refusal = Refusal::new(
+            ErrorKind::MigrationFailed,
+            "the script leaves rows whose foreign keys point nowhere; `PRAGMA foreign_key_check` lists such rows",
+        );
+        vec![Piece::Require(
+            "NOT EXISTS (SELECT 1 FROM pragma_foreign_key_check)".into(),
+            refusal,
+        )]
+    }
+
+    fn may_share_transaction(&self, statement: &str) -> bool {
+        !stands_alone(statement)
+    }
+
+    async fn settle(&mut self, _statement: &str) -> Result<Settled> {
+        // Only VACUUM, PRAGMA, ATTACH and DETACH run outside a transaction; each may be repeated.
+        Ok(Settled::NotDone)
+    }
+
+    fn canceller(&self) -> Arc<dyn Canceller> {
+        Arc::new(Stop(Arc::clone(self.worker.signal())))
+    }
+
+    async fn close(self) -> Result<()> {
+        // Waits for the thread to drop what it owns: when this returns, the file is closed and the lock free.
+        self.worker.ask(Owned::close).await
+    }
+}
+
+#[derive(Debug)]
+struct Stop(Arc<Signal>);
+
+#[async_trait]
+impl Canceller for Stop {
+    async fn cancel(&self) -> Result<()> {
+        self.0.stop();
+        Ok(())
+    }
+}
+
+/// Statements that SQLite refuses, or ignores, inside a transaction.
+fn stands_alone(statement: &str) -> bool {
+    let words = leading_words(statement, DIALECT.syntax, 1);
+    matches!(
+        words.first().map(String::as_str),
+        Some("VACUUM" | "PRAGMA" | "ATTACH" | "DETACH")
+    )
+}
+
+/// A piece that can go to the thread.
+enum Owning {
+    Own(String),
+    Script(String),
+    Require(String, Refusal),
+}
+
+impl From<&Piece<'_>> for Owning {
+    fn from(piece: &Piece<'_>) -> Self {
+        match piece {
+            Piece::Own(sql) => Self::Own(sql.to_string()),
+            Piece::Script(sql) => Self::Script((*sql).to_owned()),
+            Piece::Require(condition, refusal) => {
+                Self::Require(format!("SELECT {condition}"), refusal.clone())
+            }
+        }
+    }
+}
+
+fn query(owned: &mut Owned, sql: &str) -> Result<Vec<Row>, Failure> {
+    let connection = owned.connection(false).map_err(|error| failure(0, error))?;
+    let Some(connection) = connection else {
+        let error = Error::new(ErrorKind::Connect, "the database does not exist");
+        return Err(Failure {
+            cause: Cause::NoTable,
+            ..Failure::new(0, error)
+        });
+    };
+    rows(connection, sql).map_err(|error| failure(0, error))
+}
+
+fn rows(connection: &rusqlite::Connection, sql: &str) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = connection.prepare(sql)?;
+    let columns = statement.column_count();
+    let mut cursor = statement.raw_query();
+    let mut rows = Vec::new();
+    while let Some(row) = cursor.next()? {
+        rows.push(
+            (0..columns)
+                .map(|column| row.get_ref(column).map(text))
+                .collect::<rusqlite::Result<Row>>()?,
+        );
+    }
+    Ok(rows)
+}
+
+fn text(value: ValueRef<'_>) -> Option<String> {
+    match value {
+        ValueRef::Null => None,
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            Some(String::from_utf8_lossy(bytes).into_owned())
+        }
+    }
+}
+
+fn run(
+    owned: &mut Owned,
+    pieces: &[Owning],
+    through: &mpsc::UnboundedSender<usize>,
+) -> Result<(), Failure> {
+    let signal = Arc::clone(owned.signal());
+    let limit = owned.statement_timeout;
+    let connection = match owned.connection(true).map_err(|error| failure(0, error))? {
+        Some(connection) => connection,
+        None => {
+            return Err(Failure::new(
+                0,
+                Error::new(ErrorKind::Unexpected, "no database was made"),
+            ));
+        }
+    };
+    for (index, piece) in pieces.iter().enumerate() {
+        if signal.is_stopped() {
+            signal.clear();
+            return Err(Failure::new(
+                index,
+                Error::new(ErrorKind::Interrupted, "the statement was interrupted"),
+            ));
+        }
+        let limit = limit.filter(|_| matches!(piece, Owning::Script(_)));
+        signal.set_deadline(limit.map(|limit| Instant::now() + limit));
+        let outcome = run_piece(connection, piece);
+        let late = signal.is_late();
+        signal.set_deadline(None);
+        match outcome {
+            Ok(None) => {}
+            Ok(Some(refusal)) => return Err(Failure::new(index, refusal.into())),
+            // The script itself ended the transaction, as ROLLBACK after an error does.
+            Err(_)
+                if matches!(piece, Owning::Own(sql) if sql == DIALECT.rollback)
+                    && connection.is_autocommit() => {}
+            Err(error) => {
+                let mut failed = failure(index, error);
+                if signal.is_stopped() {
+                    signal.clear();
+                    failed.error =
+                        Error::new(ErrorKind::Interrupted, "the statement was interrupted");
+                } else if late && let Some(limit) = limit {
+                    failed.error = Error::new(
+                        ErrorKind::MigrationFailed,
+                        format!("the statement ran longer than its statement timeout of {limit:?}"),
+                    );
+                }
+                return Err(failed);
+            }
+        }
+        let _ = through.send(index);
+    }
+    Ok(())
+}
+
+/// Runs a piece to its end; a condition that is not true gives its refusal.
+fn run_piece(
+    connection: &rusqlite::Connection,
+    piece: &Owning,
+) -> rusqlite::Result<Option<Refusal>> {
+    match piece {
+        Owning::Own(sql) | Owning::Script(sql) => {
+            let mut statement = connection.prepare(sql)?;
+            let mut cursor = statement.raw_query();
+            while cursor.next()?.is_some() {}
+            Ok(None)
+        }
+        Owning::Require(sql, refusal) => {
+            let truth: bool = connection.query_row(sql, (), |row| row.get(0))?;
+            Ok((!truth).then(|| refusal.clone()))
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! From SQLite's result codes to kinds.
+
+use lockage_core::{Error, ErrorKind};
+use lockage_sql::{Cause, Failure, Place};
+use rusqlite::ffi::ErrorCode;
+
+/// Judges an error of rusqlite. `piece` is the index of what failed.
+pub(crate) fn failure(piece: usize, error: rusqlite::Error) -> Failure {
+    let (code, message, offset) = match &error {
+        rusqlite::Error::SqliteFailure(code, message) => (Some(*code), message.clone(), None),
+        rusqlite::Error::SqlInputError {
+            error, msg, offset, ..
+        } => (
+            Some(*error),
+            Some(msg.clone()),
+            usize::try_from(*offset).ok(),
+        ),
+        _ => (None, None, None),
+    };
+    let message = message.unwrap_or_else(|| error.to_string());
+    let cause = match code.map(|code| code.code) {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Cause::TableBusy,
+        _ if message.starts_with("no such table") => Cause::NoTable,
+        _ => Cause::Other,
+    };
+    let made = match code.map(|code| code.code) {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(
+            ErrorKind::Unexpected,
+            format!("the database is in use: {message}"),
+        )
+        .retryable(),
+        Some(ErrorCode::NotADatabase) => {
+            Error::new(ErrorKind::Connect, "the file is not an SQLite database")
+        }
+        Some(ErrorCode::CannotOpen) => Error::new(
+            ErrorKind::Connect,
+            format!("cannot open the database: {message}"),
+        ),
+        Some(ErrorCode::ReadOnly) => {
+            Error::new(ErrorKind::MigrationFailed, "the database is read-only")
+                .with_hint("give the user that migrates the right to write the file and its folder")
+        }
+        Some(ErrorCode::DiskFull) => Error::new(ErrorKind::MigrationFailed, "the disk is full")
+            .with_hint("make room and run again; what was not committed is rolled back"),
+        _ => Error::new(ErrorKind::MigrationFailed, message),
+    };
+    let made = match code {
+        Some(code) => made.with_context("sqlite_code", code.extended_code.to_string()),
+        None => made,
+    };
+    Failure {
+        piece,
+        place: offset.map(Place::Byte),
+        cause,
+        error: made.with_source(error),
+    }
+}

@@ -1,0 +1,71 @@
+//! SQLite for Lockage, on [`rusqlite`] with the bundled SQLite.
+//!
+//! # The lock
+//! A file beside the database, `<database>-lockage-<key>.lock`, locked with the operating system's own file lock (`flock` on Unix,
+//! `LockFileEx` on Windows). It works between processes and is freed when its holder dies, however it dies. The file stays; while the
+//! lock is held it tells by whom. Databases on network file systems are as safe as their file locks are.
+//!
+//! A database in memory lives in one process, and so does its lock.
+//!
+//! # Names of lock files
+//! An id is written in decimal: `app.db-lockage-4006.lock`. A name is written as `n-` and the first 16 hexadecimal digits of its
+//! SHA-256. The database's path is resolved first, so links lead to one lock.
+
+mod address;
+mod connection;
+mod dialect;
+mod error;
+mod lock;
+mod worker;
+
+use lockage_core::{Backend, Capabilities, ConnectOptions, Error, ErrorKind, Result, Session};
+use lockage_sql::SqlSession;
+
+pub use lockage_core;
+
+use address::Address;
+use connection::SqliteConnection;
+
+/// What this backend says of itself.
+const CAPABILITIES: Capabilities = Capabilities::new(true, "a file lock beside the database");
+
+/// The backend for `sqlite:` URLs.
+///
+/// `sqlite:app.db`, `sqlite:///var/lib/app.db`, `sqlite:app.db?mode=ro`, `sqlite::memory:`,
+/// `sqlite:file:name?mode=memory&cache=shared`.
+pub const BACKEND: Backend = Backend::new(
+    "lockage-sqlite",
+    &["sqlite", "sqlite3"],
+    CAPABILITIES,
+    |options| Box::pin(async move { open(options) }),
+    |migration, each| lockage_sql::inspect(dialect::DIALECT.syntax, true, migration, each),
+);
+
+lockage_core::register_backend!(BACKEND);
+
+fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
+    let address = Address::parse(&options.url)?;
+    if let Some(schema) = options
+        .schema
+        .as_deref()
+        .filter(|schema| *schema != dialect::SCHEMA)
+    {
+        return Err(Error::new(
+            ErrorKind::InvalidConfig,
+            format!("SQLite has no schema `{schema}`"),
+        )
+        .with_hint("leave --schema out"));
+    }
+    address.prepare_folder(options.create)?;
+    let capabilities = if address.is_file() {
+        CAPABILITIES
+    } else {
+        CAPABILITIES.within_one_process()
+    };
+    let options = ConnectOptions {
+        schema: Some(dialect::SCHEMA.into()),
+        ..options.clone()
+    };
+    let connection = SqliteConnection::start(address)?;
+    Ok(Box::new(SqlSession::new(connection, options, capabilities)))
+}
