@@ -36,23 +36,20 @@ if [ ! -e /data/initialised ]; then
     touch /data/initialised
 fi
 
-new=
-# Galera clears the mark as soon as another node may be ahead of this one.
-if grep -qs '^safe_to_bootstrap: 1' "$state"; then
-    new=--wsrep-new-cluster
-fi
-position=
-# After a kill the last position stands in InnoDB only.
-if grep -qs '^seqno: *-1' "$state"; then
-    mariadbd "$@" --wsrep-recover > /data/recover.log 2>&1
-    position=$(sed -n 's/.*WSREP: Recovered position: *//p' /data/recover.log)
-fi
-
-# shellcheck disable=SC2086
-exec mariadbd "$@" --bind-address="$ADDRESS" --port="$PORT" \
+set -- "$@" --bind-address="$ADDRESS" --port="$PORT" \
     --wsrep-on=ON --wsrep-provider=/usr/lib/galera/libgalera_smm.so \
     --wsrep-cluster-name=lockage --wsrep-cluster-address="gcomm://$GALERA_NODES" \
     --wsrep-node-name="node-$PORT" --wsrep-node-address="$ADDRESS:$GALERA_PORT" \
     --wsrep-sst-method=rsync --wsrep-sst-receive-address="$ADDRESS:$GALERA_SST_PORT" \
-    --wsrep-provider-options="gmcast.listen_addr=tcp://$ADDRESS:$GALERA_PORT;ist.recv_addr=$ADDRESS:$GALERA_IST_PORT;gcache.size=16M" \
-    ${position:+--wsrep-start-position="$position"} $new
+    --wsrep-provider-options="gmcast.listen_addr=tcp://$ADDRESS:$GALERA_PORT;ist.recv_addr=$ADDRESS:$GALERA_IST_PORT;gcache.size=16M"
+
+if grep -qs '^seqno: *-1' "$state"; then
+    # After a kill the last position stands in InnoDB only.
+    mariadbd "$@" --wsrep-recover > /data/recover.log 2>&1
+    set -- "$@" --wsrep-start-position="$(sed -n 's/.*WSREP: Recovered position: *//p' /data/recover.log)"
+fi
+if grep -qs '^safe_to_bootstrap: 1' "$state"; then
+    # Galera clears this mark as soon as another node may be ahead of this one.
+    set -- "$@" --wsrep-new-cluster
+fi
+exec mariadbd "$@"
