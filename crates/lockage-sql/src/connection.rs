@@ -123,8 +123,8 @@ pub enum Piece<'a> {
 }
 
 impl Piece<'_> {
-    pub(crate) fn own(sql: impl Into<String>) -> Piece<'static> {
-        Piece::Own(Cow::Owned(sql.into()))
+    pub(crate) fn own(sql: impl Into<String>) -> Self {
+        Self::Own(Cow::Owned(sql.into()))
     }
 }
 

@@ -23,7 +23,7 @@ impl<'a> Statements<'a> {
 
     fn check(&self, statement: Statement) -> Result<Statement> {
         match transaction_control(&statement.text, self.syntax) {
-            Some(control) if self.in_transaction && control.ends_or_begins() => {
+            Some(control) if self.in_transaction && control.crosses_boundary() => {
                 let word = statement.text.split_whitespace().next().unwrap_or_default().to_uppercase();
                 let word = word.trim_end_matches(';');
                 Err(Error::new(

@@ -62,10 +62,8 @@ fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
     } else {
         CAPABILITIES.within_one_process()
     };
-    let options = ConnectOptions {
-        schema: Some(dialect::SCHEMA.into()),
-        ..options.clone()
-    };
+    let mut options = options.clone();
+    options.schema = Some(dialect::SCHEMA.into());
     let connection = SqliteConnection::start(address)?;
     Ok(Box::new(SqlSession::new(connection, options, capabilities)))
 }

@@ -86,7 +86,7 @@ impl Owned {
     fn open(&self, create: bool) -> rusqlite::Result<Option<Connection>> {
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
         let read_write = flags | OpenFlags::SQLITE_OPEN_READ_WRITE;
-        let connection = match &self.address {
+        let mut connection = match &self.address {
             Address::Memory => Connection::open_in_memory()?,
             Address::SharedMemory(name) => {
                 let uri = format!("file:{name}?mode=memory&cache=shared");

@@ -168,7 +168,7 @@ impl<C: Connection> SqlSession<C> {
                 pieces.extend(rows);
                 run.in_transaction = true;
             }
-            Some(control) if control.ends_or_begins() => {
+            Some(control) if control.crosses_boundary() => {
                 pieces.extend(rows);
                 pieces.push(script);
                 run.in_transaction = false;

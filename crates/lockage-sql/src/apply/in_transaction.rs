@@ -42,13 +42,13 @@ impl<C: Connection> SqlSession<C> {
         let mut script = Chunks::open(migration, dialect).map_err(plain)?;
         let mut done = 0;
 
-        let mut head: Vec<Piece<'_>> =
+        let mut head: Vec<Piece<'static>> =
             self.connection.prepare(&Work::new(migration, &self.options, None)).into_iter().map(Piece::own).collect();
         head.push(Piece::own(dialect.begin));
         head.extend(self.requirements(held, step).await.map_err(plain)?);
         loop {
             let (chunk, last) = script.next().map_err(plain)?;
-            let mut pieces = std::mem::take(&mut head);
+            let mut pieces: Vec<Piece<'_>> = std::mem::take(&mut head);
             let first = pieces.len();
             pieces.extend(chunk.iter().map(|statement| Piece::Script(&statement.text)));
             let behind = pieces.len();

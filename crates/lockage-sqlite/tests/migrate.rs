@@ -1,0 +1,259 @@
+//! The backend on real files, through the runner.
+
+use lockage_core::{ConnectOptions, ErrorKind, MigrationSet, Outcome, Registry, Runner};
+use lockage_sqlite::BACKEND;
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.folder.path().join("app.db").display())
+    }
+
+    fn runner(&self, files: &[(&str, &str)]) -> Runner {
+        let set = MigrationSet::from_texts(files.iter().copied()).unwrap();
+        let registry = Registry::default().with(BACKEND).unwrap();
+        Runner::new(registry, ConnectOptions::new(self.url()).unwrap(), set)
+    }
+
+    fn client(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.folder.path().join("app.db")).unwrap()
+    }
+
+    fn text(&self, sql: &str) -> String {
+        self.client()
+            .query_row(sql, (), |row| row.get::<_, rusqlite::types::Value>(0))
+            .map(|v| format!("{v:?}"))
+            .unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_file_is_migrated_and_a_second_run_leaves_it_alone() {
+    let place = Place::new();
+    let runner = place.runner(&[
+        ("V1__users.sql", "CREATE TABLE users (id INTEGER PRIMARY KEY); INSERT INTO users VALUES (1);"),
+        ("V2__more.sql", "CREATE TRIGGER t AFTER INSERT ON users BEGIN SELECT 1; SELECT 2; END; INSERT INTO users VALUES (2)"),
+    ]);
+    let report = runner.up().await.unwrap();
+    assert_eq!(report.outcome, Outcome::Applied);
+    assert_eq!(report.applied.len(), 2);
+    assert!(report.took_lock);
+    let before = std::fs::read(place.folder.path().join("app.db")).unwrap();
+    let again = runner.up().await.unwrap();
+    assert_eq!(again.outcome, Outcome::UpToDate);
+    assert!(!again.took_lock);
+    assert_eq!(
+        std::fs::read(place.folder.path().join("app.db")).unwrap(),
+        before
+    );
+    assert_eq!(place.text("SELECT count(*) FROM users"), "Integer(2)");
+    assert_eq!(
+        place.text("SELECT group_concat(version || state || statements_done) FROM lockage_history"),
+        "Text(\"1applied2,2applied2\")"
+    );
+}
+
+#[tokio::test]
+async fn looking_at_a_database_that_does_not_exist_does_not_make_it() {
+    let place = Place::new();
+    let runner = place.runner(&[("V1__a.sql", "CREATE TABLE a (n)")]);
+    assert_eq!(runner.check().await.unwrap().outcome, Outcome::Pending);
+    assert_eq!(place.folder.path().read_dir().unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_failing_statement_is_told_with_its_place_and_leaves_nothing() {
+    let place = Place::new();
+    let error = place
+        .runner(&[(
+            "V1__a.sql",
+            "CREATE TABLE a (n);\n\n  INSERT INTO a\n VALUES (1, é);",
+        )])
+        .up()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MigrationFailed);
+    let location = error.location().unwrap();
+    assert_eq!(
+        (location.line, location.column),
+        (Some(4), Some(13)),
+        "{error:?}"
+    );
+    assert_eq!(location.line_text.as_deref(), Some(" VALUES (1, é)"));
+    assert_eq!(
+        place.text("SELECT count(*) FROM sqlite_master WHERE name = 'a'"),
+        "Integer(0)"
+    );
+    assert!(
+        place
+            .runner(&[("V1__a.sql", "CREATE TABLE a (n)")])
+            .lock_holder()
+            .await
+            .unwrap()
+            .is_none()
+    );
+    place
+        .runner(&[("V1__a.sql", "CREATE TABLE a (n)")])
+        .up()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_table_is_rebuilt_with_foreign_keys_off_and_checked_before_the_commit() {
+    let place = Place::new();
+    let start = (
+        "V1__a.sql",
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p INTEGER REFERENCES p ON DELETE CASCADE);
+         INSERT INTO p VALUES (1); INSERT INTO c VALUES (1);",
+    );
+    let rebuild = "-- lockage: foreign-keys=off
+        CREATE TABLE new (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO new SELECT id, '' FROM p;
+        DROP TABLE p; ALTER TABLE new RENAME TO p;";
+    place
+        .runner(&[start, ("V2__rebuild.sql", rebuild)])
+        .up()
+        .await
+        .unwrap();
+    assert_eq!(
+        place.text("SELECT count(*) FROM c"),
+        "Integer(1)",
+        "the cascade must not have run"
+    );
+    let broken = "-- lockage: foreign-keys=off\nDELETE FROM p;";
+    let error = place
+        .runner(&[
+            start,
+            ("V2__rebuild.sql", rebuild),
+            ("V3__broken.sql", broken),
+        ])
+        .up()
+        .await
+        .unwrap_err();
+    assert!(error.message().contains("foreign_key_check"), "{error}");
+    assert_eq!(place.text("SELECT count(*) FROM p"), "Integer(1)");
+    let after = ("V3__after.sql", "DELETE FROM p;");
+    place
+        .runner(&[start, ("V2__rebuild.sql", rebuild), after])
+        .up()
+        .await
+        .unwrap();
+    assert_eq!(
+        place.text("SELECT count(*) FROM c"),
+        "Integer(0)",
+        "foreign keys are on again"
+    );
+}
+
+#[tokio::test]
+async fn statements_outside_a_transaction_run_and_resume() {
+    let place = Place::new();
+    let head = "-- lockage: no-transaction\nPRAGMA journal_mode = WAL;\nCREATE TABLE a (n);\nINSERT INTO a VALUES (1);\nVACUUM;\n";
+    let error = place
+        .runner(&[("V1__a.sql", &format!("{head}INSERT INTO b VALUES (1);\n"))])
+        .up()
+        .await
+        .unwrap_err();
+    assert_eq!(error.location().unwrap().line, Some(6));
+    assert!(
+        error
+            .context()
+            .any(|(_, text)| text == "4 of 5 statements are committed"),
+        "{error:?}"
+    );
+    assert_eq!(
+        place.text(
+            "SELECT state || statements_done || '/' || statements_total FROM lockage_history"
+        ),
+        "Text(\"failed4/5\")"
+    );
+    let report = place
+        .runner(&[("V1__a.sql", &format!("{head}INSERT INTO a VALUES (2);\n"))])
+        .up()
+        .await
+        .unwrap();
+    assert_eq!(report.outcome, Outcome::Applied);
+    assert_eq!(place.text("SELECT group_concat(n) FROM a"), "Text(\"1,2\")");
+    assert_eq!(place.text("PRAGMA journal_mode"), "Text(\"wal\")");
+    assert_eq!(
+        place.text("SELECT count(*) FROM lockage_journal"),
+        "Integer(0)"
+    );
+}
+
+#[tokio::test]
+async fn a_statement_that_runs_too_long_is_stopped() {
+    let place = Place::new();
+    let endless = "-- lockage: statement-timeout=50ms\nCREATE TABLE a AS WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r;";
+    let error = place
+        .runner(&[("V1__a.sql", endless)])
+        .up()
+        .await
+        .unwrap_err();
+    assert!(error.message().contains("statement timeout"), "{error:?}");
+    place
+        .runner(&[("V1__a.sql", "CREATE TABLE a (n)")])
+        .up()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn databases_in_memory_are_migrated_too() {
+    let set = MigrationSet::from_texts([("V1__a.sql", "CREATE TABLE a (n)")]).unwrap();
+    let registry = Registry::default().with(BACKEND).unwrap();
+    for url in [
+        "sqlite::memory:",
+        "sqlite:file:lockage-test?mode=memory&cache=shared",
+    ] {
+        let runner = Runner::new(
+            registry.clone(),
+            ConnectOptions::new(url).unwrap(),
+            set.clone(),
+        );
+        assert_eq!(runner.up().await.unwrap().outcome, Outcome::Applied);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_said_before_anything_happens() {
+    let place = Place::new();
+    let files = [("V1__a.sql", "CREATE TABLE a (n)")];
+    place.runner(&files).up().await.unwrap();
+    let more = [files[0], ("V2__b.sql", "CREATE TABLE b (n)")];
+    let read_only = place.runner(&more).connect_options(|options| {
+        options.url = format!("{}?mode=ro", options.url.expose()).parse().unwrap();
+    });
+    assert_eq!(read_only.check().await.unwrap().outcome, Outcome::Pending);
+    let error = read_only.up().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let nowhere = place
+        .runner(&files)
+        .connect_options(|options| options.url = "sqlite:/nowhere/at/all.db".parse().unwrap());
+    let error = nowhere.up().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(error.hint().unwrap().contains("--create"));
+    std::fs::write(
+        place.folder.path().join("text.db"),
+        "not a database, but long enough to look like one at first sight, is it?",
+    )
+    .unwrap();
+    let text = place.runner(&files).connect_options(|options| {
+        options.url = options
+            .url
+            .expose()
+            .replace("app.db", "text.db")
+            .parse()
+            .unwrap();
+    });
+    assert_eq!(text.up().await.unwrap_err().kind(), ErrorKind::Connect);
+}
