@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::survey::{Entry, Standing, survey_up_to};
 use crate::{
-    Action, Error, ErrorKind, History, Kind, Location, MigrationSet, Result, Step, Version,
+    Action, Error, ErrorKind, History, Kind, Location, MigrationSet, Result, State, Step, Version,
 };
 
 /// How far a run goes and what it puts up with.
@@ -129,13 +129,7 @@ pub fn plan_down(set: &MigrationSet, history: &History, options: &PlanOptions) -
         );
         stuck && oldest.is_some_and(|oldest| &entry.version > oldest)
     });
-    let strict = PlanOptions {
-        strict: true,
-        ..PlanOptions::default()
-    };
-    if let Some(error) = Error::all(
-        in_the_way.filter_map(|entry| contradiction(entry, &strict).or_else(|| unfinished(entry))),
-    ) {
+    if let Some(error) = Error::all(in_the_way.filter_map(why_not_down)) {
         return Err(error);
     }
     let undo = |entry: &Entry| {
@@ -143,20 +137,19 @@ pub fn plan_down(set: &MigrationSet, history: &History, options: &PlanOptions) -
         set.find(Kind::Undo, version)
             .map(|script| Step::new(Arc::clone(script), Action::Undo))
     };
-    if let Some(entry) = chosen.iter().find(|entry| undo(entry).is_none()) {
-        let version = entry
-            .version
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        return Err(Error::new(
+    let without = chosen.iter().filter(|entry| undo(entry).is_none());
+    if let Some(error) = Error::all(without.map(|entry| {
+        let version = text_of(entry);
+        Error::new(
             ErrorKind::InvalidMigration,
             format!("version {version} has no undo script; nothing was undone"),
         )
         .with_hint(format!(
             "write U{version}__{}.sql",
             entry.name.replace(' ', "_")
-        )));
+        ))
+    })) {
+        return Err(error);
     }
     Ok(Plan {
         steps: chosen.into_iter().filter_map(undo).collect(),
@@ -164,22 +157,38 @@ pub fn plan_down(set: &MigrationSet, history: &History, options: &PlanOptions) -
     })
 }
 
-fn unfinished(entry: &Entry) -> Option<Error> {
-    let version = entry.version.as_ref()?;
-    Some(
-        Error::new(
-            ErrorKind::Diverged,
+/// Why nothing below this entry can be undone.
+fn why_not_down(entry: &Entry) -> Option<Error> {
+    let version = text_of(entry);
+    let error =
+        |message: String, hint| Some(Error::new(ErrorKind::Diverged, message).with_hint(hint));
+    match entry.standing {
+        Standing::Running | Standing::Failed => error(
             format!("version {version} is not finished"),
-        )
-        .with_hint("`lockage up` finishes it; only then can older versions be undone"),
-    )
+            "`lockage up` finishes it; only then can older versions be undone",
+        ),
+        Standing::Future => error(
+            format!("version {version} is newer than every file: the database is ahead"),
+            "take it back first, with the files that it came from",
+        ),
+        _ => contradiction(entry, &PlanOptions::default()),
+    }
+}
+
+/// The version, be it one that only a newer Lockage can read.
+fn text_of(entry: &Entry) -> String {
+    match (&entry.version, &entry.row) {
+        (Some(version), _) => version.to_string(),
+        (None, Some(row)) => row.version.clone(),
+        (None, None) => String::new(),
+    }
 }
 
 /// What is wrong with an entry, if anything is.
 fn contradiction(entry: &Entry, options: &PlanOptions) -> Option<Error> {
-    let what = match &entry.version {
-        Some(version) => format!("version {version} ({})", entry.name),
-        None => format!("the repeatable migration `{}`", entry.name),
+    let what = match entry.kind {
+        Kind::Repeatable => format!("the repeatable migration `{}`", entry.name),
+        _ => format!("version {} ({})", text_of(entry), entry.name),
     };
     let error = match entry.standing {
         Standing::Diverged => {
@@ -192,7 +201,10 @@ fn contradiction(entry: &Entry, options: &PlanOptions) -> Option<Error> {
         }
         Standing::Missing if entry.kind != Kind::Repeatable => Error::new(
             ErrorKind::Diverged,
-            format!("{what} is applied and has no file"),
+            match entry.row.as_ref().map(|row| &row.state) {
+                Some(State::Applied) => format!("{what} is applied and has no file"),
+                _ => format!("{what} is not finished and has no file"),
+            },
         )
         .with_hint("restore the file, or forget the row with `lockage repair`"),
         Standing::OutOfOrder if !options.out_of_order => Error::new(
@@ -203,7 +215,7 @@ fn contradiction(entry: &Entry, options: &PlanOptions) -> Option<Error> {
         .with_hint("give it a newer version, or apply it all the same with --out-of-order"),
         Standing::Future if options.strict => Error::new(
             ErrorKind::Diverged,
-            format!("{what} is applied and newer than every file: the database is ahead"),
+            format!("{what} is newer than every file: the database is ahead"),
         )
         .with_hint("deploy the newer files, or leave --strict out"),
         Standing::Unknown => {

@@ -23,7 +23,7 @@ pub enum Standing {
     Diverged,
     /// In the history, with no file, and older than the newest file.
     Missing,
-    /// In the history, with no file, and newer than every file: the database is ahead.
+    /// In the history, in whatever state, with no file, and newer than every file: the database is ahead.
     Future,
     /// Covered by a baseline.
     Ignored,
@@ -86,35 +86,40 @@ pub(crate) fn survey_up_to(
     history: &History,
     to: Option<&Version>,
 ) -> Vec<Entry> {
-    let rows: HashMap<RowKey, &HistoryRow> = history
-        .rows
-        .iter()
+    // Where one version stands there in two spellings, the row that counts is the one that is not undone.
+    let (live, undone): (Vec<_>, Vec<_>) = history.rows.iter().partition(|row| is_live(row));
+    let rows: HashMap<RowKey, &HistoryRow> = undone
+        .into_iter()
+        .chain(live)
         .map(|row| (RowKey::of_row(row), row))
-        .collect();
-    let known: HashSet<RowKey> = set
-        .iter()
-        .filter(|m| m.kind() != Kind::Undo)
-        .map(|m| RowKey::of(m))
         .collect();
     let ground = Ground::new(set, history, to);
 
+    let mut known = HashSet::new();
     let mut entries = Vec::new();
     for migration in set
         .iter()
         .filter(|migration| migration.kind() != Kind::Undo)
     {
-        let row = rows.get(&RowKey::of(migration)).copied();
+        let key = RowKey::of(migration);
+        let row = rows.get(&key).copied();
         if migration.kind() == Kind::Baseline
             && !ground.starts_with(migration)
             && !row.is_some_and(is_baseline)
         {
             continue;
         }
+        let standing = ground.of_file(migration, row);
+        // A baseline's row is the baseline's, also where only the versioned file of its version is there.
+        let row = row.filter(|row| migration.kind() != Kind::Versioned || !is_baseline(row));
+        if row.is_some() {
+            known.insert(key);
+        }
         entries.push(Entry {
             kind: migration.kind(),
             version: migration.version().cloned(),
             name: migration.name().to_owned(),
-            standing: ground.of_file(migration, row),
+            standing,
             migration: Some(Arc::clone(migration)),
             row: row.cloned(),
         });
@@ -178,8 +183,10 @@ struct Ground<'a> {
     newest_file: Option<&'a Version>,
     /// The baseline script that a fresh database is to start with.
     start: Option<&'a Version>,
-    /// The newest baseline that the history holds.
+    /// The newest baseline that the history holds, in hand or applied.
     floor: Option<Version>,
+    /// The newest baseline script whose version the history reached on foot: the files up to there may be gone.
+    passed: Option<&'a Version>,
 }
 
 impl<'a> Ground<'a> {
@@ -199,8 +206,16 @@ impl<'a> Ground<'a> {
                 .filter(|version| fresh && to.is_none_or(|to| *version <= to))
                 .max(),
             floor: live()
-                .filter(|row| is_baseline(row) && row.state == State::Applied)
+                .filter(|row| is_baseline(row))
                 .filter_map(HistoryRow::parsed_version)
+                .max(),
+            passed: versions(Kind::Baseline)
+                .filter(|version| {
+                    live().any(|row| {
+                        row.state == State::Applied
+                            && row.parsed_version().as_ref() == Some(version)
+                    })
+                })
                 .max(),
         }
     }
@@ -239,14 +254,15 @@ impl<'a> Ground<'a> {
 
     fn of_orphan(&self, row: &HistoryRow) -> Standing {
         let version = row.parsed_version();
+        let version = version.as_ref();
         match &row.state {
+            // A newer program is at it, or has been: none of this one's business.
+            _ if version.is_some() && version > self.newest_file => Standing::Future,
             State::Other(_) => Standing::Unknown,
             // `lockage baseline` writes rows that have no file.
-            _ if is_baseline(row) => Standing::Applied,
-            _ if self.covers(row.kind, version.as_ref()) => Standing::Ignored,
-            State::Applied if version.is_some() && version.as_ref() > self.newest_file => {
-                Standing::Future
-            }
+            State::Applied if is_baseline(row) => Standing::Applied,
+            _ if self.covers(row.kind, version) => Standing::Ignored,
+            State::Applied if version.is_some() && version <= self.passed => Standing::Ignored,
             _ => Standing::Missing,
         }
     }
