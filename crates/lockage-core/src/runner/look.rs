@@ -15,34 +15,27 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 impl Runner {
     /// Where every migration stands.
     pub async fn status(&self) -> Result<Vec<Entry>> {
-        self.look(async |session: &mut Unlocked| Ok(survey(&self.set, &session.history().await?)))
-            .await
+        Ok(survey(&self.set, &self.history().await?))
     }
 
     /// What the database remembers, as it stands now.
     pub async fn history(&self) -> Result<History> {
-        self.look(async |session: &mut Unlocked| session.history().await)
-            .await
+        let mut session = self.open().await?;
+        let history = self.or_interrupted(session.history()).await?;
+        end(session).await?;
+        Ok(history)
     }
 
     /// What [`up`](Self::up) would do.
     pub async fn plan(&self) -> Result<Plan> {
-        let plan = self
-            .look(async |session: &mut Unlocked| {
-                self.decide(Direction::Up, &session.history().await?)
-            })
-            .await?;
+        let plan = self.decide(Direction::Up, &self.history().await?)?;
         self.inspect(&plan.steps)?;
         Ok(plan)
     }
 
     /// Says whether the database is current; the outcome is [`Outcome::UpToDate`] or [`Outcome::Pending`].
     pub async fn check(&self) -> Result<Report> {
-        let plan = self
-            .look(async |session: &mut Unlocked| {
-                self.decide(Direction::Up, &session.history().await?)
-            })
-            .await?;
+        let plan = self.decide(Direction::Up, &self.history().await?)?;
         let mut report = self.new_report();
         if !plan.is_empty() {
             report.outcome = Outcome::Pending;
@@ -89,8 +82,10 @@ impl Runner {
 
     /// Who holds the lock; `None` when nobody does.
     pub async fn lock_holder(&self) -> Result<Option<LockHolder>> {
-        self.look(async |session: &mut Unlocked| session.holder(&self.key).await)
-            .await
+        let mut session = self.open().await?;
+        let holder = self.or_interrupted(session.holder(&self.key)).await?;
+        end(session).await?;
+        Ok(holder)
     }
 
     pub(super) async fn open(&self) -> Result<Unlocked> {
@@ -102,14 +97,12 @@ impl Runner {
         });
         Ok(session)
     }
+}
 
-    async fn look<T>(&self, what: impl AsyncFnOnce(&mut Unlocked) -> Result<T>) -> Result<T> {
-        let mut session = self.open().await?;
-        let seen = self.or_interrupted(what(&mut session)).await?;
-        // What was read stands, however the session ends.
-        match session.close().await {
-            Err(error) if error.kind() != ErrorKind::SessionLost => Err(error),
-            _ => Ok(seen),
-        }
+/// What was read stands, however the session ends.
+async fn end(session: Unlocked) -> Result<()> {
+    match session.close().await {
+        Err(error) if error.kind() != ErrorKind::SessionLost => Err(error),
+        _ => Ok(()),
     }
 }

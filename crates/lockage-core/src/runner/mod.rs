@@ -183,3 +183,21 @@ impl std::fmt::Debug for Runner {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A service spawns its run: every future must be able to move between threads.
+    #[test]
+    fn futures_may_move_between_threads() {
+        fn is_send<F: Send>(_: impl Fn(&'static Runner) -> F) {}
+        is_send(Runner::up);
+        is_send(Runner::down);
+        is_send(Runner::status);
+        is_send(Runner::plan);
+        is_send(Runner::check);
+        is_send(Runner::lock_holder);
+        is_send(|runner| runner.wait_until_current(None));
+    }
+}
