@@ -1,0 +1,89 @@
+use std::cell::Cell;
+use std::io::{self, Read};
+use std::rc::Rc;
+
+use lockage_sql::script::{MYSQL, POSTGRES, SQLSERVER, Splitter, Syntax};
+
+use crate::expect::statements;
+
+fn places(script: &str, syntax: &'static Syntax) -> Vec<(u64, u32, u32)> {
+    statements(script, syntax).iter().map(|found| (found.offset, found.line, found.column)).collect()
+}
+
+#[test]
+fn offset_line_and_column_point_at_the_first_token() {
+    assert_eq!(places("SELECT 1; SELECT 2", &POSTGRES), [(0, 1, 1), (10, 1, 11)]);
+    assert_eq!(places("\n\n  a;\r\nb\n;c", &POSTGRES), [(4, 3, 3), (8, 4, 1), (11, 5, 2)]);
+    assert_eq!(places("\u{feff}a; b", &POSTGRES), [(3, 1, 1), (6, 1, 4)]);
+    assert_eq!(places("/* é\n */ 'ü'; b", &POSTGRES), [(10, 2, 5), (16, 2, 10)]);
+    assert_eq!(places("-- x\nDELIMITER |\n a|b", &MYSQL), [(18, 3, 2), (20, 3, 4)]);
+    assert_eq!(places("a\nGO\n\nb", &SQLSERVER), [(0, 1, 1), (6, 4, 1)]);
+}
+
+#[test]
+fn the_offset_finds_the_text_again() {
+    let script = format!(
+        "\u{feff}{}/* {} */ SELECT 'é';\n{} SELECT 2;",
+        "-- ünïcode\n".repeat(20_000),
+        "x\n".repeat(100_000),
+        "\n".repeat(100_000),
+    );
+    let found = statements(&script, &POSTGRES);
+    assert_eq!(found.len(), 2);
+    for statement in found {
+        let start = usize::try_from(statement.offset).expect("an offset in a string");
+        assert!(script[start..].starts_with(&statement.text));
+        let before = &script[..start];
+        let line = before.matches('\n').count() + 1;
+        assert_eq!(statement.line as usize, line);
+        let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+        assert_eq!(statement.column as usize, column);
+    }
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    inner: R,
+    read: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.read.set(self.read.get() + read as u64);
+        Ok(read)
+    }
+}
+
+#[test]
+fn it_reads_no_more_than_a_buffer_ahead() {
+    let line = "INSERT INTO t VALUES ('some; text');\n";
+    let script = line.repeat(20_000);
+    let read = Rc::new(Cell::new(0));
+    let reader = Counted { inner: script.as_bytes(), read: Rc::clone(&read) };
+    for statement in Splitter::new(reader, &POSTGRES) {
+        let statement = statement.expect("a sound script");
+        let ahead = read.get() - (statement.offset + statement.text.len() as u64);
+        assert!(ahead <= 64 * 1024, "{ahead} bytes ahead");
+    }
+    assert_eq!(read.get(), script.len() as u64);
+}
+
+#[test]
+fn statements_larger_than_the_buffer() {
+    let large = format!("INSERT INTO t VALUES ('{}')", "it''s; ".repeat(60_000));
+    let script = format!("SELECT 1;{large};SELECT 2;{large}");
+    let texts: Vec<_> = statements(&script, &POSTGRES).into_iter().map(|found| found.text).collect();
+    assert!(texts == ["SELECT 1", large.as_str(), "SELECT 2", large.as_str()]);
+}
+
+#[test]
+fn tokens_across_the_end_of_the_buffer() {
+    for tail in ["$tag$;$tag$; b", "'';'';''; b", "/*;*/ a; b", "-- ;\na; b", "E'\\';'; b", "ééé; b"] {
+        let alone = statements(tail, &POSTGRES).len();
+        for length in 64 * 1024 - 16..64 * 1024 {
+            let script = format!("{};{tail}", "x".repeat(length));
+            assert_eq!(statements(&script, &POSTGRES).len(), alone + 1, "{tail:?} at {length}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+use lockage_sql::script::TransactionControl::{
+    self, Begin, Commit, Prepare, ReleaseSavepoint, Rollback, RollbackToSavepoint, Savepoint,
+};
+use lockage_sql::script::{MYSQL, POSTGRES, SQLITE, SQLSERVER, Syntax, transaction_control};
+
+fn expect(syntax: &Syntax, cases: &[(&str, Option<TransactionControl>)]) {
+    for (text, expected) in cases {
+        assert_eq!(transaction_control(text, syntax), *expected, "{text:?} on {}", syntax.name);
+    }
+}
+
+#[test]
+fn postgres() {
+    expect(
+        &POSTGRES,
+        &[
+            ("BEGIN", Some(Begin)),
+            ("/* c */ begin isolation level serializable", Some(Begin)),
+            ("START TRANSACTION READ ONLY", Some(Begin)),
+            ("COMMIT", Some(Commit)),
+            ("COMMIT AND CHAIN", Some(Commit)),
+            ("END", Some(Commit)),
+            ("ROLLBACK", Some(Rollback)),
+            ("ROLLBACK WORK", Some(Rollback)),
+            ("ABORT", Some(Rollback)),
+            ("ROLLBACK TO a", Some(RollbackToSavepoint)),
+            ("ROLLBACK WORK TO SAVEPOINT a", Some(RollbackToSavepoint)),
+            ("ROLLBACK TRANSACTION TO a", Some(RollbackToSavepoint)),
+            ("SAVEPOINT a", Some(Savepoint)),
+            ("RELEASE a", Some(ReleaseSavepoint)),
+            ("PREPARE TRANSACTION 'x'", Some(Prepare)),
+            ("PREPARE x AS SELECT 1", None),
+            ("\"BEGIN\"", None),
+            ("SELECT 'COMMIT'", None),
+            ("SET TRANSACTION READ ONLY", None),
+            ("DO $$ BEGIN COMMIT; END $$", None),
+            ("CREATE FUNCTION f() BEGIN ATOMIC SELECT 1; END", None),
+            ("", None),
+        ],
+    );
+}
+
+#[test]
+fn mysql() {
+    expect(
+        &MYSQL,
+        &[
+            ("BEGIN", Some(Begin)),
+            ("BEGIN WORK", Some(Begin)),
+            ("BEGIN NOT ATOMIC SELECT 1; END", None),
+            ("/*!50001 START TRANSACTION */", Some(Begin)),
+            ("START REPLICA", None),
+            ("COMMIT", Some(Commit)),
+            ("ROLLBACK TO SAVEPOINT a", Some(RollbackToSavepoint)),
+            ("ROLLBACK WORK TO a", Some(RollbackToSavepoint)),
+            ("ROLLBACK", Some(Rollback)),
+            ("SAVEPOINT a", Some(Savepoint)),
+            ("RELEASE SAVEPOINT a", Some(ReleaseSavepoint)),
+            ("XA START 'x'", Some(Begin)),
+            ("XA COMMIT 'x'", Some(Commit)),
+            ("XA RECOVER", None),
+            ("CREATE PROCEDURE p() BEGIN COMMIT; END", None),
+        ],
+    );
+}
+
+#[test]
+fn sqlserver() {
+    expect(
+        &SQLSERVER,
+        &[
+            ("BEGIN TRAN", Some(Begin)),
+            ("SELECT 1; begin transaction t", Some(Begin)),
+            ("BEGIN DISTRIBUTED TRAN", Some(Begin)),
+            ("SELECT 1\nCOMMIT", Some(Commit)),
+            ("IF @@TRANCOUNT > 0 ROLLBACK", Some(Rollback)),
+            ("SAVE TRAN a", Some(Savepoint)),
+            ("SAVE TRANSACTION a; SELECT 1; COMMIT", Some(Commit)),
+            ("BEGIN SELECT 1 END", None),
+            ("BEGIN TRY SELECT 1 END TRY BEGIN CATCH THROW END CATCH", None),
+            ("SELECT @commit, #rollback.a, [commit], 'COMMIT' -- COMMIT", None),
+            ("ALTER DATABASE d SET SINGLE_USER WITH ROLLBACK IMMEDIATE", None),
+            ("ALTER DATABASE d SET READ_ONLY WITH ROLLBACK AFTER 5 SECONDS", None),
+            ("CREATE PROCEDURE p AS BEGIN TRAN COMMIT", None),
+            ("create or alter proc p AS COMMIT", None),
+            ("ALTER TRIGGER t ON a FOR INSERT AS ROLLBACK", None),
+            ("CREATE TABLE a (b int) COMMIT", Some(Commit)),
+        ],
+    );
+}
+
+#[test]
+fn sqlite() {
+    expect(
+        &SQLITE,
+        &[
+            ("BEGIN IMMEDIATE", Some(Begin)),
+            ("COMMIT TRANSACTION", Some(Commit)),
+            ("END", Some(Commit)),
+            ("ROLLBACK", Some(Rollback)),
+            ("ROLLBACK TRANSACTION TO SAVEPOINT a", Some(RollbackToSavepoint)),
+            ("ROLLBACK TO a", Some(RollbackToSavepoint)),
+            ("SAVEPOINT a", Some(Savepoint)),
+            ("RELEASE a", Some(ReleaseSavepoint)),
+            ("CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END", None),
+            ("PRAGMA foreign_keys = OFF", None),
+        ],
+    );
+}
+
+#[test]
+fn savepoints_stay_inside() {
+    for inside in [Savepoint, RollbackToSavepoint, ReleaseSavepoint] {
+        assert!(!inside.crosses_boundary());
+    }
+    for crossing in [Begin, Commit, Rollback, Prepare] {
+        assert!(crossing.crosses_boundary());
+    }
+}
