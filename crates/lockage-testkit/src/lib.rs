@@ -36,9 +36,19 @@
 //! `cargo test --test conformance -- lock::` runs some of the cases, `--list` names them, and `cargo nextest run` works too. Where the
 //! engine or the machine cannot do what a case needs, the case is shown as ignored, with the reason in front of its name.
 
+mod case;
+mod child;
 mod fixture;
+mod harness;
+mod scene;
+mod sole_holder;
+mod suite;
+mod told;
 mod unique_name;
 
 pub use fixture::{Failure, Fixture, Gate, Need};
+pub use harness::conformance;
 pub use lockage_core::async_trait;
+pub use suite::{Case, Suite};
+pub(crate) use told::told;
 pub use unique_name::unique_name;

@@ -1,0 +1,253 @@
+//! What the database remembers.
+
+use lockage_core::{Action, Kind, NoObserver, PlanOptions, State, Step, plan};
+
+use crate::Failure;
+use crate::scene::Scene;
+
+cases!("history":
+    no_table_is_an_empty_history,
+    readable_while_another_session_holds_the_lock,
+    a_row_says_what_was_applied,
+    making_it_twice_keeps_it,
+    a_step_can_be_recorded_and_forgotten,
+    a_changed_repeatable_is_applied_again,
+);
+
+async fn no_table_is_an_empty_history(scene: &Scene) -> Result<(), Failure> {
+    let mut session = scene.connect().await?;
+    for _ in 0..2 {
+        let history = scene
+            .within("reading the history", session.history())
+            .await?;
+        ensure_eq!(history.rows, [], "the history of an empty database");
+    }
+    ensure_eq!(
+        scene.tables().await?,
+        [""; 0],
+        "tables after reading the history"
+    );
+    scene.within("closing a session", session.close()).await
+}
+
+async fn readable_while_another_session_holds_the_lock(scene: &Scene) -> Result<(), Failure> {
+    let holder = scene.locked(&Default::default()).await?;
+    ensure_eq!(
+        scene.applied().await?,
+        [""; 0],
+        "the history of an empty database"
+    );
+    scene.leave(holder).await?;
+
+    let set = scene.set(&[("V1__a.sql", &[scene.create("seen")])])?;
+    let mut watcher = scene.connect().await?;
+    scene
+        .within("reading the history", watcher.history())
+        .await?;
+    scene.within("a run", scene.runner(&set)?.up()).await?;
+    let holder = scene.locked(&Default::default()).await?;
+    ensure_eq!(
+        scene.applied().await?,
+        ["1"],
+        "applied versions, while the lock is held"
+    );
+    let history = scene
+        .within("reading the history", watcher.history())
+        .await?;
+    ensure_eq!(
+        history.rows.len(),
+        1,
+        "rows that a session sees which looked before"
+    );
+    scene.within("closing a session", watcher.close()).await?;
+    scene.leave(holder).await
+}
+
+async fn a_row_says_what_was_applied(scene: &Scene) -> Result<(), Failure> {
+    let files: [(&str, &[String]); 2] = [
+        (
+            "V1.5__first_table.sql",
+            &[
+                scene.create("seen"),
+                scene.put("seen", 1),
+                scene.put("seen", 2),
+            ],
+        ),
+        (
+            "V20260131093000__by_hand.sql no-transaction",
+            &[scene.put("seen", 3), scene.put("seen", 4)],
+        ),
+    ];
+    let set = scene.set(&files)?;
+    let mut run_id = String::new();
+    let runner = scene
+        .runner(&set)?
+        .connect_options(|options| run_id.clone_from(&options.run_id));
+    scene.within("a run", runner.up()).await?;
+
+    let history = scene.history().await?;
+    ensure_eq!(history.rows.len(), 2, "rows in the history");
+    for ((row, migration), (_, statements)) in history.rows.iter().zip(set.iter()).zip(files) {
+        let file = migration.file();
+        ensure_eq!(row.version, migration.key(), "the version of {file}");
+        ensure_eq!(row.name, migration.name(), "the name of {file}");
+        ensure_eq!(row.kind, Kind::Versioned, "the kind of {file}");
+        ensure_eq!(
+            row.checksum,
+            migration.checksum().to_string(),
+            "the checksum of {file}"
+        );
+        ensure_eq!(row.state, State::Applied, "the state of {file}");
+        ensure_eq!(row.run_id, run_id, "the run that applied {file}");
+        let total = statements.len() as u32;
+        ensure_eq!(
+            (row.statements_done, row.statements_total),
+            (total, total),
+            "the statements of {file}, done and in all"
+        );
+        ensure!(
+            is_utc_time(&row.applied_at),
+            "{file} was applied at `{}`",
+            row.applied_at
+        );
+        ensure!(
+            row.applied_by.contains('@'),
+            "{file} was applied by `{}`",
+            row.applied_by
+        );
+        ensure!(
+            !row.tool_version.is_empty(),
+            "{file} was applied by no version of Lockage"
+        );
+        let mut counted = 0;
+        scene
+            .suite()
+            .backend
+            .inspect(migration, &mut |_| counted += 1)?;
+        ensure_eq!(
+            counted,
+            total,
+            "statements of {file} that are found without a database"
+        );
+    }
+    Ok(())
+}
+
+/// `2026-01-31T09:30:00Z`, with or without fractions, `Z` or `+00:00`.
+fn is_utc_time(text: &str) -> bool {
+    let shape: String = text
+        .chars()
+        .take(19)
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    let fraction = text.get(19..).unwrap_or_default();
+    let zone = fraction.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+    shape == "0000-00-00T00:00:00" && ["Z", "+00:00"].contains(&zone)
+}
+
+async fn making_it_twice_keeps_it(scene: &Scene) -> Result<(), Failure> {
+    let set = scene.set(&[("V1__a.sql", &[scene.create("seen")])])?;
+    let mut locked = scene.locked(&Default::default()).await?;
+    for _ in 0..2 {
+        scene
+            .within("making the history", locked.ensure_history())
+            .await?;
+    }
+    let history = scene
+        .within("reading the history", locked.history())
+        .await?;
+    let steps = plan::plan(&set, &history, &PlanOptions::default())?.steps;
+    scene
+        .within("apply()", locked.apply(&steps[0], &NoObserver))
+        .await?;
+    scene.leave(locked).await?;
+    let before = scene.history().await?;
+    ensure_eq!(before.rows.len(), 1, "rows in the history");
+
+    let mut locked = scene.locked(&Default::default()).await?;
+    scene
+        .within("making the history again", locked.ensure_history())
+        .await?;
+    scene.leave(locked).await?;
+    ensure_eq!(
+        scene.history().await?,
+        before,
+        "the history after it was made again"
+    );
+    Ok(())
+}
+
+async fn a_step_can_be_recorded_and_forgotten(scene: &Scene) -> Result<(), Failure> {
+    let set = scene.set(&[
+        ("V1__a.sql", &[scene.create("one")]),
+        ("V2__b.sql", &[scene.create("two")]),
+    ])?;
+    let steps = |action| {
+        set.iter()
+            .map(move |migration| Step::new(migration.clone(), action))
+    };
+    let mut locked = scene.locked(&Default::default()).await?;
+    scene
+        .within("making the history", locked.ensure_history())
+        .await?;
+    for step in steps(Action::Record) {
+        scene
+            .within("recording a step", locked.apply(&step, &NoObserver))
+            .await?;
+    }
+    ensure_eq!(scene.applied().await?, ["1", "2"], "recorded versions");
+    ensure_eq!(
+        scene.rows("one").await?,
+        None,
+        "what was only to be recorded and ran"
+    );
+    for step in steps(Action::Forget).take(1) {
+        scene
+            .within("forgetting a step", locked.apply(&step, &NoObserver))
+            .await?;
+    }
+    scene.leave(locked).await?;
+    ensure_eq!(
+        scene.applied().await?,
+        ["2"],
+        "versions that are left when 1 is forgotten"
+    );
+    ensure_eq!(
+        scene.history().await?.rows.len(),
+        1,
+        "rows that are left when 1 is forgotten"
+    );
+    Ok(())
+}
+
+async fn a_changed_repeatable_is_applied_again(scene: &Scene) -> Result<(), Failure> {
+    let versioned = [scene.create("seen")];
+    let mut expected = Vec::new();
+    for (n, again) in [(1, false), (1, true), (2, false), (1, false)] {
+        let set = scene.set(&[
+            ("V1__create.sql", &versioned),
+            ("R__views.sql", &[scene.put("seen", n)]),
+        ])?;
+        if !again {
+            expected.push(n);
+        }
+        scene.within("a run", scene.runner(&set)?.up()).await?;
+        let history = scene.history().await?;
+        let Some(row) = history.rows.iter().find(|row| row.kind == Kind::Repeatable) else {
+            return Err("the history has no row of the repeatable migration".into());
+        };
+        let Some(file) = set.of_kind(Kind::Repeatable).next() else {
+            return Err("the set has lost its repeatable migration".into());
+        };
+        ensure_eq!(row.version, "R:views", "the key of a repeatable migration");
+        ensure_eq!(
+            row.checksum,
+            file.checksum().to_string(),
+            "the checksum of its last run"
+        );
+        ensure_eq!(history.rows.len(), 2, "rows in the history");
+    }
+    expected.sort_unstable();
+    ensure_eq!(scene.rows("seen").await?, Some(expected), "the witness");
+    Ok(())
+}
