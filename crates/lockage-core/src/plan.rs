@@ -109,14 +109,17 @@ pub fn plan_down(set: &MigrationSet, history: &History, options: &PlanOptions) -
     let count = options
         .steps
         .unwrap_or(if options.to.is_some() { usize::MAX } else { 1 });
-    let chosen: Vec<&Entry> = entries
-        .iter()
-        .rev()
-        .filter(applied)
-        .filter(above)
-        .take(count)
-        .collect();
-    let oldest = chosen.last().map(|entry| &entry.version);
+    let mut chosen: Vec<&Entry> = entries.iter().rev().filter(applied).filter(above).collect();
+    // What stands between here and the end of the way: the target, where the steps reach it.
+    let end = match &options.to {
+        Some(to) if chosen.len() <= count => Some(to),
+        _ => chosen
+            .iter()
+            .take(count)
+            .last()
+            .and_then(|entry| entry.version.as_ref()),
+    };
+    chosen.truncate(count);
     let in_the_way = entries.iter().filter(|entry| {
         let stuck = matches!(
             entry.standing,
@@ -127,7 +130,7 @@ pub fn plan_down(set: &MigrationSet, history: &History, options: &PlanOptions) -
                 | Standing::Running
                 | Standing::Unknown
         );
-        stuck && oldest.is_some_and(|oldest| &entry.version > oldest)
+        stuck && end.is_some() && entry.version.as_ref() > end
     });
     if let Some(error) = Error::all(in_the_way.filter_map(why_not_down)) {
         return Err(error);

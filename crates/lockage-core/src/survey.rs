@@ -105,7 +105,7 @@ pub(crate) fn survey_up_to(
         let row = rows.get(&key).copied();
         if migration.kind() == Kind::Baseline
             && !ground.starts_with(migration)
-            && !row.is_some_and(is_baseline)
+            && !row.is_some_and(|row| is_baseline(row) && is_live(row))
         {
             continue;
         }
@@ -211,9 +211,10 @@ impl<'a> Ground<'a> {
                 .max(),
             passed: versions(Kind::Baseline)
                 .filter(|version| {
-                    live().any(|row| {
-                        row.state == State::Applied
-                            && row.parsed_version().as_ref() == Some(version)
+                    let ahead = set.find(Kind::Versioned, version).is_some();
+                    history.rows.iter().any(|row| {
+                        row.parsed_version().as_ref() == Some(version)
+                            && (row.state == State::Applied || ahead)
                     })
                 })
                 .max(),

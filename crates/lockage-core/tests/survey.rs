@@ -188,7 +188,14 @@ fn files_that_a_baseline_replaced_may_go_once_their_version_was_reached() {
         "V1 applied, V2 applied",
         "V1 ignored, V2 applied, V3 pending",
     );
-    // Not reached: version 2 cannot be made up for.
+    // Undone since, and to be done again.
+    stand(
+        "V2 B2 V3",
+        "V1 applied, V2 undone",
+        "V1 ignored, V2 pending, V3 pending",
+    );
+    // Not reached, or not any more: version 2 cannot be made up for.
+    stand("B2 V3", "V1 applied, V2 undone", "V1 missing, V3 pending");
     stand("B2 V3", "V1 applied", "V1 missing, V3 pending");
     stand(
         "B2 V3",

@@ -1,0 +1,243 @@
+//! What holds for every plan.
+
+mod ledger;
+
+use std::collections::HashSet;
+
+use ledger::{history, record, set, short, steps};
+use lockage_core::plan::{plan, plan_down};
+use lockage_core::survey::{Standing, survey};
+use lockage_core::{History, Kind, MigrationSet, Plan, PlanOptions, State, Step, Version};
+use proptest::prelude::*;
+use proptest::sample::subsequence;
+
+const FILES: [&str; 18] = [
+    "V1", "V2", "V3", "V4", "V5", "V6", "V7", "V8", "B2", "B5", "B6.5", "R:a", "R:b", "U1", "U3",
+    "U5", "U7", "U8",
+];
+
+fn files() -> impl Strategy<Value = String> {
+    subsequence(FILES.to_vec(), 0..=FILES.len()).prop_map(|files| files.join(" "))
+}
+
+/// A history that any program, older, newer or broken, may have left.
+fn any_history() -> impl Strategy<Value = String> {
+    let states = prop::sample::select(vec![
+        "applied", "applied", "applied", "applied", "applied", "applied!", "running", "failed!",
+        "undone", "odd",
+    ]);
+    let kinds = prop::sample::select(vec!["V", "V", "V", "V", "B"]);
+    let versioned = prop::collection::vec((kinds, states.clone()), 0..10);
+    (versioned, prop::option::of(states)).prop_map(|(versioned, repeatable)| {
+        let rows = (1..)
+            .zip(versioned)
+            .map(|(version, (kind, state))| format!("{kind}{version} {state}"));
+        let repeatable = repeatable.map(|state| format!("R:a {state}"));
+        rows.chain(repeatable).collect::<Vec<_>>().join(", ")
+    })
+}
+
+fn all_options() -> impl Strategy<Value = PlanOptions> {
+    (
+        prop::option::of(1..9_u8),
+        prop::option::of(0..6_usize),
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(|(to, steps, out_of_order, strict)| {
+            ledger::options(|options| {
+                options.to = to.map(|to| to.to_string().parse().unwrap());
+                options.steps = steps;
+                options.out_of_order = out_of_order;
+                options.strict = strict;
+            })
+        })
+}
+
+fn apply(history: &mut History, plan: &Plan) {
+    for step in &plan.steps {
+        record(history, step, State::Applied);
+    }
+}
+
+/// Files of two releases, the newer with all of the older one's and more.
+fn releases() -> impl Strategy<Value = (MigrationSet, MigrationSet)> {
+    subsequence(FILES.to_vec(), 0..=FILES.len()).prop_flat_map(|newer| {
+        let older = subsequence(newer.clone(), 0..=newer.len());
+        (older, Just(newer))
+            .prop_map(|(older, newer)| (set(&older.join(" ")), set(&newer.join(" "))))
+    })
+}
+
+fn place(step: &Step) -> (bool, Option<&Version>, &str) {
+    let migration = &step.migration;
+    (
+        migration.version().is_none(),
+        migration.version(),
+        migration.name(),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+
+    #[test]
+    fn steps_are_sorted_unique_and_pending(files in files(), rows in any_history(), options in all_options()) {
+        let set = set(&files);
+        let history = history(&set, &rows);
+        let Ok(plan) = plan(&set, &history, &options) else { return Ok(()) };
+        let pending: Vec<_> = survey(&set, &history)
+            .into_iter()
+            .filter(|entry| entry.standing.is_pending())
+            .filter_map(|entry| entry.migration)
+            .collect();
+        prop_assert!(plan.steps.windows(2).all(|two| place(&two[0]) < place(&two[1])), "{}", steps(&plan));
+        prop_assert!(plan.steps.len() <= options.steps.unwrap_or(usize::MAX));
+        for step in &plan.steps {
+            prop_assert!(step.migration.kind() != Kind::Undo);
+            if let Some(to) = &options.to {
+                prop_assert!(step.migration.version() <= Some(to));
+            } else {
+                prop_assert!(pending.iter().any(|migration| short(migration) == short(&step.migration)));
+            }
+            let applied = history.rows.iter().any(|row| {
+                row.state == State::Applied
+                    && row.version == step.migration.key()
+                    && (row.kind != Kind::Repeatable || row.checksum == step.migration.checksum().to_string())
+            });
+            prop_assert!(!applied, "{} is applied", short(&step.migration));
+        }
+    }
+
+    #[test]
+    fn a_plan_that_was_carried_out_leaves_nothing(files in files(), rows in any_history(), options in all_options()) {
+        let set = set(&files);
+        let mut history = history(&set, &rows);
+        let Ok(first) = plan(&set, &history, &options) else { return Ok(()) };
+        apply(&mut history, &first);
+        let second = plan(&set, &history, &options).unwrap();
+        if options.steps.is_none() {
+            prop_assert_eq!(steps(&second), "");
+        }
+        prop_assert!(first.steps.iter().all(|step| !steps(&second).split(' ').any(|next| next == short(&step.migration))));
+        prop_assert_eq!(first.future, second.future);
+    }
+
+    /// Wherever a run dies, before, in or behind a step, the next one goes on with the rest.
+    #[test]
+    fn a_plan_that_was_cut_short_goes_on(files in files(), rows in any_history(), at in 0..10_usize, how in 0..3_usize) {
+        let set = set(&files);
+        let options = PlanOptions::default();
+        let mut history = history(&set, &rows);
+        let Ok(whole) = plan(&set, &history, &options) else { return Ok(()) };
+        let at = at.min(whole.steps.len());
+        let (done, rest) = whole.steps.split_at(at);
+        for step in done {
+            record(&mut history, step, State::Applied);
+        }
+        let half = [None, Some(State::Running), Some(State::Failed)][how].clone();
+        if let (Some(step), Some(state)) = (rest.first(), half) {
+            record(&mut history, step, state);
+        }
+        let on = plan(&set, &history, &options).unwrap();
+        let rest: Vec<_> = rest.iter().map(|step| short(&step.migration)).collect();
+        prop_assert_eq!(steps(&on), rest.join(" "));
+    }
+
+    #[test]
+    fn one_step_at_a_time_is_the_same_way(files in files(), rows in any_history(), to in prop::option::of(1..9_u8)) {
+        let set = set(&files);
+        let by_one = |count| ledger::options(|options| {
+            options.to = to.map(|to| to.to_string().parse().unwrap());
+            options.steps = count;
+        });
+        let mut history = history(&set, &rows);
+        let Ok(whole) = plan(&set, &history, &by_one(None)) else { return Ok(()) };
+        for step in &whole.steps {
+            let one = plan(&set, &history, &by_one(Some(1))).unwrap();
+            prop_assert_eq!(steps(&one), short(&step.migration));
+            apply(&mut history, &one);
+        }
+        prop_assert!(plan(&set, &history, &by_one(Some(1))).unwrap().is_empty());
+    }
+
+    /// While a newer release migrates, and whether or not it gets through, an older one finds nothing to do and nothing wrong.
+    #[test]
+    fn an_older_program_starts_beside_a_newer_one((older, newer) in releases(), cut in 0..10_usize, how in 0..2_usize) {
+        let newest = |set: &MigrationSet| set.iter().filter_map(|m| m.version().cloned()).max();
+        let options = PlanOptions::default();
+        let mut history = History::default();
+        let first = plan(&older, &history, &options).unwrap();
+        apply(&mut history, &first);
+        // A release whose new files are not newer than the old ones is out of order.
+        let Ok(steps_of_newer) = plan(&newer, &history, &options) else { return Ok(()) };
+        for (index, step) in steps_of_newer.steps.iter().enumerate().take(cut) {
+            let last = index + 1 == cut;
+            record(&mut history, step, if last && how == 1 { State::Running } else { State::Applied });
+        }
+        let added = steps_of_newer.steps.iter().take(cut).filter_map(|step| step.migration.version());
+        if added.into_iter().any(|version| Some(version) <= newest(&older).as_ref()) {
+            return Ok(());
+        }
+        let seen = plan(&older, &history, &options).unwrap();
+        prop_assert_eq!(steps(&seen), "");
+    }
+
+    #[test]
+    fn every_file_and_every_row_stands_somewhere_once(files in files(), rows in any_history()) {
+        let set = set(&files);
+        let history = history(&set, &rows);
+        let entries = survey(&set, &history);
+        let files: HashSet<_> = entries.iter().filter_map(|entry| entry.migration.as_deref()).map(short).collect();
+        for migration in set.iter().filter(|m| matches!(m.kind(), Kind::Versioned | Kind::Repeatable)) {
+            prop_assert!(files.contains(&short(migration)), "{} is gone", short(migration));
+        }
+        for row in history.rows.iter().filter(|row| row.state != State::Undone) {
+            let seen = entries.iter().filter(|entry| entry.row.as_ref() == Some(row)).count();
+            prop_assert_eq!(seen, 1, "{:?}", row);
+        }
+        prop_assert!(entries.iter().all(|entry| entry.migration.is_some() || entry.row.is_some()));
+        prop_assert!(entries.iter().all(|entry| entry.standing != Standing::Diverged || entry.row.is_some()));
+    }
+
+    #[test]
+    fn the_order_of_rows_does_not_matter(files in files(), rows in any_history(), options in all_options(), seed in any::<u64>()) {
+        let set = set(&files);
+        let forth = history(&set, &rows);
+        let mut mixed = forth.clone();
+        let len = mixed.rows.len().max(1);
+        mixed.rows.rotate_left(usize::try_from(seed % len as u64).unwrap());
+        mixed.rows.reverse();
+        let told = |history| match plan(&set, history, &options) {
+            Ok(plan) => format!("{} {:?}", steps(&plan), plan.future),
+            Err(error) => ledger::messages(&error).join("; "),
+        };
+        prop_assert_eq!(told(&forth), told(&mixed));
+    }
+
+    #[test]
+    fn down_goes_back_over_what_is_applied(files in files(), rows in any_history(), to in 0..9_u8) {
+        let set = set(&files);
+        let to: Version = to.to_string().parse().unwrap();
+        let down = ledger::options(|options| options.to = Some(to.clone()));
+        let mut history = history(&set, &rows);
+        let Ok(back) = plan_down(&set, &history, &down) else { return Ok(()) };
+        prop_assert!(back.steps.windows(2).all(|two| two[0].migration.version() > two[1].migration.version()));
+        for step in &back.steps {
+            prop_assert_eq!(step.migration.kind(), Kind::Undo);
+            prop_assert!(step.migration.version() > Some(&to));
+            let version = step.migration.key();
+            let row = history.rows.iter().find(|row| row.version == version).unwrap();
+            prop_assert_eq!((&row.state, row.kind), (&State::Applied, Kind::Versioned));
+        }
+        apply(&mut history, &back);
+        prop_assert_eq!(steps(&plan_down(&set, &history, &down).unwrap()), "");
+        let left = survey(&set, &history).into_iter().filter(|entry| {
+            entry.version.as_ref() > Some(&to)
+                && entry.kind == Kind::Versioned
+                && !entry.standing.is_pending()
+                && entry.standing != Standing::Ignored
+        });
+        prop_assert_eq!(left.map(|entry| entry.version).collect::<Vec<_>>(), []);
+    }
+}
