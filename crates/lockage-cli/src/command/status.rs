@@ -1,0 +1,137 @@
+use std::io::{self, Write};
+use std::time::Duration;
+
+use comfy_table::{Cell, Color};
+use lockage::survey::{Entry, Standing, survey};
+use lockage::{ErrorKind, PlanOptions, plan};
+use serde::Serialize;
+
+use super::target::Target;
+use super::{Answered, json_line};
+use crate::config::Settings;
+use crate::output::table::{colored, table};
+use crate::output::text::duration;
+use crate::output::{Answer, Output, Style};
+
+pub(super) fn run(settings: &Settings, output: &Output) -> Answered {
+    let target = Target::new(settings, output)?;
+    let history = target.run(PlanOptions::default(), async |runner| {
+        runner.history().await
+    })?;
+    let outcome = match plan::plan(&target.set, &history, &settings.plan_options(None, None)) {
+        Ok(plan) if plan.is_empty() => "up_to_date",
+        Ok(_) => "pending",
+        Err(error) if error.kind() == ErrorKind::Diverged => "diverged",
+        Err(error) => return Err(error),
+    };
+    Ok(Box::new(Status {
+        outcome,
+        database: target.database(),
+        lock: settings.lock.to_string(),
+        migrations: survey(&target.set, &history).iter().map(Row::of).collect(),
+        error: None,
+    }))
+}
+
+#[derive(Serialize)]
+struct Status {
+    outcome: &'static str,
+    database: String,
+    lock: String,
+    migrations: Vec<Row>,
+    error: Option<()>,
+}
+
+/// One migration; what the history does not know is null.
+#[derive(Serialize)]
+struct Row {
+    version: Option<String>,
+    name: String,
+    kind: &'static str,
+    state: &'static str,
+    file: Option<String>,
+    checksum: Option<String>,
+    applied_at: Option<String>,
+    applied_by: Option<String>,
+    ms: Option<u64>,
+    statements_done: Option<u32>,
+    statements_total: Option<u32>,
+    #[serde(skip)]
+    color: Color,
+}
+
+impl Row {
+    fn of(entry: &Entry) -> Self {
+        // What was undone is pending again: when it once was applied tells nothing.
+        let row = entry
+            .row
+            .as_ref()
+            .filter(|row| row.state != lockage::State::Undone);
+        Self {
+            version: entry.version.as_ref().map(ToString::to_string),
+            name: entry.name.clone(),
+            kind: entry.kind.as_str(),
+            state: entry.standing.as_str(),
+            file: entry
+                .migration
+                .as_ref()
+                .map(|migration| migration.file().to_owned()),
+            checksum: entry
+                .migration
+                .as_ref()
+                .map(|migration| migration.checksum().to_string())
+                .or_else(|| row.map(|row| row.checksum.clone())),
+            applied_at: row.map(|row| row.applied_at.clone()),
+            applied_by: row.map(|row| row.applied_by.clone()),
+            ms: row.map(|row| row.duration_ms),
+            statements_done: row.map(|row| row.statements_done),
+            statements_total: row.map(|row| row.statements_total),
+            color: color(entry.standing),
+        }
+    }
+}
+
+fn color(standing: Standing) -> Color {
+    match standing {
+        Standing::Applied => Color::Green,
+        Standing::Pending | Standing::Running => Color::Yellow,
+        Standing::Ignored | Standing::Future => Color::Blue,
+        _ => Color::Red,
+    }
+}
+
+impl Answer for Status {
+    fn is_asked_for(&self) -> bool {
+        true
+    }
+
+    fn write_text(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        let mut table = table(
+            style,
+            &["version", "name", "kind", "state", "when", "took", "by"],
+        );
+        for row in &self.migrations {
+            let state = match (row.state, row.statements_done, row.statements_total) {
+                (state @ ("failed" | "running"), Some(done), Some(total)) => {
+                    format!("{state} ({done}/{total})")
+                }
+                (state, ..) => state.to_owned(),
+            };
+            let took = row.ms.map(|ms| duration(Duration::from_millis(ms)));
+            table.add_row([
+                Cell::new(row.version.as_deref().unwrap_or("")),
+                Cell::new(&row.name),
+                Cell::new(row.kind),
+                colored(state, row.color),
+                Cell::new(row.applied_at.as_deref().unwrap_or("")),
+                Cell::new(took.unwrap_or_default()),
+                Cell::new(row.applied_by.as_deref().unwrap_or("")),
+            ]);
+        }
+        writeln!(out, "{}", table.trim_fmt())
+    }
+
+    fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        json_line(out, self)
+    }
+}

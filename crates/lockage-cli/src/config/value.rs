@@ -1,0 +1,79 @@
+//! From the text of a setting to what it means.
+
+use std::time::Duration;
+
+use lockage::{DatabaseUrl, LockKey, LockWait, Result};
+
+use super::layer::Given;
+use crate::output::redact::redact;
+
+const TIMES: &str = "write 500ms, 30s, 5m or 1h";
+
+pub(super) fn url(given: &Given) -> Result<DatabaseUrl> {
+    DatabaseUrl::parse(given.text.trim()).map_err(|error| {
+        let wrong = given.wrong(error.message());
+        match error.hint() {
+            Some(hint) => wrong.with_hint(hint),
+            None => wrong,
+        }
+    })
+}
+
+pub(super) fn lock_id(given: &Given) -> Result<LockKey> {
+    match given.text.trim().parse() {
+        Ok(id) => Ok(LockKey::id(id)),
+        Err(_) => Err(given
+            .wrong(format!("`{}` is not a whole number", shown(given)))
+            .with_hint("a lock by name is given with --lock-name")),
+    }
+}
+
+pub(super) fn lock_name(given: &Given) -> Result<LockKey> {
+    LockKey::named(&given.text).map_err(|error| {
+        let wrong = given.wrong(error.message());
+        match error.hint() {
+            Some(hint) => wrong.with_hint(hint),
+            None => wrong,
+        }
+    })
+}
+
+pub(super) fn wait(given: &Given) -> Result<LockWait> {
+    match given.text.trim() {
+        "no" => Ok(LockWait::No),
+        "forever" => Ok(LockWait::Forever),
+        _ => time(given, ", or `no`, or `forever`").map(LockWait::For),
+    }
+}
+
+pub(super) fn duration(given: &Given) -> Result<Duration> {
+    time(given, "")
+}
+
+/// A limit, which may be none.
+pub(super) fn limit(given: &Given) -> Result<Option<Duration>> {
+    match given.text.trim() {
+        "none" => Ok(None),
+        _ => time(given, ", or `none`").map(Some),
+    }
+}
+
+pub(super) fn switch(given: &Given) -> Result<bool> {
+    match given.text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(given.wrong(format!("`{}` is neither true nor false", shown(given)))),
+    }
+}
+
+fn time(given: &Given, or: &str) -> Result<Duration> {
+    humantime::parse_duration(given.text.trim()).map_err(|_| {
+        given
+            .wrong(format!("`{}` is not a time", shown(given)))
+            .with_hint(format!("{TIMES}{or}"))
+    })
+}
+
+fn shown(given: &Given) -> String {
+    redact(&given.text).escape_debug().to_string()
+}

@@ -1,0 +1,5 @@
+//! The program `lockage`.
+
+fn main() -> std::process::ExitCode {
+    lockage_cli::main()
+}
