@@ -68,6 +68,11 @@ pub enum Event<'a> {
         /// How long it took.
         took: Duration,
     },
+    /// Nothing more is written under the lock; it is about to be given back.
+    Releasing {
+        /// The lock.
+        key: &'a LockKey,
+    },
     /// The lock was given back.
     Released {
         /// The lock.

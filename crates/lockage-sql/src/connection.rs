@@ -33,7 +33,11 @@ pub trait Connection: LockProvider + fmt::Debug {
 
     /// Runs pieces in order, in as few round trips as the engine allows, and stops at the first that fails. `done` is told each
     /// piece's index once it is through.
-    async fn run(&mut self, pieces: &[Piece<'_>], done: &mut (dyn FnMut(usize) + Send)) -> Result<(), Failure>;
+    async fn run(
+        &mut self,
+        pieces: &[Piece<'_>],
+        done: &mut (dyn FnMut(usize) + Send),
+    ) -> Result<(), Failure>;
 
     /// Runs one statement of a script outside a transaction. Overridden where such a statement can fail by halves and must be
     /// looked after: an index that was built concurrently and is not valid.
@@ -56,8 +60,8 @@ pub trait Connection: LockProvider + fmt::Debug {
         None
     }
 
-    /// What runs before the transaction of a migration, or before its statement outside one: time limits, a name in the
-    /// process list, and a reset of what the migration before may have set.
+    /// What runs once before a migration: time limits, a name in the process list, and a reset of what the migration before may
+    /// have set.
     fn prepare(&self, _work: &Work<'_>) -> Vec<String> {
         Vec::new()
     }
@@ -73,7 +77,9 @@ pub trait Connection: LockProvider + fmt::Debug {
 
     /// Finds out whether a statement took effect that was begun by a run which did not live to see its end.
     async fn settle(&mut self, _statement: &str) -> Result<Settled> {
-        Ok(Settled::Unknown("the engine does not tell whether it took effect".into()))
+        Ok(Settled::Unknown(
+            "the engine does not tell whether it took effect".into(),
+        ))
     }
 
     /// A handle that cancels the statement in hand from outside.
@@ -91,8 +97,6 @@ pub trait Connection: LockProvider + fmt::Debug {
 pub struct Work<'a> {
     /// The migration.
     pub migration: &'a Migration,
-    /// The statement, when it runs outside a transaction.
-    pub bare: Option<&'a str>,
     /// How long a statement may run.
     pub statement_timeout: Option<Duration>,
     /// How long a statement may wait for a table.
@@ -100,11 +104,10 @@ pub struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(migration: &'a Migration, options: &lockage_core::ConnectOptions, bare: Option<&'a str>) -> Self {
+    pub(crate) fn new(migration: &'a Migration, options: &lockage_core::ConnectOptions) -> Self {
         let directives = migration.directives();
         Self {
             migration,
-            bare,
             statement_timeout: directives.statement_timeout.or(options.statement_timeout),
             ddl_lock_timeout: directives.ddl_lock_timeout.or(options.ddl_lock_timeout),
         }
@@ -140,12 +143,18 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self {
+            kind,
+            message: message.into(),
+        }
     }
 
     /// The lock is no longer held.
     pub(crate) fn lock_lost(key: &LockKey) -> Self {
-        Self::new(ErrorKind::LockLost, format!("this session no longer holds the lock {key}; nothing more was written"))
+        Self::new(
+            ErrorKind::LockLost,
+            format!("this session no longer holds the lock {key}; nothing more was written"),
+        )
     }
 }
 
@@ -203,7 +212,12 @@ pub struct Failure {
 impl Failure {
     /// A failure whose cause needs no action.
     pub fn new(piece: usize, error: Error) -> Self {
-        Self { piece, place: None, cause: Cause::Other, error }
+        Self {
+            piece,
+            place: None,
+            cause: Cause::Other,
+            error,
+        }
     }
 }
 

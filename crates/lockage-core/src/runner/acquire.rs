@@ -40,26 +40,29 @@ impl Runner {
                 Attempt::Locked(locked) => return Ok(Acquired::Locked(Box::new(locked))),
                 Attempt::Busy(busy) => session = busy,
             }
-            if self
-                .decide(direction, &session.history().await?)?
-                .is_empty()
+            let over = patience.is_over();
+            if !over {
+                if patience.should_tell() {
+                    // Who holds it is a courtesy: a user without the right to see it still waits.
+                    let holder = session.holder(&self.key).await.unwrap_or_default();
+                    self.observer.on_event(&Event::Waiting {
+                        key: &self.key,
+                        waited: patience.waited(),
+                        holder: holder.as_ref(),
+                    });
+                }
+                tokio::time::sleep(patience.next_pause()).await;
+            }
+            // Behind the pause and before the next try: a lock that is free because the work is done is left alone.
+            if let Some(plan) = self.glance(&mut session, direction).await?
+                && plan.is_empty()
             {
                 return Ok(Acquired::Current(session));
             }
-            if patience.is_over() {
+            if over {
                 let holder = session.holder(&self.key).await.unwrap_or_default();
                 return Err(self.lock_timeout(patience, holder));
             }
-            if patience.should_tell() {
-                // Who holds it is a courtesy: a user without the right to see it still waits.
-                let holder = session.holder(&self.key).await.unwrap_or_default();
-                self.observer.on_event(&Event::Waiting {
-                    key: &self.key,
-                    waited: patience.waited(),
-                    holder: holder.as_ref(),
-                });
-            }
-            tokio::time::sleep(patience.next_pause()).await;
         }
     }
 

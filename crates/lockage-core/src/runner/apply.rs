@@ -1,10 +1,12 @@
 //! What happens under the lock.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::acquire::interrupted;
+use super::look::end;
 use super::{Direction, Runner};
-use crate::{Applied, ErrorKind, Event, Locked, Report, Result, Step};
+use crate::{Canceller, Error, ErrorKind, Event, Locked, Report, Result};
 
 /// How long a cancelled statement, and the release after a failure, may take before the session is dropped instead.
 const GRACE: Duration = Duration::from_secs(10);
@@ -19,23 +21,19 @@ impl Runner {
     ) -> Result<()> {
         let done = self.apply_all(&mut locked, direction, report).await;
         let key = locked.key().clone();
-        let healthy = match &done {
-            Ok(()) => true,
-            Err(error) => !matches!(error.kind(), ErrorKind::LockLost | ErrorKind::SessionLost),
-        };
-        if !healthy {
+        if done.as_ref().is_err_and(is_lost) {
             // Dropping the session is the release: nothing that it still holds outlives it.
             return done;
         }
-        match (done, tokio::time::timeout(GRACE, release(locked)).await) {
-            (Ok(()), Ok(Ok(()))) => {
-                self.observer.on_event(&Event::Released { key: &key });
-                Ok(())
+        self.observer.on_event(&Event::Releasing { key: &key });
+        let released = match tokio::time::timeout(GRACE, release(locked)).await {
+            Ok(released) => {
+                released.inspect(|()| self.observer.on_event(&Event::Released { key: &key }))
             }
-            (Ok(()), Ok(Err(error))) => Err(error),
-            (Ok(()), Err(_)) => Ok(()),
-            (Err(error), _) => Err(error),
-        }
+            // The session was dropped with the release unfinished, which ends it and frees the lock.
+            Err(_) => Ok(()),
+        };
+        done.and(released)
     }
 
     async fn apply_all(
@@ -44,7 +42,9 @@ impl Runner {
         direction: Direction,
         report: &mut Report,
     ) -> Result<()> {
-        let plan = self.decide(direction, &self.or_interrupted(locked.history()).await?)?;
+        let canceller = locked.canceller();
+        let history = self.or_cancelled(canceller, locked.history()).await?;
+        let plan = self.decide(direction, &history)?;
         self.observer.on_event(&Event::Locked {
             key: &self.key,
             waited: report.waited,
@@ -55,7 +55,9 @@ impl Runner {
             return Ok(());
         }
         self.inspect(&plan.steps)?;
-        self.or_interrupted(locked.ensure_history()).await?;
+        let canceller = locked.canceller();
+        self.or_cancelled(canceller, locked.ensure_history())
+            .await?;
         for (index, step) in plan.steps.iter().enumerate() {
             if self.interrupt.is_triggered() {
                 return Err(interrupted());
@@ -66,7 +68,9 @@ impl Runner {
                 steps: plan.steps.len(),
             });
             let begun = Instant::now();
-            self.apply_one(locked, step).await?;
+            let canceller = locked.canceller();
+            self.or_cancelled(canceller, locked.apply(step, &*self.observer))
+                .await?;
             let took = begun.elapsed();
             report.record(step, took);
             report.set_pending(&plan.steps[index + 1..]);
@@ -75,11 +79,15 @@ impl Runner {
         Ok(())
     }
 
-    /// Applies one step; when the run is asked to stop meanwhile, the statement in hand is cancelled on the server and its end
-    /// awaited. A step that had just finished counts as applied, and the loop stops behind it.
-    async fn apply_one(&self, locked: &mut Locked, step: &Step) -> Result<Applied> {
-        let canceller = locked.canceller();
-        let mut work = std::pin::pin!(locked.apply(step, &*self.observer));
+    /// Does one thing under the lock. When the run is asked to stop meanwhile, the statement in hand is cancelled on the server
+    /// and its end awaited, so that the session stays fit to release the lock. What had just finished counts, and the run
+    /// stops behind it.
+    async fn or_cancelled<T>(
+        &self,
+        canceller: Arc<dyn Canceller>,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let mut work = std::pin::pin!(work);
         tokio::select! {
             biased;
             done = &mut work => return done,
@@ -96,9 +104,10 @@ impl Runner {
             }
         };
         match tokio::time::timeout(GRACE, end).await {
-            Ok(Ok(applied)) => Ok(applied),
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) if is_lost(&error) => Err(error),
             Ok(Err(error)) => Err(interrupted().with_source(error)),
-            Err(_) => Err(crate::Error::new(
+            Err(_) => Err(Error::new(
                 ErrorKind::SessionLost,
                 "the statement in hand could not be cancelled in time; the session was dropped",
             )),
@@ -106,6 +115,11 @@ impl Runner {
     }
 }
 
+/// Whether the session is no good any more.
+fn is_lost(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::LockLost | ErrorKind::SessionLost)
+}
+
 async fn release(locked: Locked) -> Result<()> {
-    locked.release().await?.close().await
+    end(locked.release().await?).await
 }

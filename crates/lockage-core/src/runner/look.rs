@@ -99,8 +99,8 @@ impl Runner {
     }
 }
 
-/// What was read stands, however the session ends.
-async fn end(session: Unlocked) -> Result<()> {
+/// Ends a session whose work is done. What was read or committed stands, however the session ends.
+pub(super) async fn end(session: Unlocked) -> Result<()> {
     match session.close().await {
         Err(error) if error.kind() != ErrorKind::SessionLost => Err(error),
         _ => Ok(()),

@@ -11,6 +11,7 @@ use crate::{
     Observer, Outcome, Plan, PlanOptions, Registry, Report, Result, Step, Unlocked, plan,
 };
 use acquire::Acquired;
+use look::end;
 
 /// Migrates one database. Build it once, run it as often as you like.
 ///
@@ -128,14 +129,14 @@ impl Runner {
             report.future.clone_from(&first.future);
             report.set_pending(&first.steps);
             if first.is_empty() {
-                return session.close().await;
+                return end(session).await;
             }
             self.inspect(&first.steps)?;
         }
         match self.acquire(session, direction, report).await? {
             Acquired::Current(session) => {
                 report.pending.clear();
-                session.close().await
+                end(session).await
             }
             Acquired::Locked(locked) => {
                 report.took_lock = true;

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use lockage_core::{Action, Applied, ErrorKind, Event, Held, Migration, Observer, Result, State, Step};
+use lockage_core::{
+    Action, Applied, ErrorKind, Event, Held, Migration, Observer, Result, State, Step,
+};
 
 use super::retry::Retry;
 use crate::SqlSession;
@@ -34,7 +36,12 @@ impl<C: Connection> SqlSession<C> {
         }
     }
 
-    async fn try_transaction(&mut self, held: &Held, step: &Step, observer: &dyn Observer) -> Result<Applied, Failure> {
+    async fn try_transaction(
+        &mut self,
+        held: &Held,
+        step: &Step,
+        observer: &dyn Observer,
+    ) -> Result<Applied, Failure> {
         let plain = |error| Failure::new(0, error);
         let migration = &*step.migration;
         let dialect = self.connection.dialect();
@@ -42,8 +49,12 @@ impl<C: Connection> SqlSession<C> {
         let mut script = Chunks::open(migration, dialect).map_err(plain)?;
         let mut done = 0;
 
-        let mut head: Vec<Piece<'static>> =
-            self.connection.prepare(&Work::new(migration, &self.options, None)).into_iter().map(Piece::own).collect();
+        let mut head: Vec<Piece<'static>> = self
+            .connection
+            .prepare(&Work::new(migration, &self.options))
+            .into_iter()
+            .map(Piece::own)
+            .collect();
         head.push(Piece::own(dialect.begin));
         head.extend(self.requirements(held, step).await.map_err(plain)?);
         loop {
@@ -54,7 +65,9 @@ impl<C: Connection> SqlSession<C> {
             let behind = pieces.len();
             if last {
                 pieces.extend(self.connection.before_commit(migration));
-                let took = dialect.elapsed_ms.map_or_else(|| begun.elapsed().as_millis().to_string(), str::to_owned);
+                let took = dialect
+                    .elapsed_ms
+                    .map_or_else(|| begun.elapsed().as_millis().to_string(), str::to_owned);
                 pieces.extend(self.row_of(step, took, script.total).map(Piece::own));
                 pieces.push(Piece::own(dialect.commit));
             }
@@ -66,7 +79,10 @@ impl<C: Connection> SqlSession<C> {
                 }
             };
             if let Err(failure) = self.connection.run(&pieces, &mut tell).await {
-                let statement = failure.piece.checked_sub(first).and_then(|index| chunk.get(index));
+                let statement = failure
+                    .piece
+                    .checked_sub(first)
+                    .and_then(|index| chunk.get(index));
                 return Err(in_its_place(migration, statement, failure));
             }
             if last {
@@ -76,10 +92,24 @@ impl<C: Connection> SqlSession<C> {
     }
 
     /// What the history says once the step is done.
-    fn row_of(&self, step: &Step, duration_ms: String, statements: u32) -> impl Iterator<Item = String> + use<C> {
+    fn row_of(
+        &self,
+        step: &Step,
+        duration_ms: String,
+        statements: u32,
+    ) -> impl Iterator<Item = String> + use<C> {
         let migration = &*step.migration;
-        let state = if step.action == Action::Undo { State::Undone } else { State::Applied };
-        let entry = Entry { migration, state, duration_ms, statements: (statements, statements) };
+        let state = if step.action == Action::Undo {
+            State::Undone
+        } else {
+            State::Applied
+        };
+        let entry = Entry {
+            migration,
+            state,
+            duration_ms,
+            statements: (statements, statements),
+        };
         [self.history.delete(migration), self.history.insert(&entry)].into_iter()
     }
 }
@@ -92,10 +122,17 @@ fn in_its_place(migration: &Migration, statement: Option<&Statement>, failure: F
         None => failure.error,
     };
     let error = match error.kind() {
-        ErrorKind::MigrationFailed => error.with_context("effect", "the migration was rolled back as a whole"),
+        ErrorKind::MigrationFailed => {
+            error.with_context("effect", "the migration was rolled back as a whole")
+        }
         _ => error,
     };
-    Failure { piece, place, cause, error }
+    Failure {
+        piece,
+        place,
+        cause,
+        error,
+    }
 }
 
 /// Reads a script in pieces of bounded size.
@@ -117,7 +154,11 @@ impl<'a> Chunks<'a> {
         }
         let mut statements = Statements::open(migration, dialect.syntax, true)?;
         let ahead = statements.next().transpose()?;
-        Ok(Self { statements, ahead, total })
+        Ok(Self {
+            statements,
+            ahead,
+            total,
+        })
     }
 
     /// The next chunk, and whether it is the last.

@@ -12,8 +12,12 @@ impl<C: Connection> SqlSession<C> {
         let mut statements = vec![self.history.delete(migration)];
         match step.action {
             Action::Record => {
-                let entry =
-                    Entry { migration, state: State::Applied, duration_ms: "0".into(), statements: (0, 0) };
+                let entry = Entry {
+                    migration,
+                    state: State::Applied,
+                    duration_ms: "0".into(),
+                    statements: (0, 0),
+                };
                 statements.push(self.history.insert(&entry));
             }
             Action::Forget => {
@@ -22,7 +26,10 @@ impl<C: Connection> SqlSession<C> {
                 }
             }
             action => {
-                return Err(Error::new(ErrorKind::Unsupported, format!("{action:?} is not known to this backend")));
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!("{action:?} is not known to this backend"),
+                ));
             }
         }
         let requirements = self.requirements(held, step).await?;

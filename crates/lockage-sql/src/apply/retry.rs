@@ -24,7 +24,12 @@ impl Retry {
     }
 
     /// Pauses before another try; gives the failure back when there is to be none.
-    pub(super) async fn pause_after(&mut self, failure: Failure, step: &Step, observer: &dyn Observer) -> Result<(), Failure> {
+    pub(super) async fn pause_after(
+        &mut self,
+        failure: Failure,
+        step: &Step,
+        observer: &dyn Observer,
+    ) -> Result<(), Failure> {
         if failure.cause != Cause::TableBusy {
             return Err(failure);
         }
@@ -36,7 +41,11 @@ impl Retry {
             return Err(Failure { error, ..failure });
         }
         self.attempt += 1;
-        observer.on_event(&Event::Retrying { step, attempt: self.attempt, message: failure.error.message() });
+        observer.on_event(&Event::Retrying {
+            step,
+            attempt: self.attempt,
+            message: failure.error.message(),
+        });
         let pause = LONGEST.min(FIRST * 2u32.pow(self.attempt - 2));
         tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
         Ok(())
