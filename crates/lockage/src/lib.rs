@@ -19,6 +19,8 @@ mod embed;
 mod migrations;
 
 pub use lockage_core::*;
+#[cfg(feature = "sqlite")]
+pub use lockage_sqlite as sqlite;
 pub use migrations::IntoMigrations;
 
 /// Brings a database up to its migrations, with the defaults: the lock 4006, a wait of 60 seconds, everything that is pending.

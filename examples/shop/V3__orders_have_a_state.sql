@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD COLUMN state TEXT NOT NULL DEFAULT 'open';
