@@ -32,7 +32,7 @@ mod url;
 
 pub use async_trait::async_trait;
 pub use backend::{Backend, BoxFuture, Statement};
-pub use connect::ConnectOptions;
+pub use connect::{ConnectOptions, LockStrategy};
 pub use error::{Error, ErrorKind, Location, Result};
 pub use event::{Event, NoObserver, Observer};
 pub use history::{History, HistoryRow, State};

@@ -29,6 +29,13 @@ pub struct Dialect {
     pub now: &'static str,
     /// Turns a column of that type into RFC 3339 text in UTC: `2026-01-31T09:30:00.123456Z`.
     pub time_text: fn(&str) -> String,
+    /// What stands behind the columns of a table of ours: ` ENGINE=InnoDB`. Empty where there is nothing to say.
+    pub table_options: &'static str,
+    /// The server's clock as a whole number: milliseconds since 1970. Leases are reckoned with it.
+    pub clock_ms: &'static str,
+    /// What makes a `SELECT` lock the rows that it reads, with a blank in front; empty where a transaction that writes is
+    /// alone anyway.
+    pub for_update: &'static str,
     /// Milliseconds since the transaction began, where a transaction is one message and the client cannot measure it.
     pub elapsed_ms: Option<&'static str>,
 }

@@ -19,5 +19,8 @@ pub(crate) static DIALECT: Dialect = Dialect {
     time_type: "TEXT",
     now: "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
     time_text: str::to_owned,
+    table_options: "",
+    clock_ms: "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+    for_update: "",
     elapsed_ms: None,
 };
