@@ -30,7 +30,6 @@ after a clean stop.";
     name = "lockage",
     version,
     after_help = AFTER_HELP,
-    propagate_version = true,
     subcommand_required = true,
     arg_required_else_help = true,
     max_term_width = 100

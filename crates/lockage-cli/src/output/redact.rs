@@ -35,10 +35,8 @@ pub(crate) fn redact(text: &str) -> Cow<'_, str> {
 fn userinfo(token: &str) -> Option<(usize, usize)> {
     let at = token.rfind('@')?;
     // A path, where an `@` is a character like others.
-    if token
-        .trim_start_matches(|c: char| !c.is_ascii_alphabetic())
-        .starts_with("sqlite:")
-    {
+    let bare = token.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+    if bare.starts_with("sqlite:") || bare.starts_with("sqlite3:") {
         return None;
     }
     let start = match token.find("://") {

@@ -1,0 +1,152 @@
+//! A working directory, and the program run in it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A working directory of its own, with a folder `migrations`.
+pub(crate) struct Bench {
+    folder: TempDir,
+}
+
+/// What a call of the program came to.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("migrations")).unwrap();
+        Self { folder }
+    }
+
+    /// With migrations: names and texts.
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
+        let bench = Self::new();
+        for (name, text) in files {
+            bench.migration(name, text);
+        }
+        bench
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file into the working directory.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Writes a file into the folder of the migrations.
+    pub(crate) fn migration(&self, name: &str, text: impl AsRef<[u8]>) {
+        self.write(&format!("migrations/{name}"), text);
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        std::fs::remove_file(self.path(name)).unwrap();
+    }
+
+    /// The names in a folder, sorted.
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(self.path(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The program in this working directory, with none of the variables that it knows.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        command_in(self.folder.path(), args)
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Call {
+        Call::of(&self.command(args).output().unwrap())
+    }
+
+    /// The same with variables.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Call {
+        let mut command = self.command(args);
+        command.envs(variables.iter().copied());
+        Call::of(&command.output().unwrap())
+    }
+
+    /// Runs with `--json`: the exit code and the object.
+    pub(crate) fn json(&self, args: &[&str]) -> (i32, Value) {
+        let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+        let call = self.run(&args);
+        let object = call.object();
+        (call.code, object)
+    }
+
+    /// Asserts that a call fails with a code, tells the parts on standard error and nothing on standard output, and says the same as JSON:
+    /// the error's object is returned.
+    pub(crate) fn fails(&self, args: &[&str], code: i32, parts: &[&str]) -> Value {
+        let call = self.run(args);
+        assert_eq!(call.code, code, "{call:?}");
+        assert_eq!(call.out, "", "{call:?}");
+        for part in parts {
+            assert!(call.err.contains(part), "{part} is not in {}", call.err);
+        }
+        let (json_code, object) = self.json(args);
+        assert_eq!(json_code, code, "{object}");
+        assert_eq!(object["outcome"], "failed", "{object}");
+        let error = object["error"].clone();
+        assert!(error["kind"].is_string(), "{object}");
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            call.err.contains(message),
+            "{message} is not in {}",
+            call.err
+        );
+        error
+    }
+}
+
+impl Call {
+    pub(crate) fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout.clone()).unwrap(),
+            err: String::from_utf8(output.stderr.clone()).unwrap(),
+        }
+    }
+
+    /// The one object on standard output.
+    pub(crate) fn object(&self) -> Value {
+        let lines: Vec<&str> = self.out.lines().collect();
+        assert_eq!(lines.len(), 1, "{self:?}");
+        let object: Value = serde_json::from_str(lines[0]).unwrap();
+        assert!(object.is_object(), "{self:?}");
+        assert!(object["outcome"].is_string(), "{self:?}");
+        object
+    }
+
+    #[track_caller]
+    pub(crate) fn succeeds(self) -> Self {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
+    }
+}
+
+fn command_in(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lockage"));
+    command.current_dir(folder).args(args);
+    for (name, _) in std::env::vars_os() {
+        let ours = name.to_string_lossy().starts_with("LOCKAGE_");
+        if ours || name == "DATABASE_URL" || name == "NO_COLOR" {
+            command.env_remove(name);
+        }
+    }
+    command
+}

@@ -1,0 +1,127 @@
+use crate::bench::Bench;
+
+#[test]
+fn arguments_that_make_no_sense_exit_with_2() {
+    let bench = Bench::new();
+    for (args, part) in [
+        (&["stauts"][..], "unrecognized subcommand 'stauts'"),
+        (&["up", "--bogus"], "unexpected argument '--bogus'"),
+        (&["up", "--steps", "0"], "at least one step"),
+        (&["up", "--to", "x"], "a version is an integer"),
+        (&["up", "--wait", "1s", "--no-wait"], "cannot be used with"),
+        (
+            &["up", "--lock-id", "1", "--lock-name", "a"],
+            "cannot be used with",
+        ),
+        (
+            &["down", "--to", "1", "--steps", "1"],
+            "cannot be used with",
+        ),
+        (
+            &["new", "a", "--undo", "--repeatable"],
+            "cannot be used with",
+        ),
+        (&["-q", "-v", "status"], "cannot be used with"),
+        (&["wait", "--timeout", "5"], "write 500ms"),
+        (&["new"], "required arguments were not provided"),
+    ] {
+        let call = bench.run(args);
+        assert_eq!((call.code, call.out.as_str()), (2, ""), "{call:?}");
+        assert!(call.err.contains(part), "{call:?}");
+        let (code, object) = bench.json(args);
+        assert_eq!(code, 2);
+        assert_eq!(object["outcome"], "failed");
+        assert_eq!(object["error"]["kind"], "usage");
+        assert!(
+            object["error"]["message"].as_str().unwrap().contains(part),
+            "{object}"
+        );
+        assert_eq!(object["applied"], serde_json::json!([]));
+    }
+}
+
+#[test]
+fn no_command_is_a_mistake_that_shows_the_help() {
+    let bench = Bench::new();
+    let call = bench.run(&[]);
+    assert_eq!((call.code, call.out.as_str()), (2, ""));
+    assert!(call.err.contains("Usage: lockage"), "{call:?}");
+    let (code, object) = bench.json(&[]);
+    assert_eq!(code, 2);
+    assert_eq!(object["error"]["kind"], "usage");
+    assert_eq!(bench.json(&["lock"]).0, 2);
+}
+
+#[test]
+fn help_and_version_are_results() {
+    let bench = Bench::new();
+    let version = format!("lockage {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(bench.run(&["--version"]).succeeds().out, version);
+    let (code, object) = bench.json(&["--version"]);
+    assert_eq!(
+        (code, object["version"].as_str()),
+        (0, Some(env!("CARGO_PKG_VERSION")))
+    );
+    let help = bench.run(&["up", "--help"]).succeeds();
+    assert!(help.out.contains("--out-of-order") && help.err.is_empty());
+    let (code, object) = bench.json(&["up", "--help"]);
+    assert_eq!(code, 0);
+    assert!(object["help"].as_str().unwrap().contains("--out-of-order"));
+}
+
+#[test]
+fn no_output_shows_a_password() {
+    let bench = Bench::with(&[("V1__a.sql", "SELECT 1;\n")]);
+    let url = "nosuch://app:hunter2@db/shop";
+    let variables = [("DATABASE_URL", url), ("LOCKAGE_PASSWORD", "hunter2")];
+    for args in [
+        &["up"][..],
+        &["up", "--help"],
+        &["--url", url, "up"],
+        &["up", url],
+        &[url],
+        &["up", "--urll", url],
+        &["up", "--to", url],
+        &["up", "--wait", url],
+        &["up", "--lock-id", url],
+        &["--url", "app:hunter2@db", "status"],
+        &["--url", "hunter2", "status"],
+        &["--url", "//app:hunter2@db/shop", "status"],
+        &[
+            "--url",
+            "sqlite2:app:hunter2@db/shop",
+            "-v",
+            "lock",
+            "status",
+        ],
+        &["--config", url, "status"],
+        &["--env", url, "status"],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let args: Vec<&str> = args.iter().chain(json).copied().collect();
+            let call = bench.run_with(&variables, &args);
+            assert!(
+                !call.out.contains("hunter2") && !call.err.contains("hunter2"),
+                "{call:?}"
+            );
+            assert!(!call.out.is_empty() || !call.err.is_empty());
+        }
+    }
+}
+
+#[test]
+fn without_a_terminal_there_are_no_colours() {
+    let bench = Bench::new();
+    for args in [
+        &["status"][..],
+        &["up", "--bogus"],
+        &["--help"],
+        &["backends"],
+    ] {
+        let call = bench.run(args);
+        assert!(
+            !call.out.contains('\u{1b}') && !call.err.contains('\u{1b}'),
+            "{call:?}"
+        );
+    }
+}
