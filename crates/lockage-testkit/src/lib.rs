@@ -38,6 +38,8 @@
 
 mod case;
 mod child;
+#[cfg(all(feature = "engines", unix))]
+pub mod engine;
 mod fixture;
 mod harness;
 mod scene;
@@ -46,6 +48,7 @@ mod suite;
 mod told;
 mod unique_name;
 
+pub use child::serve_child;
 pub use fixture::{Failure, Fixture, Gate, Need};
 pub use harness::conformance;
 pub use lockage_core::async_trait;

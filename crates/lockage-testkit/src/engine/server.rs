@@ -1,0 +1,97 @@
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::Failure;
+
+/// No server needs longer to start or to stop.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// How often another port is tried when somebody else took the first.
+const TRIES: u32 = 5;
+
+/// A server's process; ended when dropped.
+#[derive(Debug)]
+pub(super) struct Server {
+    process: Child,
+    pub(super) port: u16,
+}
+
+impl Server {
+    /// Starts a server on a free port and waits until it answers. `command` makes its command for a port, `answers` says whether the
+    /// process is ready, and what it prints goes to `log`.
+    pub(super) fn start(
+        log: &Path,
+        command: impl Fn(u16) -> Command,
+        answers: impl Fn(u32) -> bool,
+    ) -> Result<Self, Failure> {
+        let mut said = String::new();
+        for _ in 0..TRIES {
+            let port = free_port()?;
+            let file = std::fs::File::create(log)?;
+            let mut command = command(port);
+            command
+                .stdin(Stdio::null())
+                .stdout(file.try_clone()?)
+                .stderr(file);
+            let mut server = Self {
+                process: command.spawn()?,
+                port,
+            };
+            let deadline = Instant::now() + DEADLINE;
+            while server.process.try_wait()?.is_none() {
+                if answers(server.process.id()) {
+                    return Ok(server);
+                }
+                if Instant::now() > deadline {
+                    return Err(format!("{command:?} does not answer after {DEADLINE:?}").into());
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            said = std::fs::read_to_string(log)?;
+        }
+        Err(format!("the server ended by itself {TRIES} times; it said: {said}").into())
+    }
+
+    /// Ends it as a power cut would.
+    pub(super) fn kill(&mut self) -> Result<(), Failure> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    /// Ends it with a signal that lets it clean up.
+    pub(super) fn stop(&mut self, signal: Signal) -> Result<(), Failure> {
+        if let Some(pid) = i32::try_from(self.process.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            && self.process.try_wait()?.is_none()
+        {
+            kill_process(pid, signal)?;
+            let deadline = Instant::now() + DEADLINE;
+            while self.process.try_wait()?.is_none() {
+                if Instant::now() > deadline {
+                    return self.kill();
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nothing can be done about a server that will not end.
+        let _ = self.kill();
+    }
+}
+
+fn free_port() -> Result<u16, Failure> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}
