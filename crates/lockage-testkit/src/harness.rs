@@ -7,7 +7,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use lockage_core::Backend;
 
 use crate::suite::{Case, Suite};
-use crate::{Fixture, child, told};
+use crate::{Fixture, serve_child, told};
 
 /// The `main` of a `tests/conformance.rs`: runs the cases that the command line asks for. Call it first: some cases start this very
 /// program again, as their replicas.
@@ -18,7 +18,7 @@ pub fn conformance(backend: Backend, fixture: impl Fixture) -> ExitCode {
 impl Suite {
     /// The same as [`conformance`], with numbers of your own.
     pub fn main(self) -> ExitCode {
-        if let Some(code) = child::serve(self.backend) {
+        if let Some(code) = serve_child(self.backend) {
             return code;
         }
         let arguments = Arguments::from_args();

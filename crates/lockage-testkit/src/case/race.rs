@@ -70,10 +70,14 @@ async fn waiters_leave_as_soon_as_another_has_finished(scene: &Scene) -> Result<
     ])?;
     let mut locked = scene.locked(&LockKey::default()).await?;
     let mut waiters = JoinSet::new();
+    let mut signs = Vec::new();
     for _ in 0..4 {
         let waits = Arc::new(Semaphore::new(0));
         let runner = scene.runner(&set)?.observer(Waiting(Arc::clone(&waits)));
         waiters.spawn(async move { runner.up().await });
+        signs.push(waits);
+    }
+    for waits in signs {
         scene
             .within("a replica to wait for the lock", waits.acquire())
             .await?

@@ -6,7 +6,7 @@ mod role;
 
 pub(crate) use process::ChildProcess;
 pub(crate) use protocol::{Orders, Role, Said};
-pub(crate) use role::serve;
+pub use role::serve_child;
 
 /// The hidden argument.
 const ARGUMENT: &str = "--lockage-child";

@@ -2,28 +2,30 @@
 
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
-use std::sync::mpsc::{Receiver, channel};
 
 use lockage_core::{
     Attempt, Backend, ConnectOptions, Error, ErrorKind, MigrationSet, Registry, Result, Runner,
 };
 
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
 use super::{ARGUMENT, Orders, Role, Said};
 use crate::sole_holder::SoleHolder;
 
-/// Plays a role, if this process was started to play one.
-pub(crate) fn serve(backend: Backend) -> Option<ExitCode> {
+/// Plays a replica, if this process was started by a case to be one. [`Suite::main`](crate::Suite::main) does this first; a test binary
+/// with a `main` of its own, that runs cases by [`Suite::run`](crate::Suite::run), does it too.
+pub fn serve_child(backend: Backend) -> Option<ExitCode> {
     if std::env::args_os().nth(1)? != ARGUMENT {
         return None;
     }
-    let lines = listen();
-    let played = orders(&lines).and_then(|orders| {
+    let mut lines = listen();
+    let played = orders(&mut lines).and_then(|orders| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .map_err(|error| Error::new(ErrorKind::Unexpected, error.to_string()))?;
-        runtime.block_on(play(backend, orders, &lines))
+        runtime.block_on(play(backend, orders, lines))
     });
     Some(match played {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,7 +36,11 @@ pub(crate) fn serve(backend: Backend) -> Option<ExitCode> {
     })
 }
 
-async fn play(backend: Backend, orders: Orders, lines: &Receiver<String>) -> Result<()> {
+async fn play(
+    backend: Backend,
+    orders: Orders,
+    mut lines: UnboundedReceiver<String>,
+) -> Result<()> {
     let registry = Registry::default().with(backend)?;
     let mut options = ConnectOptions::new(orders.url)?;
     options.ddl_lock_timeout = None;
@@ -46,7 +52,7 @@ async fn play(backend: Backend, orders: Orders, lines: &Receiver<String>) -> Res
         } => {
             let set = MigrationSet::from_folder(folder)?;
             say(&Said::Ready);
-            wait_for_a_line(lines);
+            lines.recv().await;
             let runner = Runner::new(registry, options, set)
                 .lock_key(key)
                 .observer(SoleHolder::new(holder_file));
@@ -61,7 +67,7 @@ async fn play(backend: Backend, orders: Orders, lines: &Receiver<String>) -> Res
                 ));
             };
             say(&Said::Holding);
-            wait_for_a_line(lines);
+            lines.recv().await;
             locked.release().await?.close().await?;
             say(&Said::Released);
         }
@@ -71,8 +77,8 @@ async fn play(backend: Backend, orders: Orders, lines: &Receiver<String>) -> Res
 
 /// Hands out the lines of standard input. At its end the parent is gone, and with it the reason to be: the process ends, whatever it is
 /// doing.
-fn listen() -> Receiver<String> {
-    let (sender, lines) = channel();
+fn listen() -> UnboundedReceiver<String> {
+    let (sender, lines) = unbounded_channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(|line| line.ok()) {
             let _ = sender.send(line);
@@ -82,16 +88,11 @@ fn listen() -> Receiver<String> {
     lines
 }
 
-fn orders(lines: &Receiver<String>) -> Result<Orders> {
-    let line = lines.recv().unwrap_or_default();
+fn orders(lines: &mut UnboundedReceiver<String>) -> Result<Orders> {
+    let line = lines.blocking_recv().unwrap_or_default();
     serde_json::from_str(&line).map_err(|error| {
         Error::new(ErrorKind::InvalidConfig, "a child got no orders").with_source(error)
     })
-}
-
-/// Blocks the main thread: the sessions that a child has meanwhile are idle, as they are to be.
-fn wait_for_a_line(lines: &Receiver<String>) {
-    let _ = lines.recv();
 }
 
 fn say(what: &Said) {

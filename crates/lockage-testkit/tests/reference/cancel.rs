@@ -1,0 +1,27 @@
+use std::sync::Arc;
+
+use lockage_core::{Canceller, Result, async_trait};
+use tokio::sync::Notify;
+
+/// Wakes the statement that stands at a gate; nothing else takes long enough to be cancelled.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cancel(pub(crate) Arc<Notify>);
+
+#[async_trait]
+impl Canceller for Cancel {
+    async fn cancel(&self) -> Result<()> {
+        self.0.notify_waiters();
+        Ok(())
+    }
+}
+
+/// Cancels nothing.
+#[derive(Debug)]
+pub(crate) struct NoCancel;
+
+#[async_trait]
+impl Canceller for NoCancel {
+    async fn cancel(&self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+//! The script language: a statement a line.
+
+use std::io::Read;
+
+use lockage_core::{Error, ErrorKind, Location, Migration, Result};
+
+use super::store::Change;
+
+#[derive(Debug)]
+pub(crate) enum Command {
+    Change(Change),
+    /// Stands still while the gate is closed.
+    Gate(String),
+    /// Gives the session's locks up.
+    GiveUp,
+}
+
+pub(crate) fn read(migration: &Migration) -> Result<String> {
+    let mut text = String::new();
+    migration
+        .open()?
+        .read_to_string(&mut text)
+        .map_err(|error| Error::new(ErrorKind::InvalidMigration, error.to_string()))?;
+    Ok(text)
+}
+
+/// The statements with their lines.
+pub(crate) fn statements(text: &str) -> impl Iterator<Item = (u32, &str)> {
+    (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with("--"))
+}
+
+pub(crate) fn parse(statement: &str, file: &str, line: u32) -> Result<Command> {
+    let words: Vec<&str> = statement.split_whitespace().collect();
+    let number = |word: &str| word.parse().ok();
+    match words[..] {
+        ["create", table] => Some(Command::Change(Change::Create(table.into()))),
+        ["put", table, n] => number(n).map(|n| Command::Change(Change::Put(table.into(), n))),
+        ["gate", gate] => Some(Command::Gate(gate.into())),
+        ["give-up"] => Some(Command::GiveUp),
+        _ => None,
+    }
+    .ok_or_else(|| {
+        Error::new(
+            ErrorKind::MigrationFailed,
+            format!("`{statement}` is no statement"),
+        )
+        .with_location(Location::at(file, line, 1))
+    })
+}
