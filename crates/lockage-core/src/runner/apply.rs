@@ -11,6 +11,9 @@ use crate::{Canceller, Error, ErrorKind, Event, Locked, Report, Result};
 /// How long a cancelled statement, and the release after a failure, may take before the session is dropped instead.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// The pause between two requests to cancel.
+const CANCEL_AGAIN: Duration = Duration::from_millis(200);
+
 impl Runner {
     /// Looks again, now that nobody else can write, applies, and releases.
     pub(super) async fn run_locked(
@@ -50,6 +53,7 @@ impl Runner {
             waited: report.waited,
             steps: plan.steps.len(),
         });
+        report.future.clone_from(&plan.future);
         report.set_pending(&plan.steps);
         if plan.is_empty() {
             return Ok(());
@@ -93,14 +97,19 @@ impl Runner {
             done = &mut work => return done,
             () = self.interrupt.triggered() => {}
         }
-        let end = async {
-            // The statement may end by itself between the request and its arrival; the next one is then cancelled.
-            let mut again = tokio::time::interval(Duration::from_millis(200));
+        // A request may arrive when its statement has just ended; the next one is then cancelled. A slow request does not keep
+        // the run from seeing that end.
+        let cancel = async {
             loop {
-                tokio::select! {
-                    done = &mut work => return done,
-                    _ = again.tick() => { let _ = canceller.cancel().await; }
-                }
+                let _ = canceller.cancel().await;
+                tokio::time::sleep(CANCEL_AGAIN).await;
+            }
+        };
+        let end = async {
+            tokio::select! {
+                biased;
+                done = &mut work => done,
+                never = cancel => never,
             }
         };
         match tokio::time::timeout(GRACE, end).await {

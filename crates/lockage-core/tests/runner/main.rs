@@ -1,0 +1,10 @@
+//! The run, against a database in memory and with time that stands still unless somebody waits for it.
+
+mod contended;
+mod dropped;
+mod failing;
+mod interrupted;
+mod plain;
+mod session;
+mod told;
+mod world;

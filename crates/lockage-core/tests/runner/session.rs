@@ -1,0 +1,192 @@
+//! A session with a [`World`]. Its scripts are lines like `takes 20 s`, `fails`, `panics`.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockage_core::{
+    Action, Applied, Canceller, Capabilities, Error, ErrorKind, Event, Held, History, LockHolder,
+    LockKey, LockProvider, Migrator, Observer, Result, State, Step, async_trait,
+};
+
+use crate::world::{World, row};
+
+#[derive(Debug)]
+pub(crate) struct MemorySession {
+    pub(crate) world: Arc<World>,
+    pub(crate) session: u32,
+}
+
+impl MemorySession {
+    pub(crate) async fn begin(&self, name: &'static str) -> Result<()> {
+        self.world.called(self.session, name).await
+    }
+
+    fn is_holder(&self) -> bool {
+        self.world.facts().holder == Some(self.session)
+    }
+
+    fn check_held(&self) -> Result<()> {
+        if self.is_holder() {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::LockLost, "the lock is not held"))
+        }
+    }
+
+    async fn run(&self, script: &str, observer: &dyn Observer) -> Result<()> {
+        for (line, done) in script.lines().zip(1..) {
+            tokio::task::yield_now().await;
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[..] {
+                ["takes", seconds, "s"] => {
+                    let time = Duration::from_secs(seconds.parse().unwrap());
+                    self.world
+                        .unless_cancelled(tokio::time::sleep(time))
+                        .await?;
+                }
+                ["hangs"] => std::future::pending::<()>().await,
+                ["fails"] => return Err(Error::new(ErrorKind::MigrationFailed, "it failed")),
+                ["panics"] => panic!("the backend panicked"),
+                ["loses", "the", "lock"] => self.world.facts().holder = None,
+                ["loses", "the", "session"] => {
+                    return Err(Error::new(ErrorKind::SessionLost, "the connection broke"));
+                }
+                _ => {}
+            }
+            observer.on_event(&Event::Statement { done, total: 1 });
+        }
+        self.check_held()
+    }
+}
+
+/// The end of a session, however it comes, frees its lock.
+impl Drop for MemorySession {
+    fn drop(&mut self) {
+        let mut facts = self.world.facts();
+        facts.open.retain(|session| *session != self.session);
+        if facts.holder == Some(self.session) {
+            facts.holder = None;
+        }
+    }
+}
+
+#[async_trait]
+impl LockProvider for MemorySession {
+    async fn try_lock(&mut self, _: &LockKey) -> Result<bool> {
+        self.begin("try_lock").await?;
+        let free = {
+            let mut facts = self.world.facts();
+            *facts.holder.get_or_insert(self.session) == self.session
+        };
+        // The answer is on its way: who is dropped now holds a lock without knowing.
+        tokio::task::yield_now().await;
+        Ok(free)
+    }
+
+    async fn holds(&mut self, _: &LockKey) -> Result<bool> {
+        self.begin("holds").await?;
+        Ok(self.is_holder())
+    }
+
+    async fn unlock(&mut self, _: &LockKey) -> Result<()> {
+        self.begin("unlock").await?;
+        self.check_held()?;
+        self.world.facts().holder = None;
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+
+    async fn holder(&mut self, _: &LockKey) -> Result<Option<LockHolder>> {
+        self.begin("holder").await?;
+        let holder = self.world.facts().holder;
+        Ok(holder.map(|session| {
+            let mut holder = LockHolder::default();
+            holder.user = Some("app".into());
+            holder.host = Some("replica-7".into());
+            holder.session = Some(session.to_string());
+            holder.since = Some("2026-01-31T09:30:00Z".into());
+            holder.migration = Some("3 orders".into());
+            holder
+        }))
+    }
+}
+
+#[async_trait]
+impl Migrator for MemorySession {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(true, "a field in memory").within_one_process()
+    }
+
+    async fn history(&mut self) -> Result<History> {
+        self.begin("history").await?;
+        let rows = self.world.facts().rows.clone();
+        tokio::task::yield_now().await;
+        Ok(History { rows })
+    }
+
+    async fn ensure_history(&mut self, _: &Held) -> Result<()> {
+        self.begin("ensure_history").await?;
+        self.check_held()?;
+        self.world.facts().has_table = true;
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+
+    async fn apply(&mut self, _: &Held, step: &Step, observer: &dyn Observer) -> Result<Applied> {
+        self.begin("apply").await?;
+        self.check_held()?;
+        let mut script = String::new();
+        step.migration.open()?.read_to_string(&mut script).unwrap();
+        self.run(&script, observer).await?;
+        {
+            // Script and row commit together.
+            let mut facts = self.world.facts();
+            assert!(facts.has_table);
+            let new = match step.action {
+                Action::Undo => State::Undone,
+                _ => State::Applied,
+            };
+            let same = |version: &str| version == step.migration.key();
+            let applied = facts
+                .rows
+                .iter()
+                .any(|row| same(&row.version) && row.state == new);
+            assert!(!applied, "{} a second time", step.migration);
+            facts.rows.retain(|row| !same(&row.version));
+            facts.rows.push(row(&step.migration, new));
+            facts
+                .committed
+                .push(step.migration.file().trim_end_matches(".sql").to_owned());
+        }
+        tokio::task::yield_now().await;
+        Ok(Applied::new(1))
+    }
+
+    fn canceller(&self) -> Arc<dyn Canceller> {
+        Arc::new(MemoryCanceller {
+            world: Arc::clone(&self.world),
+            session: self.session,
+        })
+    }
+
+    async fn close(self: Box<Self>) -> Result<()> {
+        self.begin("close").await
+    }
+}
+
+#[derive(Debug)]
+struct MemoryCanceller {
+    world: Arc<World>,
+    session: u32,
+}
+
+#[async_trait]
+impl Canceller for MemoryCanceller {
+    async fn cancel(&self) -> Result<()> {
+        self.world.called(self.session, "cancel").await?;
+        // Only the statement in hand is reached.
+        self.world.cancelled.notify_waiters();
+        Ok(())
+    }
+}
