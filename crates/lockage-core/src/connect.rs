@@ -92,9 +92,15 @@ impl FromStr for LockStrategy {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|strategy| strategy.as_str() == text).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidConfig, format!("`{text}` is no lock strategy"))
+        Self::ALL
+            .into_iter()
+            .find(|strategy| strategy.as_str() == text)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::InvalidConfig,
+                    format!("`{text}` is no lock strategy"),
+                )
                 .with_hint("write auto, advisory, transaction or table")
-        })
+            })
     }
 }

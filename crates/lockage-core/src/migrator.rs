@@ -55,6 +55,12 @@ pub enum Action {
     Undo,
     /// Record it as applied, without running it.
     Record,
+    /// Take the file as it is now for what was applied: its checksum and its name.
+    Accept,
+    /// Say of the statement that was under way when a run died that it took effect.
+    SettleDone,
+    /// Say of that statement that it did not take effect, so that it runs again.
+    SettleAgain,
     /// Forget what the history says of it: its row and its journal.
     Forget,
 }

@@ -116,7 +116,7 @@ pub fn plan_down(set: &MigrationSet, history: &History, options: &PlanOptions) -
         _ => chosen
             .iter()
             .take(count)
-            .last()
+            .next_back()
             .and_then(|entry| entry.version.as_ref()),
     };
     chosen.truncate(count);

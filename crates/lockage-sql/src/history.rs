@@ -42,12 +42,27 @@ pub(crate) struct Entry<'a> {
 }
 
 impl HistoryTable {
-    pub(crate) fn new(dialect: &'static Dialect, schema: Option<&str>, applied_by: String, run_id: String) -> Self {
-        Self { dialect, table: dialect.table(schema, TABLE), applied_by, run_id }
+    pub(crate) fn new(
+        dialect: &'static Dialect,
+        schema: Option<&str>,
+        applied_by: String,
+        run_id: String,
+    ) -> Self {
+        Self {
+            dialect,
+            table: dialect.table(schema, TABLE),
+            applied_by,
+            run_id,
+        }
     }
 
     pub(crate) fn create(&self) -> String {
-        let Dialect { text_type, integer_type, time_type, .. } = *self.dialect;
+        let Dialect {
+            text_type,
+            integer_type,
+            time_type,
+            ..
+        } = *self.dialect;
         let column = |name: &&str| {
             let kind = match *name {
                 "version" => format!("{} NOT NULL PRIMARY KEY", text_type(250)),
@@ -55,12 +70,18 @@ impl HistoryTable {
                 "applied_by" => format!("{} NOT NULL", text_type(200)),
                 "checksum" => format!("{} NOT NULL", text_type(64)),
                 "applied_at" => format!("{time_type} NOT NULL"),
-                "duration_ms" | "statements_done" | "statements_total" => format!("{integer_type} NOT NULL"),
+                "duration_ms" | "statements_done" | "statements_total" => {
+                    format!("{integer_type} NOT NULL")
+                }
                 _ => format!("{} NOT NULL", text_type(32)),
             };
             format!("{name} {kind}")
         };
-        format!("CREATE TABLE {} ({})", self.table, COLUMNS.iter().map(column).collect::<Vec<_>>().join(", "))
+        format!(
+            "CREATE TABLE {} ({})",
+            self.table,
+            COLUMNS.iter().map(column).collect::<Vec<_>>().join(", ")
+        )
     }
 
     pub(crate) fn select(&self) -> String {
@@ -68,22 +89,37 @@ impl HistoryTable {
             "applied_at" => (self.dialect.time_text)(name),
             name => name.to_owned(),
         };
-        format!("SELECT {} FROM {}", COLUMNS.iter().map(column).collect::<Vec<_>>().join(", "), self.table)
+        format!(
+            "SELECT {} FROM {}",
+            COLUMNS.iter().map(column).collect::<Vec<_>>().join(", "),
+            self.table
+        )
     }
 
     /// True while the history does not say that the migration is applied.
     pub(crate) fn not_applied(&self, migration: &Migration) -> String {
         // A repeatable migration is applied again; its row is replaced.
         let again = match migration.kind() {
-            Kind::Repeatable => format!(" AND checksum = {}", self.literal(&migration.checksum().to_string())),
+            Kind::Repeatable => format!(
+                " AND checksum = {}",
+                self.literal(&migration.checksum().to_string())
+            ),
             _ => String::new(),
         };
-        format!("NOT EXISTS (SELECT 1 FROM {} WHERE {} AND state = 'applied'{again})", self.table, self.is(migration))
+        format!(
+            "NOT EXISTS (SELECT 1 FROM {} WHERE {} AND state = 'applied'{again})",
+            self.table,
+            self.is(migration)
+        )
     }
 
     /// True while the history says that the migration is applied.
     pub(crate) fn is_applied(&self, migration: &Migration) -> String {
-        format!("EXISTS (SELECT 1 FROM {} WHERE {} AND state = 'applied')", self.table, self.is(migration))
+        format!(
+            "EXISTS (SELECT 1 FROM {} WHERE {} AND state = 'applied')",
+            self.table,
+            self.is(migration)
+        )
     }
 
     /// Removes the row.
@@ -112,7 +148,12 @@ impl HistoryTable {
             self.literal(&self.run_id),
             self.literal(env!("CARGO_PKG_VERSION")),
         ];
-        format!("INSERT INTO {} ({}) VALUES ({})", self.table, COLUMNS.join(", "), values.join(", "))
+        format!(
+            "INSERT INTO {} ({}) VALUES ({})",
+            self.table,
+            COLUMNS.join(", "),
+            values.join(", ")
+        )
     }
 
     /// Says how far a migration outside a transaction has come.
@@ -121,6 +162,17 @@ impl HistoryTable {
             "UPDATE {} SET state = {}, statements_done = {done} WHERE {}",
             self.table,
             self.literal(state.as_str()),
+            self.is(migration)
+        )
+    }
+
+    /// Takes the file as it is now for what was applied.
+    pub(crate) fn accept(&self, migration: &Migration) -> String {
+        format!(
+            "UPDATE {} SET checksum = {}, name = {} WHERE {}",
+            self.table,
+            self.literal(&migration.checksum().to_string()),
+            self.literal(migration.name()),
             self.is(migration)
         )
     }
@@ -143,7 +195,10 @@ pub(crate) fn parse(row: Row) -> Result<HistoryRow> {
     let mut number = || {
         let text = text();
         text.parse::<u64>().map_err(|_| {
-            Error::new(ErrorKind::Unexpected, format!("`{text}` in the history's row of version {version} is not a number"))
+            Error::new(
+                ErrorKind::Unexpected,
+                format!("`{text}` in the history's row of version {version} is not a number"),
+            )
         })
     };
     let (duration_ms, done, total) = (number()?, number()?, number()?);
@@ -153,7 +208,11 @@ pub(crate) fn parse(row: Row) -> Result<HistoryRow> {
         name,
         checksum,
         // A kind that only a newer Lockage knows must not pass for a versioned migration.
-        state: if parsed_kind.is_some() { State::from(state.as_str()) } else { State::Other(format!("{state} {kind}")) },
+        state: if parsed_kind.is_some() {
+            State::from(state.as_str())
+        } else {
+            State::Other(format!("{state} {kind}"))
+        },
         kind: parsed_kind.unwrap_or(Kind::Versioned),
         applied_at,
         applied_by,

@@ -30,11 +30,19 @@ pub(crate) struct JournalTable {
 
 impl JournalTable {
     pub(crate) fn new(dialect: &'static Dialect, schema: Option<&str>) -> Self {
-        Self { dialect, table: dialect.table(schema, TABLE) }
+        Self {
+            dialect,
+            table: dialect.table(schema, TABLE),
+        }
     }
 
     pub(crate) fn create(&self) -> String {
-        let Dialect { text_type, integer_type, time_type, .. } = *self.dialect;
+        let Dialect {
+            text_type,
+            integer_type,
+            time_type,
+            ..
+        } = *self.dialect;
         format!(
             "CREATE TABLE {} (version {} NOT NULL, statement {integer_type} NOT NULL, checksum {} NOT NULL, \
              state {} NOT NULL, written_at {time_type} NOT NULL, PRIMARY KEY (version, statement))",
@@ -47,10 +55,20 @@ impl JournalTable {
 
     /// True when the journal has nothing to say of a migration; fails where there is no journal.
     pub(crate) fn select(&self, migration: &Migration) -> String {
-        format!("SELECT statement, checksum, state FROM {} WHERE {}", self.table, self.of(migration))
+        format!(
+            "SELECT statement, checksum, state FROM {} WHERE {}",
+            self.table,
+            self.of(migration)
+        )
     }
 
-    pub(crate) fn write(&self, migration: &Migration, statement: u32, text: &str, done: bool) -> [String; 2] {
+    pub(crate) fn write(
+        &self,
+        migration: &Migration,
+        statement: u32,
+        text: &str,
+        done: bool,
+    ) -> [String; 2] {
         let literal = self.dialect.literal;
         let erase = self.erase(migration, statement);
         let values = [
@@ -70,7 +88,20 @@ impl JournalTable {
 
     /// Takes back that a statement was begun: it failed.
     pub(crate) fn erase(&self, migration: &Migration, statement: u32) -> String {
-        format!("DELETE FROM {} WHERE {} AND statement = {statement}", self.table, self.of(migration))
+        format!(
+            "DELETE FROM {} WHERE {} AND statement = {statement}",
+            self.table,
+            self.of(migration)
+        )
+    }
+
+    /// Says of a statement that it took effect.
+    pub(crate) fn settle(&self, migration: &Migration, statement: u32) -> String {
+        format!(
+            "UPDATE {} SET state = 'done' WHERE {} AND statement = {statement}",
+            self.table,
+            self.of(migration)
+        )
     }
 
     pub(crate) fn clear(&self, migration: &Migration) -> String {
@@ -86,17 +117,32 @@ impl JournalTable {
 pub(crate) fn parse(rows: Vec<Row>) -> Result<BTreeMap<u32, Line>> {
     let line = |row: Row| {
         let [statement, checksum, state] = <[Option<String>; 3]>::try_from(row).ok()?;
-        Some((statement?.parse().ok()?, Line { checksum: checksum?, done: state? == "done" }))
+        Some((
+            statement?.parse().ok()?,
+            Line {
+                checksum: checksum?,
+                done: state? == "done",
+            },
+        ))
     };
     rows.into_iter()
-        .map(|row| line(row).ok_or_else(|| Error::new(ErrorKind::Unexpected, format!("a row of {TABLE} makes no sense"))))
+        .map(|row| {
+            line(row).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Unexpected,
+                    format!("a row of {TABLE} makes no sense"),
+                )
+            })
+        })
         .collect()
 }
 
 /// SHA-256 of a statement's text, with CRLF as LF.
 pub(crate) fn checksum(text: &str) -> String {
-    Sha256::digest(text.replace("\r\n", "\n")).iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    Sha256::digest(text.replace("\r\n", "\n"))
+        .iter()
+        .fold(String::new(), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
 }

@@ -1,6 +1,8 @@
 //! The backend on real files, through the runner.
 
-use lockage_core::{ConnectOptions, ErrorKind, MigrationSet, Outcome, Registry, Runner};
+use lockage_core::{
+    Action, ConnectOptions, ErrorKind, MigrationSet, Outcome, PlanOptions, Registry, Runner,
+};
 use lockage_sqlite::BACKEND;
 
 struct Place {
@@ -256,4 +258,98 @@ async fn what_cannot_be_written_is_said_before_anything_happens() {
             .unwrap();
     });
     assert_eq!(text.up().await.unwrap_err().kind(), ErrorKind::Connect);
+}
+
+#[tokio::test]
+async fn a_history_is_repaired() {
+    let place = Place::new();
+    let first = ("V1__a.sql", "CREATE TABLE a (n)");
+    place
+        .runner(&[first, ("V2__b.sql", "CREATE TABLE b (n)")])
+        .up()
+        .await
+        .unwrap();
+    let changed = place.runner(&[
+        ("V1__a.sql", "CREATE TABLE a (n) -- changed"),
+        ("V3__c.sql", "CREATE TABLE c (n)"),
+    ]);
+    let error = changed.up().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Diverged);
+    assert_eq!(error.related().len(), 1, "{error:?}");
+    let shown: Vec<_> = changed
+        .repairs()
+        .await
+        .unwrap()
+        .steps
+        .iter()
+        .map(|step| step.action)
+        .collect();
+    assert_eq!(shown, [Action::Accept, Action::Forget]);
+    changed.repair().await.unwrap();
+    assert!(changed.repairs().await.unwrap().is_empty());
+    let report = changed.up().await.unwrap();
+    assert_eq!(report.applied.len(), 1);
+    assert_eq!(
+        place.text("SELECT group_concat(version) FROM lockage_history"),
+        "Text(\"1,3\")"
+    );
+}
+
+#[tokio::test]
+async fn an_existing_database_is_marked_and_goes_on_from_there() {
+    let place = Place::new();
+    place.client().execute_batch("CREATE TABLE a (n)").unwrap();
+    let files = [
+        ("V1__a.sql", "CREATE TABLE a (n)"),
+        ("V2__b.sql", "CREATE TABLE b (n)"),
+    ];
+    let mut at = PlanOptions::default();
+    at.to = Some("1".parse().unwrap());
+    let mark = place.runner(&files).plan_options(at);
+    assert_eq!(mark.baseline().await.unwrap().outcome, Outcome::Applied);
+    assert_eq!(mark.baseline().await.unwrap().outcome, Outcome::UpToDate);
+    let report = place.runner(&files).up().await.unwrap();
+    assert_eq!(
+        report
+            .applied
+            .iter()
+            .map(|a| a.version.clone().unwrap())
+            .collect::<Vec<_>>(),
+        ["2"]
+    );
+    assert_eq!(
+        mark.baseline().await.unwrap_err().kind(),
+        ErrorKind::Diverged
+    );
+}
+
+#[tokio::test]
+async fn a_statement_in_doubt_is_settled_by_the_user() {
+    let place = Place::new();
+    let files = [(
+        "V1__a.sql",
+        "-- lockage: no-transaction\nCREATE TABLE a (n);\nINSERT INTO a VALUES (1);\nINSERT INTO b VALUES (1);\n",
+    )];
+    place.runner(&files).up().await.unwrap_err();
+    // As a run leaves it that died while the third statement was under way.
+    let sum = "(SELECT checksum FROM lockage_journal WHERE statement = 1)";
+    let begun = format!(
+        "INSERT INTO lockage_journal (version, statement, checksum, state, written_at) VALUES ('1', 2, {sum}, 'started', 'now')"
+    );
+    place.client().execute_batch(&begun).unwrap();
+    place.runner(&files).settle(false).await.unwrap();
+    assert_eq!(
+        place.text("SELECT count(*) FROM lockage_journal WHERE state = 'started'"),
+        "Integer(0)"
+    );
+    assert_eq!(
+        place.text("SELECT count(*) FROM lockage_journal"),
+        "Integer(2)"
+    );
+    place.client().execute_batch(&begun).unwrap();
+    place.runner(&files).settle(true).await.unwrap();
+    assert_eq!(
+        place.text("SELECT count(*) FROM lockage_journal WHERE state = 'done'"),
+        "Integer(3)"
+    );
 }

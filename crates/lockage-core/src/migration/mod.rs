@@ -72,6 +72,19 @@ pub struct Migration {
 }
 
 impl Migration {
+    /// A migration that has no file: one that only the history knows, or a mark in it.
+    pub(crate) fn without_file(kind: Kind, version: Option<Version>, name: &str) -> Self {
+        Self {
+            kind,
+            version,
+            name: name.to_owned(),
+            file: String::new(),
+            checksum: Checksum::of(b""),
+            directives: Directives::default(),
+            script: Script::Text("".into()),
+        }
+    }
+
     /// What it is for.
     pub fn kind(&self) -> Kind {
         self.kind

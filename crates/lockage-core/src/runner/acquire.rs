@@ -1,6 +1,6 @@
 //! Waiting for the lock, in sight of the history.
 
-use super::{Direction, Runner};
+use super::{Aim, Runner};
 use crate::lock::Patience;
 use crate::{Attempt, Error, ErrorKind, Event, LockHolder, Locked, Report, Result, Unlocked};
 
@@ -18,12 +18,12 @@ impl Runner {
     pub(super) async fn acquire(
         &self,
         session: Unlocked,
-        direction: Direction,
+        aim: Aim,
         report: &mut Report,
     ) -> Result<Acquired> {
         let mut patience = Patience::new(self.wait);
         let acquired = self
-            .or_interrupted(self.try_until(session, direction, &mut patience))
+            .or_interrupted(self.try_until(session, aim, &mut patience))
             .await;
         report.waited = patience.waited();
         acquired
@@ -32,7 +32,7 @@ impl Runner {
     async fn try_until(
         &self,
         mut session: Unlocked,
-        direction: Direction,
+        aim: Aim,
         patience: &mut Patience,
     ) -> Result<Acquired> {
         loop {
@@ -54,7 +54,7 @@ impl Runner {
                 tokio::time::sleep(patience.next_pause()).await;
             }
             // Behind the pause and before the next try: a lock that is free because the work is done is left alone.
-            if let Some(plan) = self.glance(&mut session, direction).await?
+            if let Some(plan) = self.glance(&mut session, aim).await?
                 && plan.is_empty()
             {
                 return Ok(Acquired::Current(session));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::acquire::interrupted;
 use super::look::end;
-use super::{Direction, Runner};
+use super::{Aim, Runner};
 use crate::{Canceller, Error, ErrorKind, Event, Locked, Report, Result};
 
 /// How long a cancelled statement, and the release after a failure, may take before the session is dropped instead.
@@ -19,10 +19,10 @@ impl Runner {
     pub(super) async fn run_locked(
         &self,
         mut locked: Locked,
-        direction: Direction,
+        aim: Aim,
         report: &mut Report,
     ) -> Result<()> {
-        let done = self.apply_all(&mut locked, direction, report).await;
+        let done = self.apply_all(&mut locked, aim, report).await;
         let key = locked.key().clone();
         if done.as_ref().is_err_and(is_lost) {
             // Dropping the session is the release: nothing that it still holds outlives it.
@@ -39,15 +39,10 @@ impl Runner {
         done.and(released)
     }
 
-    async fn apply_all(
-        &self,
-        locked: &mut Locked,
-        direction: Direction,
-        report: &mut Report,
-    ) -> Result<()> {
+    async fn apply_all(&self, locked: &mut Locked, aim: Aim, report: &mut Report) -> Result<()> {
         let canceller = locked.canceller();
         let history = self.or_cancelled(canceller, locked.history()).await?;
-        let plan = self.decide(direction, &history)?;
+        let plan = self.decide(aim, &history)?;
         self.observer.on_event(&Event::Locked {
             key: &self.key,
             waited: report.waited,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Direction, Runner};
+use super::{Aim, Runner};
 use crate::lock::Patience;
 use crate::survey::{Entry, survey};
 use crate::{
@@ -28,14 +28,19 @@ impl Runner {
 
     /// What [`up`](Self::up) would do.
     pub async fn plan(&self) -> Result<Plan> {
-        let plan = self.decide(Direction::Up, &self.history().await?)?;
+        let plan = self.decide(Aim::Up, &self.history().await?)?;
         self.inspect(&plan.steps)?;
         Ok(plan)
     }
 
+    /// What [`repair`](Self::repair) would do.
+    pub async fn repairs(&self) -> Result<Plan> {
+        self.decide(Aim::Repair, &self.history().await?)
+    }
+
     /// Says whether the database is current; the outcome is [`Outcome::UpToDate`] or [`Outcome::Pending`].
     pub async fn check(&self) -> Result<Report> {
-        let plan = self.decide(Direction::Up, &self.history().await?)?;
+        let plan = self.decide(Aim::Up, &self.history().await?)?;
         let mut report = self.new_report();
         if !plan.is_empty() {
             report.outcome = Outcome::Pending;

@@ -3,12 +3,14 @@
 mod acquire;
 mod apply;
 mod look;
+mod mend;
 
 use std::sync::Arc;
 
 use crate::{
-    ConnectOptions, Error, ErrorKind, Interrupt, LockKey, LockWait, MigrationSet, NoObserver,
-    Observer, Outcome, Plan, PlanOptions, Registry, Report, Result, Step, Unlocked, plan,
+    Action, ConnectOptions, Error, ErrorKind, Interrupt, LockKey, LockWait, MigrationSet,
+    NoObserver, Observer, Outcome, Plan, PlanOptions, Registry, Report, Result, Step, Unlocked,
+    plan,
 };
 use acquire::Acquired;
 use look::end;
@@ -30,11 +32,14 @@ pub struct Runner {
     interrupt: Interrupt,
 }
 
-/// Which way a run goes.
+/// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
+enum Aim {
     Up,
     Down,
+    Repair,
+    Settle(Action),
+    Baseline,
 }
 
 impl Runner {
@@ -100,7 +105,7 @@ impl Runner {
     /// # Errors
     /// Of every kind; [`Error::report`] says what was applied before.
     pub async fn up(&self) -> Result<Report> {
-        self.go(Direction::Up).await
+        self.go(Aim::Up).await
     }
 
     /// Takes migrations back with their undo scripts, under the lock: down to [`PlanOptions::to`], or by [`PlanOptions::steps`], or by
@@ -109,12 +114,42 @@ impl Runner {
     /// # Errors
     /// As [`up`](Self::up); nothing is undone when an undo script is missing.
     pub async fn down(&self) -> Result<Report> {
-        self.go(Direction::Down).await
+        self.go(Aim::Down).await
     }
 
-    async fn go(&self, direction: Direction) -> Result<Report> {
+    /// Mends the history after showing what it would do to [`repairs`](Self::repairs): accepts changed checksums, forgets rows that
+    /// have no file, and clears migrations that failed half way, so that they start again from their first statement. Under the lock.
+    ///
+    /// # Errors
+    /// As [`up`](Self::up).
+    pub async fn repair(&self) -> Result<Report> {
+        self.go(Aim::Repair).await
+    }
+
+    /// Answers for the statement that was under way when a run died: it took effect, or it did not and is to run again. Under the lock.
+    ///
+    /// # Errors
+    /// As [`up`](Self::up).
+    pub async fn settle(&self, took_effect: bool) -> Result<Report> {
+        let answer = if took_effect {
+            Action::SettleDone
+        } else {
+            Action::SettleAgain
+        };
+        self.go(Aim::Settle(answer)).await
+    }
+
+    /// Marks what an existing database already has: everything up to [`PlanOptions::to`] counts as applied. Under the lock.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidConfig`] without a version, [`ErrorKind::Diverged`] where the history has versions already.
+    pub async fn baseline(&self) -> Result<Report> {
+        self.go(Aim::Baseline).await
+    }
+
+    async fn go(&self, aim: Aim) -> Result<Report> {
         let mut report = self.new_report();
-        match self.run(direction, &mut report).await {
+        match self.run(aim, &mut report).await {
             Ok(()) => Ok(report),
             Err(error) => {
                 report.outcome = Outcome::Failed;
@@ -123,9 +158,9 @@ impl Runner {
         }
     }
 
-    async fn run(&self, direction: Direction, report: &mut Report) -> Result<()> {
+    async fn run(&self, aim: Aim, report: &mut Report) -> Result<()> {
         let mut session = self.open().await?;
-        if let Some(first) = self.glance(&mut session, direction).await? {
+        if let Some(first) = self.glance(&mut session, aim).await? {
             report.future.clone_from(&first.future);
             report.set_pending(&first.steps);
             if first.is_empty() {
@@ -133,31 +168,34 @@ impl Runner {
             }
             self.inspect(&first.steps)?;
         }
-        match self.acquire(session, direction, report).await? {
+        match self.acquire(session, aim, report).await? {
             Acquired::Current(session) => {
                 report.pending.clear();
                 end(session).await
             }
             Acquired::Locked(locked) => {
                 report.took_lock = true;
-                self.run_locked(*locked, direction, report).await
+                self.run_locked(*locked, aim, report).await
             }
         }
     }
 
     /// Looks without the lock; `None` when the holder's writing keeps readers out for now.
-    async fn glance(&self, session: &mut Unlocked, direction: Direction) -> Result<Option<Plan>> {
+    async fn glance(&self, session: &mut Unlocked, aim: Aim) -> Result<Option<Plan>> {
         match self.or_interrupted(session.history()).await {
-            Ok(history) => self.decide(direction, &history).map(Some),
+            Ok(history) => self.decide(aim, &history).map(Some),
             Err(error) if error.is_retryable() && error.kind() == ErrorKind::Unexpected => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn decide(&self, direction: Direction, history: &crate::History) -> Result<Plan> {
-        match direction {
-            Direction::Up => plan::plan(&self.set, history, &self.plan),
-            Direction::Down => plan::plan_down(&self.set, history, &self.plan),
+    fn decide(&self, aim: Aim, history: &crate::History) -> Result<Plan> {
+        match aim {
+            Aim::Up => plan::plan(&self.set, history, &self.plan),
+            Aim::Down => plan::plan_down(&self.set, history, &self.plan),
+            Aim::Repair => Ok(mend::plan_repair(&self.set, history)),
+            Aim::Settle(answer) => Ok(mend::plan_settling(&self.set, history, answer)),
+            Aim::Baseline => mend::plan_baseline(history, self.plan.to.as_ref()),
         }
     }
 
@@ -166,6 +204,7 @@ impl Runner {
         let backend = self.registry.find(self.connect.url.scheme())?;
         let mistakes = steps
             .iter()
+            .filter(|step| matches!(step.action, Action::Run | Action::Undo))
             .filter_map(|step| backend.inspect(&step.migration, &mut |_| {}).err());
         Error::all(mistakes).map_or(Ok(()), Err)
     }
@@ -195,6 +234,7 @@ mod tests {
         fn is_send<F: Send>(_: impl Fn(&'static Runner) -> F) {}
         is_send(Runner::up);
         is_send(Runner::down);
+        is_send(Runner::repair);
         is_send(Runner::status);
         is_send(Runner::plan);
         is_send(Runner::check);

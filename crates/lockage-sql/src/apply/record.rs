@@ -9,9 +9,18 @@ use crate::history::Entry;
 impl<C: Connection> SqlSession<C> {
     pub(crate) async fn apply_to_history(&mut self, held: &Held, step: &Step) -> Result<Applied> {
         let migration = &*step.migration;
-        let mut statements = vec![self.history.delete(migration)];
+        let journal = self.read_journal(migration).await?;
+        // The statements whose end nobody saw.
+        let open: Vec<u32> = journal
+            .iter()
+            .flatten()
+            .filter(|(_, line)| !line.done)
+            .map(|(statement, _)| *statement)
+            .collect();
+        let mut statements = Vec::new();
         match step.action {
             Action::Record => {
+                statements.push(self.history.delete(migration));
                 let entry = Entry {
                     migration,
                     state: State::Applied,
@@ -21,9 +30,17 @@ impl<C: Connection> SqlSession<C> {
                 statements.push(self.history.insert(&entry));
             }
             Action::Forget => {
-                if self.read_journal(migration).await?.is_some() {
+                statements.push(self.history.delete(migration));
+                if journal.is_some() {
                     statements.push(self.journal.clear(migration));
                 }
+            }
+            Action::Accept => statements.push(self.history.accept(migration)),
+            Action::SettleDone => {
+                statements.extend(open.into_iter().map(|statement| self.journal.settle(migration, statement)));
+            }
+            Action::SettleAgain => {
+                statements.extend(open.into_iter().map(|statement| self.journal.erase(migration, statement)));
             }
             action => {
                 return Err(Error::new(
