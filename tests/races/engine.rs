@@ -1,0 +1,67 @@
+//! The engines of the races, seen through their own clients.
+
+mod postgres;
+mod sqlite;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// An engine that can be raced.
+pub(crate) trait Engine: Send + Sync {
+    fn name(&self) -> String;
+
+    /// Why it cannot be had here.
+    fn missing(&self) -> Option<String>;
+
+    /// An empty database that nobody else uses; removed when dropped.
+    fn fresh(&self) -> Result<Box<dyn Database>, String>;
+
+    /// A statement that takes about twenty seconds.
+    fn twenty_seconds(&self) -> String;
+
+    fn transactional_ddl(&self) -> bool {
+        true
+    }
+
+    /// A statement that builds an index of `witness` concurrently, and a query that says `true` when the index is valid.
+    fn concurrent_index(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+}
+
+/// A database of a race.
+pub(crate) trait Database {
+    fn url(&self) -> String;
+
+    /// The first column of a query, as text.
+    fn column(&self, sql: &str) -> Result<Vec<String>, String>;
+}
+
+pub(crate) fn all() -> Vec<Arc<dyn Engine>> {
+    vec![
+        Arc::new(sqlite::Sqlite {
+            journal_mode: "wal",
+        }),
+        Arc::new(sqlite::Sqlite {
+            journal_mode: "delete",
+        }),
+        Arc::new(postgres::Server::find()),
+    ]
+}
+
+/// Looks until there is something to see.
+pub(crate) fn wait_for<T>(
+    what: &str,
+    mut look: impl FnMut() -> Result<Option<T>, String>,
+) -> Result<T, String> {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        if let Some(seen) = look()? {
+            return Ok(seen);
+        }
+        if Instant::now() > deadline {
+            return Err(format!("waited in vain for {what}"));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

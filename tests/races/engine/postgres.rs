@@ -1,0 +1,115 @@
+use std::sync::Arc;
+
+use lockage_testkit::engine::PostgresOrigin;
+use lockage_testkit::unique_name;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+use super::{Database, Engine};
+
+/// The server of `LOCKAGE_TEST_POSTGRES_URL`, or one from the machine's binaries.
+pub(crate) struct Server(Result<Arc<PostgresOrigin>, String>);
+
+impl Server {
+    pub(crate) fn find() -> Self {
+        let url = std::env::var("LOCKAGE_TEST_POSTGRES_URL").ok();
+        Self(PostgresOrigin::find(url, &std::env::var("PATH").unwrap_or_default()).map(Arc::new))
+    }
+}
+
+/// The same server, another database.
+fn with_database(url: &str, database: &str) -> String {
+    let (server, query) = url
+        .split_once('?')
+        .map_or((url, String::new()), |(url, query)| {
+            (url, format!("?{query}"))
+        });
+    let authority = server.find("//").map_or(0, |at| at + 2);
+    let end = server[authority..]
+        .find('/')
+        .map_or(server.len(), |at| authority + at);
+    format!("{}/{database}{query}", &server[..end])
+}
+
+impl Engine for Server {
+    fn name(&self) -> String {
+        "postgres".into()
+    }
+
+    fn missing(&self) -> Option<String> {
+        self.0.as_ref().err().cloned()
+    }
+
+    fn fresh(&self) -> Result<Box<dyn Database>, String> {
+        let server = Arc::clone(self.0.as_ref()?);
+        let admin = server.url().map_err(|error| error.to_string())?;
+        let name = unique_name("race");
+        query(&admin, &format!("CREATE DATABASE {name}"))?;
+        Ok(Box::new(OneDatabase {
+            url: with_database(&admin, &name),
+            admin,
+            name,
+            _server: server,
+        }))
+    }
+
+    fn twenty_seconds(&self) -> String {
+        "SELECT pg_sleep(20)".into()
+    }
+
+    fn concurrent_index(&self) -> Option<(&'static str, &'static str)> {
+        Some((
+            "CREATE INDEX CONCURRENTLY witness_n ON witness (n)",
+            "SELECT indisvalid::text FROM pg_index WHERE indexrelid = 'witness_n'::regclass",
+        ))
+    }
+}
+
+struct OneDatabase {
+    url: String,
+    admin: String,
+    name: String,
+    _server: Arc<PostgresOrigin>,
+}
+
+impl Database for OneDatabase {
+    fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    fn column(&self, sql: &str) -> Result<Vec<String>, String> {
+        query(&self.url, sql)
+    }
+}
+
+impl Drop for OneDatabase {
+    fn drop(&mut self) {
+        // What is left of it goes with the server.
+        let _ = query(
+            &self.admin,
+            &format!("DROP DATABASE {} WITH (FORCE)", self.name),
+        );
+    }
+}
+
+/// The first column of what a statement gives.
+fn query(url: &str, sql: &str) -> Result<Vec<String>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let told = |error: tokio_postgres::Error| format!("{sql}: {error:?}");
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.map_err(told)?;
+        let driver = tokio::spawn(connection);
+        let messages = client.simple_query(sql).await.map_err(told)?;
+        drop(client);
+        let _ = driver.await;
+        Ok(messages
+            .into_iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
+                _ => None,
+            })
+            .collect())
+    })
+}

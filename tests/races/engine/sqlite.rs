@@ -1,0 +1,79 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use super::{Database, Engine};
+
+/// SQLite files of one journal mode.
+pub(crate) struct Sqlite {
+    pub(crate) journal_mode: &'static str,
+}
+
+impl Engine for Sqlite {
+    fn name(&self) -> String {
+        format!("sqlite-{}", self.journal_mode)
+    }
+
+    fn missing(&self) -> Option<String> {
+        None
+    }
+
+    fn fresh(&self) -> Result<Box<dyn Database>, String> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let file = File {
+            path: folder.path().join("race.db"),
+            _folder: folder,
+        };
+        // A fresh database of the default mode is no file at all.
+        if self.journal_mode != "delete" {
+            file.open()?
+                .pragma_update(None, "journal_mode", self.journal_mode)
+                .map_err(|error| error.to_string())?;
+        }
+        Ok(Box::new(file))
+    }
+
+    fn twenty_seconds(&self) -> String {
+        "CREATE TABLE long AS SELECT count(*) AS n FROM \
+         (WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 60000000) SELECT n FROM r)"
+            .into()
+    }
+}
+
+struct File {
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl File {
+    fn open(&self) -> Result<Connection, String> {
+        let connection = Connection::open(&self.path).map_err(|error| error.to_string())?;
+        connection
+            .busy_timeout(Duration::from_secs(60))
+            .map_err(|error| error.to_string())?;
+        Ok(connection)
+    }
+}
+
+impl Database for File {
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.path.display())
+    }
+
+    fn column(&self, sql: &str) -> Result<Vec<String>, String> {
+        let connection = self.open()?;
+        let mut statement = connection.prepare(sql).map_err(|error| error.to_string())?;
+        let rows = statement
+            .query_map((), |row| row.get::<_, Value>(0))
+            .map_err(|error| error.to_string())?;
+        rows.map(|value| match value {
+            Ok(Value::Integer(n)) => Ok(n.to_string()),
+            Ok(Value::Text(text)) => Ok(text),
+            Ok(other) => Err(format!("{other:?}")),
+            Err(error) => Err(error.to_string()),
+        })
+        .collect()
+    }
+}

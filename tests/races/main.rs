@@ -1,0 +1,41 @@
+//! Many processes of the real binary migrate one database at the same moment.
+//!
+//! `LOCKAGE_TEST_ROUNDS` (default 3) and `LOCKAGE_TEST_REPLICAS` (default 16) say how often and how many.
+
+mod case;
+mod engine;
+mod replicas;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+
+use engine::Engine;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Each case starts many processes of its own.
+    arguments.test_threads = Some(1);
+    let engines = engine::all();
+    let mut trials = Vec::new();
+    for engine in &engines {
+        for (name, case) in case::CASES {
+            trials.push(trial(Arc::clone(engine), name, *case));
+        }
+    }
+    drop(engines);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trial(engine: Arc<dyn Engine>, name: &str, case: case::Case) -> Trial {
+    let missing = engine
+        .missing()
+        .or_else(|| case::does_not_apply(name, &*engine));
+    let shown = match &missing {
+        Some(reason) => format!("{}::{name} (left out: {reason})", engine.name()),
+        None => format!("{}::{name}", engine.name()),
+    };
+    Trial::test(shown, move || case(&*engine).map_err(Into::into))
+        .with_ignored_flag(missing.is_some())
+}

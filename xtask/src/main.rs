@@ -1,0 +1,36 @@
+//! The project's own commands: `cargo xtask <command>`.
+
+mod command;
+mod test_matrix;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every test on every engine that can be had
+    TestMatrix(test_matrix::Arguments),
+    /// Hold the house rules
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Task::TestMatrix(arguments) => test_matrix::run(&arguments),
+        Task::Tidy => tidy::run(),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("xtask: {error}");
+        ExitCode::FAILURE
+    })
+}
