@@ -46,7 +46,7 @@ pub(crate) struct Cli {
 #[derive(Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    /// The database: sqlite:path, sqlite::memory:, postgres://user@host/database, … [env: DATABASE_URL, LOCKAGE_URL]
+    /// The database: sqlite:path, sqlite::memory:, postgres://user@host/database, … [env: LOCKAGE_URL, else DATABASE_URL]
     #[arg(long, global = true, value_name = "URL")]
     url: Option<String>,
 

@@ -100,6 +100,17 @@ fn color(standing: Standing) -> Color {
     }
 }
 
+/// `2026-01-31T09:30:00.123Z` without the part that nobody reads.
+fn to_the_second(time: &str) -> String {
+    match time.split_once('.') {
+        Some((seconds, rest)) => {
+            let zone = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!("{seconds}{zone}")
+        }
+        None => time.to_owned(),
+    }
+}
+
 impl Answer for Status {
     fn is_asked_for(&self) -> bool {
         true
@@ -123,7 +134,11 @@ impl Answer for Status {
                 Cell::new(&row.name),
                 Cell::new(row.kind),
                 colored(state, row.color),
-                Cell::new(row.applied_at.as_deref().unwrap_or("")),
+                Cell::new(
+                    row.applied_at
+                        .as_deref()
+                        .map_or_else(String::new, to_the_second),
+                ),
                 Cell::new(took.unwrap_or_default()),
                 Cell::new(row.applied_by.as_deref().unwrap_or("")),
             ]);

@@ -70,7 +70,7 @@ impl Progress {
         let what = redact(&what);
         match &self.0.bar {
             Some(bar) => {
-                bar.set_style(style("{spinner} {wide_msg} {elapsed}"));
+                bar.set_style(style("{spinner} {elapsed} {wide_msg}"));
                 bar.set_message(what.into_owned());
                 bar.enable_steady_tick(Duration::from_millis(100));
             }
@@ -100,11 +100,11 @@ impl Progress {
         match &self.0.bar {
             Some(bar) => {
                 bar.disable_steady_tick();
-                bar.set_style(style("{msg:.bold} {bar:20} {pos}/{len} {prefix:.dim}"));
+                bar.set_style(style("{prefix:.bold} {bar:20} {pos}/{len} {wide_msg:.dim}"));
                 bar.set_length(current.statements.len() as u64);
                 bar.set_position(0);
-                bar.set_message(current.title.clone());
-                bar.set_prefix(current.head(0));
+                bar.set_prefix(current.title.clone());
+                bar.set_message(current.head(0));
                 bar.enable_steady_tick(Duration::from_millis(250));
             }
             None => {
@@ -124,7 +124,7 @@ impl Progress {
         if let Some(bar) = &self.0.bar {
             bar.set_length(total.into());
             bar.set_position(done.into());
-            bar.set_prefix(current.head(done as usize));
+            bar.set_message(current.head(done as usize));
         } else if self.0.output.verbose {
             let place = match current.statements.get((done as usize).saturating_sub(1)) {
                 Some((line, head)) => format!("{}:{line}  {head}", current.file),

@@ -42,10 +42,7 @@ pub(crate) fn report(error: &clap::Error, args: &[OsString], environment: &Envir
             let plain = plain.trim().trim_start_matches("error: ");
             let (message, rest) = plain.split_once("\n\n").unwrap_or((plain, ""));
             let hint = rest.split("\n\n").find(|part| !part.trim().is_empty());
-            let run = Run::of_usage(
-                text::one_line(message),
-                hint.map(|hint| text::one_line(hint)),
-            );
+            let run = Run::of_usage(text::one_line(message), hint.map(text::one_line));
             let _ = output.on_stdout(|out| {
                 serde_json::to_writer(&mut *out, &run)?;
                 writeln!(out)

@@ -1,19 +1,19 @@
-use crate::bench::Bench;
+use crate::sandbox::Sandbox;
 
 #[test]
 fn every_shell_gets_a_script() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     // Completions are asked for where nothing is set up yet, or wrongly.
-    bench.write("lockage.toml", "nonsense = 1");
+    sandbox.write("lockage.toml", "nonsense = 1");
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let call = bench.run(&["completions", shell]).succeeds();
+        let call = sandbox.run(&["completions", shell]).succeeds();
         assert!(
             call.out.contains("lockage") && call.out.contains("validate"),
             "{shell}"
         );
     }
-    let (code, object) = bench.json(&["completions", "bash"]);
+    let (code, object) = sandbox.json(&["completions", "bash"]);
     assert_eq!((code, object["shell"].as_str()), (0, Some("bash")));
     assert!(object["script"].as_str().unwrap().contains("validate"));
-    assert_eq!(bench.run(&["completions", "cmd"]).code, 2);
+    assert_eq!(sandbox.run(&["completions", "cmd"]).code, 2);
 }

@@ -1,9 +1,9 @@
-use crate::bench::Bench;
+use crate::sandbox::Sandbox;
 
 /// What a call tries to reach is told by the error about a scheme that nobody serves.
 #[track_caller]
-fn reaches(bench: &Bench, variables: &[(&str, &str)], args: &[&str], scheme: &str) {
-    let call = bench.run_with(variables, args);
+fn reaches(sandbox: &Sandbox, variables: &[(&str, &str)], args: &[&str], scheme: &str) {
+    let call = sandbox.run_with(variables, args);
     assert_eq!(call.code, 2, "{call:?}");
     let part = format!("no linked backend serves the scheme `{scheme}`");
     assert!(call.err.contains(&part), "{call:?}");
@@ -11,25 +11,25 @@ fn reaches(bench: &Bench, variables: &[(&str, &str)], args: &[&str], scheme: &st
 
 #[test]
 fn the_strongest_place_names_the_database() {
-    let bench = Bench::with(&[("V1__a.sql", "SELECT 1;\n")]);
+    let sandbox = Sandbox::with(&[("V1__a.sql", "SELECT 1;\n")]);
     let file = "url = 'x-file:a'\n[env.prod]\nurl = 'x-prod:a'\n[env.test]\n";
-    bench.write("lockage.toml", file);
-    reaches(&bench, &[], &["status"], "x-file");
-    reaches(&bench, &[], &["status", "--env", "test"], "x-file");
-    reaches(&bench, &[], &["status", "--env", "prod"], "x-prod");
-    reaches(&bench, &[("LOCKAGE_ENV", "prod")], &["status"], "x-prod");
-    bench.write(".env", "DATABASE_URL=x-dotenv:a\n");
-    reaches(&bench, &[], &["status"], "x-dotenv");
+    sandbox.write("lockage.toml", file);
+    reaches(&sandbox, &[], &["status"], "x-file");
+    reaches(&sandbox, &[], &["status", "--env", "test"], "x-file");
+    reaches(&sandbox, &[], &["status", "--env", "prod"], "x-prod");
+    reaches(&sandbox, &[("LOCKAGE_ENV", "prod")], &["status"], "x-prod");
+    sandbox.write(".env", "DATABASE_URL=x-dotenv:a\n");
+    reaches(&sandbox, &[], &["status"], "x-dotenv");
     let variable = [("DATABASE_URL", "x-variable:a")];
-    reaches(&bench, &variable, &["status"], "x-variable");
-    reaches(&bench, &[("DATABASE_URL", "")], &["status"], "x-dotenv");
+    reaches(&sandbox, &variable, &["status"], "x-variable");
+    reaches(&sandbox, &[("DATABASE_URL", "")], &["status"], "x-dotenv");
     reaches(
-        &bench,
+        &sandbox,
         &variable,
         &["status", "--url", "x-flag:a"],
         "x-flag",
     );
-    let call = bench.run_with(&variable, &["status", "--env", "prod"]);
+    let call = sandbox.run_with(&variable, &["status", "--env", "prod"]);
     assert!(
         call.err
             .contains("warning: DATABASE_URL is stronger than the url of [env.prod]"),
@@ -39,9 +39,9 @@ fn the_strongest_place_names_the_database() {
 
 #[test]
 fn an_unknown_key_is_told_with_file_line_and_column() {
-    let bench = Bench::new();
-    bench.write("lockage.toml", "# ours\ndirectory = 'sql'\n");
-    let error = bench.fails(
+    let sandbox = Sandbox::new();
+    sandbox.write("lockage.toml", "# ours\ndirectory = 'sql'\n");
+    let error = sandbox.fails(
         &["status"],
         2,
         &[
@@ -57,7 +57,7 @@ fn an_unknown_key_is_told_with_file_line_and_column() {
 
 #[test]
 fn mistakes_in_the_file_are_told_with_their_place() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     for (text, part, line) in [
         ("url = 'a:b'\nwait = 'soon'\n", "`soon` is not a time", 2),
         ("lock-id = 'x'\n", "invalid type: string", 1),
@@ -70,35 +70,35 @@ fn mistakes_in_the_file_are_told_with_their_place() {
         ("[env.a\n", "unclosed table", 1),
         ("[env.a]\ndir = 's'\nx = 1\n", "unknown field `x`", 3),
     ] {
-        bench.write("lockage.toml", text);
-        let error = bench.fails(&["up"], 2, &[part, "lockage.toml"]);
+        sandbox.write("lockage.toml", text);
+        let error = sandbox.fails(&["up"], 2, &[part, "lockage.toml"]);
         assert_eq!(error["line"], line, "{error}");
     }
 }
 
 #[test]
 fn a_file_or_an_environment_that_is_not_there_is_an_error() {
-    let bench = Bench::new();
-    bench.fails(&["status", "--config", "other.toml"], 2, &["other.toml"]);
-    bench.fails(
+    let sandbox = Sandbox::new();
+    sandbox.fails(&["status", "--config", "other.toml"], 2, &["other.toml"]);
+    sandbox.fails(
         &["status", "--env", "prod"],
         2,
         &["there is no lockage.toml"],
     );
-    bench.write("conf/other.toml", "[env.dev]\n[env.prod]\n");
+    sandbox.write("conf/other.toml", "[env.dev]\n[env.prod]\n");
     let args = ["status", "--config", "conf/other.toml", "--env", "staging"];
-    let error = bench.fails(&args, 2, &["no table [env.staging]"]);
+    let error = sandbox.fails(&args, 2, &["no table [env.staging]"]);
     assert_eq!(error["hint"], "it has dev, prod");
 }
 
 #[test]
 fn a_folder_in_the_file_is_meant_from_where_the_file_is() {
-    let bench = Bench::new();
-    bench.write("conf/lockage.toml", "dir = 'sql'\n");
-    bench.write("conf/sql/V1__a.sql", "SELECT 1;\n");
+    let sandbox = Sandbox::new();
+    sandbox.write("conf/lockage.toml", "dir = 'sql'\n");
+    sandbox.write("conf/sql/V1__a.sql", "SELECT 1;\n");
     let args = ["validate", "--offline", "--config", "conf/lockage.toml"];
     assert!(
-        bench
+        sandbox
             .run(&args)
             .succeeds()
             .out
@@ -108,48 +108,48 @@ fn a_folder_in_the_file_is_meant_from_where_the_file_is() {
 
 #[test]
 fn a_broken_line_in_dot_env_is_told_without_its_value() {
-    let bench = Bench::new();
-    bench.write(".env", "OTHER=a b c\nDATABASE_URL=x://app:hunter2 @db\n");
-    let error = bench.fails(&["status"], 2, &["DATABASE_URL cannot be read", ".env:2:1"]);
+    let sandbox = Sandbox::new();
+    sandbox.write(".env", "OTHER=a b c\nDATABASE_URL=x://app:hunter2 @db\n");
+    let error = sandbox.fails(&["status"], 2, &["DATABASE_URL cannot be read", ".env:2:1"]);
     assert!(!error.to_string().contains("hunter2"));
 }
 
 #[test]
 fn no_database_says_where_to_name_one() {
-    let bench = Bench::with(&[("V1__a.sql", "SELECT 1;\n")]);
+    let sandbox = Sandbox::with(&[("V1__a.sql", "SELECT 1;\n")]);
     for command in ["up", "status", "plan", "check", "wait", "down"] {
-        let error = bench.fails(&[command], 2, &["no database is named", "DATABASE_URL"]);
+        let error = sandbox.fails(&[command], 2, &["no database is named", "DATABASE_URL"]);
         assert_eq!(error["kind"], "invalid_config");
     }
-    bench.fails(&["validate"], 2, &["--offline"]);
-    bench.fails(&["lock", "status"], 2, &["no database is named"]);
+    sandbox.fails(&["validate"], 2, &["--offline"]);
+    sandbox.fails(&["lock", "status"], 2, &["no database is named"]);
 }
 
 #[test]
 fn an_unknown_scheme_lists_what_is_linked() {
-    let bench = Bench::with(&[("V1__a.sql", "SELECT 1;\n")]);
+    let sandbox = Sandbox::with(&[("V1__a.sql", "SELECT 1;\n")]);
     let args = ["up", "--url", "oracle://app:hunter2@db/shop"];
-    let error = bench.fails(
+    let error = sandbox.fails(
         &args,
         2,
         &["scheme `oracle`; linked:", "use lockage_postgres as _;"],
     );
     assert_eq!(error["kind"], "unknown_backend");
-    let (_, object) = bench.json(&args);
+    let (_, object) = sandbox.json(&args);
     assert_eq!(object["database"], "oracle://app@db/shop");
     assert_eq!(object["lock"], "4006");
 }
 
 #[test]
 fn a_url_without_a_scheme_is_told_with_where_it_came_from() {
-    let bench = Bench::with(&[("V1__a.sql", "SELECT 1;\n")]);
-    let error = bench.fails(
+    let sandbox = Sandbox::with(&[("V1__a.sql", "SELECT 1;\n")]);
+    let error = sandbox.fails(
         &["up", "--url", "db/shop"],
         2,
         &["--url: the database URL has no scheme"],
     );
     assert_eq!(error["kind"], "invalid_config");
-    let call = bench.run_with(&[("DATABASE_URL", "db/shop")], &["up"]);
+    let call = sandbox.run_with(&[("DATABASE_URL", "db/shop")], &["up"]);
     assert_eq!(call.code, 2);
     assert!(
         call.err

@@ -1,49 +1,49 @@
 //! Mistakes in the folder of the migrations, found without a database.
 
-use crate::bench::Bench;
+use crate::sandbox::Sandbox;
 
 const OFFLINE: [&str; 2] = ["validate", "--offline"];
 
 #[test]
 fn sound_files_are_counted() {
-    let bench = Bench::with(&[
+    let sandbox = Sandbox::with(&[
         ("V1__a.sql", "CREATE TABLE a (id int);\n"),
         ("sub/V2__b.sql", "-- lockage: no-transaction\nSELECT 1;\n"),
         ("R__c.sql", ""),
     ]);
-    bench.migration("README.md", "not ours");
+    sandbox.migration("README.md", "not ours");
     assert_eq!(
-        bench.run(&OFFLINE).succeeds().out,
+        sandbox.run(&OFFLINE).succeeds().out,
         "3 files checked: no mistakes\n"
     );
-    let (code, object) = bench.json(&OFFLINE);
+    let (code, object) = sandbox.json(&OFFLINE);
     assert_eq!(
         (code, &object["outcome"], &object["files"]),
         (0, &"valid".into(), &3.into())
     );
     assert_eq!(
-        bench.run(&["validate", "--offline", "-q"]).succeeds().out,
+        sandbox.run(&["validate", "--offline", "-q"]).succeeds().out,
         ""
     );
 }
 
 #[test]
 fn a_folder_that_is_missing_empty_or_no_folder() {
-    let bench = Bench::new();
-    let error = bench.fails(
+    let sandbox = Sandbox::new();
+    let error = sandbox.fails(
         &OFFLINE,
         2,
         &["the folder migrations has no migrations", "lockage new"],
     );
     assert_eq!(error["kind"], "invalid_config");
     let args = ["validate", "--offline", "--dir", "nowhere"];
-    bench.fails(
+    sandbox.fails(
         &args,
         2,
         &["the migrations folder nowhere does not exist", "--dir"],
     );
-    bench.write("file", "");
-    bench.fails(
+    sandbox.write("file", "");
+    sandbox.fails(
         &["validate", "--offline", "--dir", "file"],
         2,
         &["is not a folder"],
@@ -53,20 +53,20 @@ fn a_folder_that_is_missing_empty_or_no_folder() {
 #[cfg(unix)]
 #[test]
 fn a_folder_that_cannot_be_read() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     // Rights do not stop the superuser; a link to itself stops everybody.
-    std::os::unix::fs::symlink("loop", bench.path("loop")).unwrap();
+    std::os::unix::fs::symlink("loop", sandbox.path("loop")).unwrap();
     let args = ["validate", "--offline", "--dir", "loop"];
-    let error = bench.fails(&args, 2, &["the migrations folder loop cannot be read"]);
+    let error = sandbox.fails(&args, 2, &["the migrations folder loop cannot be read"]);
     assert_eq!(error["kind"], "invalid_config");
-    std::os::unix::fs::symlink("nowhere", bench.path("migrations/V1__a.sql")).unwrap();
-    bench.fails(&OFFLINE, 2, &["V1__a.sql"]);
+    std::os::unix::fs::symlink("nowhere", sandbox.path("migrations/V1__a.sql")).unwrap();
+    sandbox.fails(&OFFLINE, 2, &["V1__a.sql"]);
 }
 
 #[test]
 fn a_name_outside_the_convention() {
-    let bench = Bench::with(&[("V1__a.sql", ""), ("users.sql", "")]);
-    let error = bench.fails(
+    let sandbox = Sandbox::with(&[("V1__a.sql", ""), ("users.sql", "")]);
+    let error = sandbox.fails(
         &OFFLINE,
         2,
         &[
@@ -80,8 +80,8 @@ fn a_name_outside_the_convention() {
 
 #[test]
 fn two_files_with_one_version() {
-    let bench = Bench::with(&[("V1__a.sql", ""), ("sub/V01__b.sql", "")]);
-    let error = bench.fails(
+    let sandbox = Sandbox::with(&[("V1__a.sql", ""), ("sub/V01__b.sql", "")]);
+    let error = sandbox.fails(
         &OFFLINE,
         2,
         &["V1__a.sql", "V01__b.sql", "are both versioned"],
@@ -91,19 +91,19 @@ fn two_files_with_one_version() {
 
 #[test]
 fn a_file_that_is_not_utf8() {
-    let bench = Bench::new();
-    bench.migration("V1__a.sql", b"SELECT '\xE9';\n");
-    let error = bench.fails(&OFFLINE, 2, &["not UTF-8: byte 8 is wrong", "V1__a.sql"]);
+    let sandbox = Sandbox::new();
+    sandbox.migration("V1__a.sql", b"SELECT '\xE9';\n");
+    let error = sandbox.fails(&OFFLINE, 2, &["not UTF-8: byte 8 is wrong", "V1__a.sql"]);
     assert_eq!(error["context"]["byte_offset"], "8");
 }
 
 #[test]
 fn an_unknown_directive_is_shown_in_its_line() {
-    let bench = Bench::with(&[(
+    let sandbox = Sandbox::with(&[(
         "V1__a.sql",
         "-- about\n-- lockage: no-transactoin\nSELECT 1;\n",
     )]);
-    let error = bench.fails(
+    let error = sandbox.fails(
         &OFFLINE,
         2,
         &[
@@ -119,12 +119,12 @@ fn an_unknown_directive_is_shown_in_its_line() {
 
 #[test]
 fn every_mistake_is_told_at_once() {
-    let bench = Bench::with(&[
+    let sandbox = Sandbox::with(&[
         ("V1__a.sql", "-- lockage: what\n"),
         ("one.sql", ""),
         ("V2__b.sql", "-- lockage: foreign-keys=maybe\n"),
     ]);
-    let error = bench.fails(
+    let error = sandbox.fails(
         &OFFLINE,
         2,
         &[
@@ -138,9 +138,9 @@ fn every_mistake_is_told_at_once() {
 
 #[test]
 fn mistakes_in_files_come_before_any_connection() {
-    let bench = Bench::with(&[("V1_a.sql", "")]);
+    let sandbox = Sandbox::with(&[("V1_a.sql", "")]);
     for command in ["up", "status", "plan", "check", "wait", "down"] {
-        let error = bench.fails(&[command, "--url", "nosuch:x"], 2, &["has no `__`"]);
+        let error = sandbox.fails(&[command, "--url", "nosuch:x"], 2, &["has no `__`"]);
         assert_eq!(error["kind"], "invalid_migration");
     }
 }

@@ -1,8 +1,10 @@
 //! The real program, as a script would call it.
 
-mod bench;
 mod completions;
 mod configuration;
 mod files;
 mod new;
+mod sandbox;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod usage;

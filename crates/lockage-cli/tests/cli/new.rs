@@ -1,13 +1,13 @@
-use crate::bench::Bench;
+use crate::sandbox::Sandbox;
 
 #[test]
 fn a_new_migration_has_the_time_as_its_version() {
-    let bench = Bench::new();
-    std::fs::remove_dir(bench.path("migrations")).unwrap();
+    let sandbox = Sandbox::new();
+    std::fs::remove_dir(sandbox.path("migrations")).unwrap();
     let before = jiff::Timestamp::now();
-    let call = bench.run(&["new", "create users"]).succeeds();
+    let call = sandbox.run(&["new", "create users"]).succeeds();
     let after = jiff::Timestamp::now();
-    let names = bench.names("migrations");
+    let names = sandbox.names("migrations");
     assert_eq!(names.len(), 1);
     let version = names[0]
         .strip_prefix('V')
@@ -22,30 +22,30 @@ fn a_new_migration_has_the_time_as_its_version() {
             .to_str()
             .unwrap()
     );
-    bench.run(&["validate", "--offline"]).succeeds();
+    sandbox.run(&["validate", "--offline"]).succeeds();
 }
 
 #[test]
 fn versions_of_one_second_differ_and_sort_in_order() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     for name in ["a", "b", "c"] {
-        bench.run(&["new", name]).succeeds();
+        sandbox.run(&["new", name]).succeeds();
     }
-    let names = bench.names("migrations");
+    let names = sandbox.names("migrations");
     let order: Vec<char> = names
         .iter()
         .map(|name| name.chars().rev().nth(4).unwrap())
         .collect();
     assert_eq!(order, ['a', 'b', 'c'], "{names:?}");
-    bench.run(&["validate", "--offline"]).succeeds();
+    sandbox.run(&["validate", "--offline"]).succeeds();
 }
 
 #[test]
 fn an_undo_script_has_the_same_version() {
-    let bench = Bench::new();
-    let (code, object) = bench.json(&["new", "x", "--undo", "--dir", "sql"]);
+    let sandbox = Sandbox::new();
+    let (code, object) = sandbox.json(&["new", "x", "--undo", "--dir", "sql"]);
     assert_eq!(code, 0);
-    let names = bench.names("sql");
+    let names = sandbox.names("sql");
     assert_eq!(names.len(), 2);
     assert_eq!(names[0][1..], names[1][1..]);
     assert!(names[0].starts_with('U') && names[1].starts_with('V'));
@@ -55,30 +55,32 @@ fn an_undo_script_has_the_same_version() {
 
 #[test]
 fn a_repeatable_migration_is_never_overwritten() {
-    let bench = Bench::new();
-    bench.run(&["new", "all views", "--repeatable"]).succeeds();
-    bench.migration("R__all_views.sql", "-- mine");
-    let error = bench.fails(
+    let sandbox = Sandbox::new();
+    sandbox
+        .run(&["new", "all views", "--repeatable"])
+        .succeeds();
+    sandbox.migration("R__all_views.sql", "-- mine");
+    let error = sandbox.fails(
         &["new", "all views", "--repeatable"],
         2,
         &["R__all_views.sql is there already"],
     );
     assert_eq!(error["kind"], "invalid_config");
-    let text = std::fs::read_to_string(bench.path("migrations/R__all_views.sql")).unwrap();
+    let text = std::fs::read_to_string(sandbox.path("migrations/R__all_views.sql")).unwrap();
     assert_eq!(text, "-- mine");
 }
 
 #[test]
 fn a_name_that_is_no_file_name_is_refused() {
-    let bench = Bench::new();
-    bench.fails(
+    let sandbox = Sandbox::new();
+    sandbox.fails(
         &["new", "../escape"],
         2,
         &["cannot be part of a file's name"],
     );
-    assert!(bench.names("migrations").is_empty());
-    bench.write("taken", "");
-    bench.fails(
+    assert!(sandbox.names("migrations").is_empty());
+    sandbox.write("taken", "");
+    sandbox.fails(
         &["new", "a", "--dir", "taken"],
         2,
         &["cannot create the folder taken"],

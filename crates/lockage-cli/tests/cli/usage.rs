@@ -1,8 +1,8 @@
-use crate::bench::Bench;
+use crate::sandbox::Sandbox;
 
 #[test]
 fn arguments_that_make_no_sense_exit_with_2() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     for (args, part) in [
         (&["stauts"][..], "unrecognized subcommand 'stauts'"),
         (&["up", "--bogus"], "unexpected argument '--bogus'"),
@@ -25,10 +25,10 @@ fn arguments_that_make_no_sense_exit_with_2() {
         (&["wait", "--timeout", "5"], "write 500ms"),
         (&["new"], "required arguments were not provided"),
     ] {
-        let call = bench.run(args);
+        let call = sandbox.run(args);
         assert_eq!((call.code, call.out.as_str()), (2, ""), "{call:?}");
         assert!(call.err.contains(part), "{call:?}");
-        let (code, object) = bench.json(args);
+        let (code, object) = sandbox.json(args);
         assert_eq!(code, 2);
         assert_eq!(object["outcome"], "failed");
         assert_eq!(object["error"]["kind"], "usage");
@@ -42,36 +42,36 @@ fn arguments_that_make_no_sense_exit_with_2() {
 
 #[test]
 fn no_command_is_a_mistake_that_shows_the_help() {
-    let bench = Bench::new();
-    let call = bench.run(&[]);
+    let sandbox = Sandbox::new();
+    let call = sandbox.run(&[]);
     assert_eq!((call.code, call.out.as_str()), (2, ""));
     assert!(call.err.contains("Usage: lockage"), "{call:?}");
-    let (code, object) = bench.json(&[]);
+    let (code, object) = sandbox.json(&[]);
     assert_eq!(code, 2);
     assert_eq!(object["error"]["kind"], "usage");
-    assert_eq!(bench.json(&["lock"]).0, 2);
+    assert_eq!(sandbox.json(&["lock"]).0, 2);
 }
 
 #[test]
 fn help_and_version_are_results() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     let version = format!("lockage {}\n", env!("CARGO_PKG_VERSION"));
-    assert_eq!(bench.run(&["--version"]).succeeds().out, version);
-    let (code, object) = bench.json(&["--version"]);
+    assert_eq!(sandbox.run(&["--version"]).succeeds().out, version);
+    let (code, object) = sandbox.json(&["--version"]);
     assert_eq!(
         (code, object["version"].as_str()),
         (0, Some(env!("CARGO_PKG_VERSION")))
     );
-    let help = bench.run(&["up", "--help"]).succeeds();
+    let help = sandbox.run(&["up", "--help"]).succeeds();
     assert!(help.out.contains("--out-of-order") && help.err.is_empty());
-    let (code, object) = bench.json(&["up", "--help"]);
+    let (code, object) = sandbox.json(&["up", "--help"]);
     assert_eq!(code, 0);
     assert!(object["help"].as_str().unwrap().contains("--out-of-order"));
 }
 
 #[test]
 fn no_output_shows_a_password() {
-    let bench = Bench::with(&[("V1__a.sql", "SELECT 1;\n")]);
+    let sandbox = Sandbox::with(&[("V1__a.sql", "SELECT 1;\n")]);
     let url = "nosuch://app:hunter2@db/shop";
     let variables = [("DATABASE_URL", url), ("LOCKAGE_PASSWORD", "hunter2")];
     for args in [
@@ -99,7 +99,7 @@ fn no_output_shows_a_password() {
     ] {
         for json in [&[][..], &["--json"]] {
             let args: Vec<&str> = args.iter().chain(json).copied().collect();
-            let call = bench.run_with(&variables, &args);
+            let call = sandbox.run_with(&variables, &args);
             assert!(
                 !call.out.contains("hunter2") && !call.err.contains("hunter2"),
                 "{call:?}"
@@ -111,14 +111,14 @@ fn no_output_shows_a_password() {
 
 #[test]
 fn without_a_terminal_there_are_no_colours() {
-    let bench = Bench::new();
+    let sandbox = Sandbox::new();
     for args in [
         &["status"][..],
         &["up", "--bogus"],
         &["--help"],
         &["backends"],
     ] {
-        let call = bench.run(args);
+        let call = sandbox.run(args);
         assert!(
             !call.out.contains('\u{1b}') && !call.err.contains('\u{1b}'),
             "{call:?}"

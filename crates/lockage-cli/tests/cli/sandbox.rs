@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A working directory of its own, with a folder `migrations`.
-pub(crate) struct Bench {
+pub(crate) struct Sandbox {
     folder: TempDir,
 }
 
@@ -19,7 +19,7 @@ pub(crate) struct Call {
     pub(crate) err: String,
 }
 
-impl Bench {
+impl Sandbox {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("migrations")).unwrap();
@@ -28,11 +28,11 @@ impl Bench {
 
     /// With migrations: names and texts.
     pub(crate) fn with(files: &[(&str, &str)]) -> Self {
-        let bench = Self::new();
+        let sandbox = Self::new();
         for (name, text) in files {
-            bench.migration(name, text);
+            sandbox.migration(name, text);
         }
-        bench
+        sandbox
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

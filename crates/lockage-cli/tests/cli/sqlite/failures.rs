@@ -1,0 +1,112 @@
+use super::{THREE, assert_states, sandbox, up};
+
+#[test]
+fn a_failing_statement_is_shown_with_a_caret_and_leaves_nothing_behind() {
+    let sandbox = sandbox(&THREE);
+    sandbox.migration(
+        "V2__orders.sql",
+        "CREATE TABLE orders (id int);\nCREATE TABEL x (id int);\n",
+    );
+    let error = sandbox.fails(
+        &["up"],
+        1,
+        &[
+            "near \"TABEL\": syntax error",
+            "V2__orders.sql:2:8",
+            "2 | CREATE TABEL x (id int)\n  |        ^\n",
+        ],
+    );
+    assert_eq!(error["kind"], "migration_failed");
+    assert!(error["file"].as_str().unwrap().ends_with("V2__orders.sql"));
+    assert_eq!((&error["line"], &error["column"]), (&2.into(), &8.into()));
+    assert_states(
+        &sandbox,
+        &[("1", "applied"), ("2", "pending"), ("3", "pending")],
+    );
+    sandbox.migration(THREE[1].0, THREE[1].1);
+    assert!(up(&sandbox).out.starts_with("2 migrations applied"));
+}
+
+#[test]
+fn a_failure_tells_what_was_applied_before() {
+    let sandbox = sandbox(&THREE);
+    sandbox.migration("V3__names.sql", "INSERT INTO nowhere VALUES (1);\n");
+    let (code, object) = sandbox.json(&["up"]);
+    assert_eq!((code, &object["outcome"]), (1, &"failed".into()));
+    assert_eq!(object["applied"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        object["pending"],
+        serde_json::json!([{"version": "3", "name": "names"}])
+    );
+    assert_eq!(object["took_lock"], true);
+    assert_eq!(object["error"]["message"], "no such table: nowhere");
+    let again = sandbox.run(&["up"]);
+    assert_eq!(again.code, 1);
+}
+
+#[test]
+fn a_script_that_commits_by_itself_is_refused_before_anything_runs() {
+    let sandbox = sandbox(&[
+        ("V1__a.sql", "CREATE TABLE a (id int);\n"),
+        ("V2__b.sql", "CREATE TABLE b (id int);\n  COMMIT;\n"),
+    ]);
+    for args in [
+        &["up"][..],
+        &["plan"],
+        &["up", "--dry-run"],
+        &["validate", "--offline"],
+    ] {
+        let error = sandbox.fails(args, 2, &["COMMIT", "V2__b.sql:2:3", "no-transaction"]);
+        assert_eq!(error["kind"], "invalid_migration");
+    }
+    assert_states(&sandbox, &[("1", "pending"), ("2", "pending")]);
+}
+
+#[test]
+fn without_a_transaction_the_next_run_goes_on_behind_what_is_committed() {
+    let head = "-- lockage: no-transaction\nCREATE TABLE a (id int);\n";
+    let sandbox = sandbox(&[(
+        "V1__a.sql",
+        &format!("{head}INSERT INTO nowhere VALUES (1);\n"),
+    )]);
+    sandbox.fails(
+        &["up"],
+        1,
+        &[
+            "no such table: nowhere",
+            "V1__a.sql:3:1",
+            "1 of 2 statements are committed",
+        ],
+    );
+    assert_states(&sandbox, &[("1", "failed")]);
+    assert!(sandbox.run(&["status"]).out.contains("failed (1/2)"));
+    sandbox.migration("V1__a.sql", format!("{head}INSERT INTO a VALUES (1);\n"));
+    let plan = sandbox.run(&["plan"]).succeeds();
+    assert!(
+        plan.out
+            .contains("why: failed before; 1 of 2 statements are committed"),
+        "{plan:?}"
+    );
+    assert!(
+        plan.out.contains("V1__a.sql:2 (committed before)"),
+        "{plan:?}"
+    );
+    up(&sandbox);
+    assert_states(&sandbox, &[("1", "applied")]);
+}
+
+#[test]
+fn a_file_that_is_no_database_and_a_folder_that_is_not_there() {
+    let sandbox = sandbox(&THREE);
+    sandbox.write("junk.db", "x".repeat(4096));
+    let call = sandbox.run(&["up", "--url", "sqlite:junk.db"]);
+    assert!(
+        [1, 6].contains(&call.code) && call.err.contains("not a database"),
+        "{call:?}"
+    );
+    let error = sandbox.fails(&["up", "--url", "sqlite:nowhere/app.db"], 6, &["nowhere"]);
+    assert_eq!(error["kind"], "connect");
+    sandbox
+        .run(&["up", "--url", "sqlite:nowhere/app.db", "--create"])
+        .succeeds();
+}
