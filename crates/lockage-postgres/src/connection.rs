@@ -1,0 +1,201 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use lockage_core::{Canceller, Error, ErrorKind, LockKey, Migration, Result};
+use lockage_sql::{
+    Connection, Dialect, Failure, HISTORY_TABLE, Notice, Piece, Row, Settled, Work, double_quoted,
+};
+
+use crate::address::Address;
+use crate::application;
+use crate::bare;
+use crate::dialect::{DIALECT, literal};
+use crate::key;
+use crate::link::Link;
+use crate::pooler::Way;
+use crate::settings::{self, Settings};
+use crate::tls::Tls;
+
+/// A session: one connection, never pooled by us.
+#[derive(Debug)]
+pub(crate) struct PostgresConnection {
+    pub(crate) link: Link,
+    pub(crate) address: Address,
+    pub(crate) tls: Tls,
+    /// Whether something stands between us and the server.
+    pub(crate) way: Way,
+    /// What is set for the session before it locks.
+    pub(crate) settings: Settings,
+    /// Whether it is set.
+    pub(crate) is_set: bool,
+    schema: Option<String>,
+    /// What `lock_timeout` was last set to by us, in milliseconds; 0 for not at all.
+    lock_timeout: AtomicU32,
+}
+
+impl PostgresConnection {
+    pub(crate) fn new(link: Link, address: Address, tls: Tls, schema: Option<String>) -> Self {
+        let settings = settings::of_session(link.parameters().version);
+        let way = Way::Unknown;
+        Self {
+            link,
+            address,
+            tls,
+            way,
+            settings,
+            is_set: false,
+            schema,
+            lock_timeout: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn lock_timeout(&self) -> Option<u32> {
+        Some(self.lock_timeout.load(Ordering::Relaxed)).filter(|limit| *limit > 0)
+    }
+
+    /// The first value of the first row.
+    async fn value(&mut self, sql: &str) -> Result<Option<String>> {
+        let rows = self.link.query(sql).await?;
+        Ok(rows
+            .into_iter()
+            .next()
+            .and_then(|row| row.into_iter().next().flatten()))
+    }
+}
+
+#[async_trait]
+impl Connection for PostgresConnection {
+    fn dialect(&self) -> &'static Dialect {
+        &DIALECT
+    }
+
+    fn user(&self) -> Option<&str> {
+        self.address
+            .config
+            .get_user()
+            .or(self.link.parameters().user.as_deref())
+    }
+
+    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
+        self.link.query(sql).await
+    }
+
+    async fn run(
+        &mut self,
+        pieces: &[Piece<'_>],
+        done: &mut (dyn FnMut(usize) + Send),
+    ) -> Result<(), Failure> {
+        if pieces.is_empty() {
+            return Ok(());
+        }
+        for (index, piece) in pieces.iter().enumerate() {
+            if let Piece::Script(script) = piece
+                && bare::copies_to_client(script)
+            {
+                return Err(Failure::new(index, copies_to_client()));
+            }
+        }
+        self.link.run(pieces, done).await
+    }
+
+    async fn run_bare(&mut self, statement: &str) -> Result<(), Failure> {
+        self.run_alone(statement).await
+    }
+
+    fn take_notices(&mut self) -> Vec<Notice> {
+        self.link.take_notices()
+    }
+
+    async fn home_schema(&mut self) -> Result<Option<String>> {
+        let history = literal(HISTORY_TABLE);
+        let look = format!(
+            "SELECT coalesce((SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.oid = pg_catalog.to_regclass({history})), pg_catalog.current_schema())"
+        );
+        match self.value(&look).await? {
+            Some(schema) => Ok(Some(schema)),
+            None => Err(Error::new(ErrorKind::InvalidConfig, "no schema of the search_path exists, so the history has no place")
+                .with_hint("name a schema with --schema (ConnectOptions::schema), or make one that the search_path names")),
+        }
+    }
+
+    async fn ensure_schema(&mut self, schema: &str) -> Result<()> {
+        let look = format!(
+            "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = {}",
+            literal(schema)
+        );
+        if self.value(&look).await?.is_some() {
+            return Ok(());
+        }
+        let create = Piece::Own(format!("CREATE SCHEMA {}", double_quoted(schema)).into());
+        match self.link.run(&[create], &mut |_| {}).await {
+            Ok(()) => Ok(()),
+            // Somebody else, who does not take our lock, made it meanwhile.
+            Err(failure) if self.value(&look).await?.is_none() => Err(failure.into()),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn lock_condition(&self, key: &LockKey) -> Option<String> {
+        Some(key::is_ours(key))
+    }
+
+    fn prepare(&self, work: &Work<'_>) -> Vec<String> {
+        let limit = |limit: Option<_>| limit.map_or(0, settings::milliseconds);
+        let lock_timeout = limit(work.ddl_lock_timeout);
+        self.lock_timeout.store(lock_timeout, Ordering::Relaxed);
+        let mut settings = self.settings.clone();
+        settings.push((
+            "statement_timeout",
+            limit(work.statement_timeout).to_string(),
+        ));
+        settings.push((
+            "application_name",
+            application::name(self.address.application.as_deref(), Some(work.migration)),
+        ));
+        if lock_timeout > 0 {
+            settings.push(("lock_timeout", lock_timeout.to_string()));
+        }
+        settings::start_afresh(&settings, self.schema.as_deref())
+    }
+
+    fn before_commit(&self, _migration: &Migration) -> Vec<Piece<'static>> {
+        settings::AS_OURSELVES
+            .map(|statement| Piece::Own(statement.into()))
+            .into()
+    }
+
+    fn before_rows(&self) -> Vec<String> {
+        settings::AS_OURSELVES_FOR_NOW.map(str::to_owned).into()
+    }
+
+    fn is_for_session(&self, statement: &str) -> bool {
+        bare::is_for_session(&bare::words(statement))
+    }
+
+    fn may_share_transaction(&self, statement: &str) -> bool {
+        !bare::stands_alone(statement)
+    }
+
+    async fn settle(&mut self, statement: &str) -> Result<Settled> {
+        self.settle_alone(statement).await
+    }
+
+    fn canceller(&self) -> Arc<dyn Canceller> {
+        Arc::clone(self.link.canceller()) as Arc<dyn Canceller>
+    }
+
+    async fn close(self) -> Result<()> {
+        self.link.close().await;
+        Ok(())
+    }
+}
+
+pub(crate) fn copies_to_client() -> Error {
+    Error::new(
+        ErrorKind::InvalidMigration,
+        "COPY … TO STDOUT in a migration: there is nobody to take the rows",
+    )
+    .with_hint("take the statement out")
+}
