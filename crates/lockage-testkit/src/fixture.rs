@@ -22,11 +22,11 @@ pub enum Need {
     EndSession,
     /// The server notices that a client is gone while its statement runs, not only when the statement ends.
     NoticesDeadClient,
-    /// Other processes see the database and the lock. Where
-    /// [`Capabilities::cross_process_lock`](lockage_core::Capabilities::cross_process_lock) is false the fixture is not asked.
+    /// Other processes see the database and the lock. Answered by
+    /// [`Capabilities::cross_process_lock`](lockage_core::Capabilities::cross_process_lock): the fixture is not asked.
     Processes,
-    /// A migration and its history row commit together. Where
-    /// [`Capabilities::transactional_ddl`](lockage_core::Capabilities::transactional_ddl) is false the fixture is not asked.
+    /// A migration and its history row commit together. Answered by
+    /// [`Capabilities::transactional_ddl`](lockage_core::Capabilities::transactional_ddl): the fixture is not asked.
     TransactionalDdl,
 }
 

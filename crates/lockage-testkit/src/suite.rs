@@ -87,11 +87,11 @@ impl Suite {
         std::iter::once(&Need::Engine)
             .chain(case.needs)
             .find_map(|need| match need {
-                Need::Processes if !can.cross_process_lock => {
-                    Some("its lock lives in one process".into())
+                Need::Processes => {
+                    (!can.cross_process_lock).then(|| "its lock lives in one process".into())
                 }
-                Need::TransactionalDdl if !can.transactional_ddl => {
-                    Some("its DDL is not transactional".into())
+                Need::TransactionalDdl => {
+                    (!can.transactional_ddl).then(|| "its DDL is not transactional".into())
                 }
                 need => self.fixture.lacks(*need),
             })

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use lockage_testkit::{Case, Failure, Suite};
+use lockage_testkit::{Case, Failure, Need, Suite};
 use reference::{BACKEND, Flaw, LOCAL_BACKEND, ReferenceFixture};
 
 /// A flaw, the cases that catch it, and a part of what each says.
@@ -460,15 +460,28 @@ fn every_case_catches_a_flaw() -> Result<(), Failed> {
 }
 
 fn left_out() -> Result<(), Failed> {
-    let suite = Suite::new(LOCAL_BACKEND, ReferenceFixture::new(None)?);
+    let local = Suite::new(LOCAL_BACKEND, ReferenceFixture::new(None)?);
+    let bare = ReferenceFixture::new(None)?.lacking("the fixture lacks it");
+    let bare = Suite::new(BACKEND, bare);
     for case in Suite::cases() {
-        let reason = suite.lacks(case);
-        let expected = case
-            .name()
-            .starts_with("process::")
-            .then(|| "its lock lives in one process".to_owned());
-        if reason != expected {
-            return Err(format!("{}: {reason:?}, expected {expected:?}", case.name()).into());
+        let by_backend = case.needs().contains(&Need::Processes);
+        let by_fixture = case
+            .needs()
+            .iter()
+            .any(|need| ![Need::Processes, Need::TransactionalDdl].contains(need));
+        for (found, expected) in [
+            (
+                local.lacks(case),
+                by_backend.then_some("its lock lives in one process"),
+            ),
+            (
+                bare.lacks(case),
+                by_fixture.then_some("the fixture lacks it"),
+            ),
+        ] {
+            if found.as_deref() != expected {
+                return Err(format!("{case:?}: {found:?}, expected {expected:?}").into());
+            }
         }
     }
     Ok(())

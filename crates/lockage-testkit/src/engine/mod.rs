@@ -1,9 +1,14 @@
-//! Servers for tests, from binaries on the machine: started in a temporary folder, as an ordinary user, on a free port of the loopback
-//! interface, and stopped when dropped.
+//! Where an engine for tests comes from: an address that the caller was given, else a server of our own from binaries on the machine:
+//! started in a temporary folder, as an ordinary user, on a free port of the loopback interface, and stopped when dropped.
+//!
+//! Nothing here reads the environment: a test binary or a runner hands in what it found there. A runner that starts many test processes
+//! starts one server for all of them and passes its URL on; a test binary that was given none starts its own.
 
 mod binaries;
 mod ordinary_user;
 mod postgres;
+mod postgres_origin;
 mod server;
 
 pub use postgres::PostgresServer;
+pub use postgres_origin::PostgresOrigin;

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::binaries::folder_of;
 use super::ordinary_user::OrdinaryUser;
-use super::server::Server;
+use super::server::{Server, dying_with_us};
 use crate::Failure;
 
 /// A PostgreSQL server of our own, with one superuser who logs in by password (SCRAM).
@@ -89,7 +89,7 @@ impl PostgresServer {
     /// What the server said.
     pub fn restart(&mut self) -> Result<(), Failure> {
         let command = |port: u16| {
-            let mut command = Command::new(self.binaries.join("postgres"));
+            let mut command = dying_with_us(&self.binaries.join("postgres"), "INT");
             self.user.run(&mut command);
             command
                 .arg("-D")

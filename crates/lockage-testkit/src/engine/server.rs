@@ -1,6 +1,8 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -18,6 +20,33 @@ const TRIES: u32 = 5;
 pub(super) struct Server {
     process: Child,
     pub(super) port: u16,
+    /// Ends the thread that started the process; see [`dying_with_us`].
+    _keeper: Sender<()>,
+}
+
+/// A command for a server that gets a signal, by its name, when this process dies without dropping anything; Linux can do that. The system
+/// goes by the thread that started the child, which therefore has to live as long as the child.
+pub(super) fn dying_with_us(program: &Path, signal: &str) -> Command {
+    let help = Command::new("setpriv").arg("--help").output();
+    if !help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--pdeathsig")) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", signal, "--"]).arg(program);
+    command
+}
+
+/// Starts a process from a thread that lives until the sender is dropped.
+fn spawn(mut command: Command) -> Result<(Child, Sender<()>), Failure> {
+    let (keeper, end) = channel();
+    let (started, child) = channel();
+    thread::Builder::new()
+        .name("server keeper".into())
+        .spawn(move || {
+            let _ = started.send(command.spawn());
+            let _ = end.recv();
+        })?;
+    Ok((child.recv()??, keeper))
 }
 
 impl Server {
@@ -37,9 +66,12 @@ impl Server {
                 .stdin(Stdio::null())
                 .stdout(file.try_clone()?)
                 .stderr(file);
+            let words = format!("{command:?}");
+            let (process, keeper) = spawn(command)?;
             let mut server = Self {
-                process: command.spawn()?,
+                process,
                 port,
+                _keeper: keeper,
             };
             let deadline = Instant::now() + DEADLINE;
             while server.process.try_wait()?.is_none() {
@@ -47,7 +79,7 @@ impl Server {
                     return Ok(server);
                 }
                 if Instant::now() > deadline {
-                    return Err(format!("{command:?} does not answer after {DEADLINE:?}").into());
+                    return Err(format!("{words} does not answer after {DEADLINE:?}").into());
                 }
                 std::thread::sleep(Duration::from_millis(20));
             }

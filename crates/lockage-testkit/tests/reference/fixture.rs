@@ -15,6 +15,7 @@ use super::{Flaw, marker};
 pub(crate) struct ReferenceFixture {
     root: TempDir,
     flaw: Option<Flaw>,
+    lacks: Option<&'static str>,
 }
 
 impl ReferenceFixture {
@@ -22,7 +23,15 @@ impl ReferenceFixture {
         Ok(Self {
             root: tempfile::tempdir()?,
             flaw,
+            lacks: None,
         })
+    }
+
+    /// The same, able to do nothing but what every fixture can.
+    #[allow(dead_code, reason = "one of the two test binaries uses everything")]
+    pub(crate) fn lacking(mut self, reason: &'static str) -> Self {
+        self.lacks = Some(reason);
+        self
     }
 }
 
@@ -33,8 +42,9 @@ fn folder(url: &str) -> PathBuf {
 
 #[async_trait]
 impl Fixture for ReferenceFixture {
-    fn lacks(&self, _: Need) -> Option<String> {
-        None
+    fn lacks(&self, need: Need) -> Option<String> {
+        let reason = self.lacks.filter(|_| need != Need::Engine);
+        reason.map(ToOwned::to_owned)
     }
 
     async fn create_database(&self) -> Result<String, Failure> {
