@@ -86,11 +86,11 @@ pub(crate) fn survey_up_to(
     history: &History,
     to: Option<&Version>,
 ) -> Vec<Entry> {
-    // Where one version stands there in two spellings, the row that counts is the one that is not undone.
-    let (live, undone): (Vec<_>, Vec<_>) = history.rows.iter().partition(|row| is_live(row));
-    let rows: HashMap<RowKey, &HistoryRow> = undone
+    // Where one version stands there in two spellings, the row that counts is the applied one, and an undone one counts last.
+    let mut by_weight: Vec<&HistoryRow> = history.rows.iter().collect();
+    by_weight.sort_by_key(|row| (row.state == State::Applied, is_live(row)));
+    let rows: HashMap<RowKey, &HistoryRow> = by_weight
         .into_iter()
-        .chain(live)
         .map(|row| (RowKey::of_row(row), row))
         .collect();
     let ground = Ground::new(set, history, to);

@@ -52,9 +52,11 @@ fn repeatable_migrations_come_last_and_again_when_they_change() {
 fn a_spelling_is_no_version_of_its_own() {
     stand("V001", "V1 applied!", "V001 diverged");
     stand("V1.0", "V1 running", "V1.0 running");
-    // Undone in one spelling, applied in the other: in either order, the one that is not undone counts.
-    stand("V1.0", "V1 undone, V1.0 applied", "V1.0 applied");
-    stand("V1.0", "V1.0 applied, V1 undone", "V1.0 applied");
+    // In one spelling undone or failed, in the other applied: in either order, it is applied.
+    for state in ["undone", "failed"] {
+        stand("V1.0", &format!("V1 {state}, V1.0 applied"), "V1.0 applied");
+        stand("V1.0", &format!("V1.0 applied, V1 {state}"), "V1.0 applied");
+    }
 }
 
 #[test]
