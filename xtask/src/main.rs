@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask <command>`.
 
+mod bench;
 mod command;
 mod test_matrix;
 mod tidy;
@@ -20,6 +21,8 @@ struct Arguments {
 enum Task {
     /// Run every test on every engine that can be had
     TestMatrix(test_matrix::Arguments),
+    /// Measure the program on this machine
+    Bench,
     /// Hold the house rules
     Tidy,
 }
@@ -27,6 +30,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Task::TestMatrix(arguments) => test_matrix::run(&arguments),
+        Task::Bench => bench::run(),
         Task::Tidy => tidy::run(),
     };
     done.unwrap_or_else(|error| {

@@ -1,0 +1,43 @@
+//! `cargo xtask bench`: how fast and how small, on this machine. Figures are printed, never asserted.
+
+mod process;
+mod scenario;
+
+use std::process::{Command, ExitCode};
+
+use lockage_testkit::engine::PostgresOrigin;
+
+use crate::command::succeeds;
+
+/// A figure, and what it should be on an idle machine.
+struct Figure {
+    name: String,
+    value: String,
+    aim: &'static str,
+}
+
+/// Builds the program in release mode and measures it on every engine that can be had.
+pub(crate) fn run() -> Result<ExitCode, String> {
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--release", "--package", "lockage-cli"]);
+    if !succeeds(&mut build)? {
+        return Ok(ExitCode::FAILURE);
+    }
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let mut figures = Vec::new();
+    scenario::all("sqlite", &scenario::sqlite(folder.path()), &mut figures)?;
+    scenario::memory(&scenario::sqlite(folder.path()), &mut figures)?;
+    let path = std::env::var("PATH").unwrap_or_default();
+    match PostgresOrigin::find(std::env::var("LOCKAGE_TEST_POSTGRES_URL").ok(), &path) {
+        Ok(postgres) => {
+            let url = postgres.url().map_err(|error| error.to_string())?;
+            scenario::all("postgres", &scenario::postgres(&url), &mut figures)?;
+        }
+        Err(reason) => println!("postgres left out: {reason}"),
+    }
+    println!();
+    for Figure { name, value, aim } in figures {
+        println!("{name:<58} {value:>12}   {aim}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
