@@ -1,0 +1,169 @@
+//! What mends a history, as plans: pure, and run like any other.
+
+use std::sync::Arc;
+
+use crate::survey::{Entry, Standing, survey};
+use crate::{
+    Action, Error, ErrorKind, History, Kind, Migration, MigrationSet, Plan, Result, State, Step,
+    Version,
+};
+
+/// Accepts what changed, forgets what has no file, clears what failed half way.
+pub(super) fn plan_repair(set: &MigrationSet, history: &History) -> Plan {
+    let steps = survey(set, history).into_iter().filter_map(|entry| {
+        let action = match entry.standing {
+            Standing::Diverged => Action::Accept,
+            Standing::Missing | Standing::Failed | Standing::Running => Action::Forget,
+            _ => return None,
+        };
+        Some(step(entry, action))
+    });
+    Plan {
+        steps: steps.collect(),
+        future: Vec::new(),
+    }
+}
+
+/// Answers for whatever was under way when a run died.
+pub(super) fn plan_settling(set: &MigrationSet, history: &History, answer: Action) -> Plan {
+    let unfinished = |entry: &Entry| matches!(entry.standing, Standing::Running | Standing::Failed);
+    let steps = survey(set, history)
+        .into_iter()
+        .filter(unfinished)
+        .map(|entry| step(entry, answer));
+    Plan {
+        steps: steps.collect(),
+        future: Vec::new(),
+    }
+}
+
+/// Marks a version in a history that has none.
+pub(super) fn plan_baseline(history: &History, version: Option<&Version>) -> Result<Plan> {
+    let version = version.ok_or_else(|| {
+        Error::new(
+            ErrorKind::InvalidConfig,
+            "a baseline needs the version that the database is at",
+        )
+    })?;
+    let mut live = history.rows.iter().filter(|row| row.state != State::Undone);
+    let versions: Vec<_> = live
+        .by_ref()
+        .filter(|row| row.kind != Kind::Repeatable)
+        .collect();
+    match versions.as_slice() {
+        [] => {
+            let mark = Migration::without_file(Kind::Baseline, Some(version.clone()), "baseline");
+            Ok(Plan {
+                steps: vec![Step::new(Arc::new(mark), Action::Record)],
+                future: Vec::new(),
+            })
+        }
+        [row] if row.kind == Kind::Baseline && row.parsed_version().as_ref() == Some(version) => {
+            Ok(Plan::default())
+        }
+        [row, ..] => Err(Error::new(
+            ErrorKind::Diverged,
+            format!(
+                "the history is not empty: it has version {} ({})",
+                row.version, row.name
+            ),
+        )
+        .with_hint("a baseline marks a database that Lockage has never migrated")),
+    }
+}
+
+fn step(entry: Entry, action: Action) -> Step {
+    let migration = entry.migration.unwrap_or_else(|| {
+        Arc::new(Migration::without_file(
+            entry.kind,
+            entry.version,
+            &entry.name,
+        ))
+    });
+    Step::new(migration, action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::HistoryRow;
+
+    fn row(version: &str, state: State, checksum: &str) -> HistoryRow {
+        HistoryRow {
+            version: version.into(),
+            name: "x".into(),
+            kind: Kind::Versioned,
+            checksum: checksum.into(),
+            state,
+            applied_at: String::new(),
+            applied_by: String::new(),
+            duration_ms: 0,
+            statements_done: 0,
+            statements_total: 0,
+            run_id: String::new(),
+            tool_version: String::new(),
+        }
+    }
+
+    fn actions(plan: &Plan) -> Vec<(String, Action)> {
+        plan.steps
+            .iter()
+            .map(|step| (step.migration.key(), step.action))
+            .collect()
+    }
+
+    #[test]
+    fn a_repair_touches_only_what_is_broken() {
+        let set =
+            MigrationSet::from_texts([("V1__x.sql", "a"), ("V2__x.sql", "b"), ("V4__x.sql", "c")])
+                .unwrap();
+        let sum = set.iter().next().unwrap().checksum().to_string();
+        let rows = vec![
+            row("1", State::Applied, &sum),
+            row("2", State::Applied, "other"),
+            row("3", State::Applied, "gone"),
+            row("4", State::Failed, "half"),
+            row("9", State::Applied, "future"),
+        ];
+        let history = History { rows };
+        assert_eq!(
+            actions(&plan_repair(&set, &history)),
+            [
+                ("2".into(), Action::Accept),
+                ("3".into(), Action::Forget),
+                ("4".into(), Action::Forget)
+            ]
+        );
+        assert_eq!(
+            actions(&plan_settling(&set, &history, Action::SettleAgain)),
+            [("4".into(), Action::SettleAgain)]
+        );
+    }
+
+    #[test]
+    fn a_baseline_marks_an_empty_history_once() {
+        let version: Version = "7".parse().unwrap();
+        let plan = plan_baseline(&History::default(), Some(&version)).unwrap();
+        assert_eq!(actions(&plan), [("7".into(), Action::Record)]);
+        let marked = HistoryRow {
+            kind: Kind::Baseline,
+            ..row("7", State::Applied, "")
+        };
+        assert!(
+            plan_baseline(&History { rows: vec![marked] }, Some(&version))
+                .unwrap()
+                .is_empty()
+        );
+        let used = History {
+            rows: vec![row("1", State::Applied, "")],
+        };
+        assert_eq!(
+            plan_baseline(&used, Some(&version)).unwrap_err().kind(),
+            ErrorKind::Diverged
+        );
+        assert_eq!(
+            plan_baseline(&History::default(), None).unwrap_err().kind(),
+            ErrorKind::InvalidConfig
+        );
+    }
+}
