@@ -44,7 +44,8 @@ pub enum Need {
 /// fixture keeps no connection from one call to the next (a [`Gate`] may, for as long as it stands), and names what it makes by
 /// [`unique_name`](crate::unique_name). A server that a fixture starts is started by the first
 /// [`create_database`](Self::create_database), kept in a `OnceLock` of the fixture, and stopped when the fixture is dropped, which
-/// [`conformance`](crate::conformance) does before it returns. Child processes get a URL and never call the fixture.
+/// [`conformance`](crate::conformance) does before it returns. Child processes run the same `main` and get a URL: they make a fixture and
+/// never call it.
 #[async_trait]
 pub trait Fixture: Send + Sync + 'static {
     /// Says why a need cannot be met here; `None` when it can. The reason is shown beside each case that is left out:

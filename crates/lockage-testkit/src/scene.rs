@@ -213,8 +213,11 @@ impl Scene {
             url: self.url.clone(),
             key: key.into(),
         };
-        self.within("a child process", ChildProcess::start(&orders))
-            .await
+        self.within(
+            "a child process",
+            ChildProcess::start(&orders, self.folder.path()),
+        )
+        .await
     }
 
     // ---- evidence ------------------------------------------------------------------------------------------------------

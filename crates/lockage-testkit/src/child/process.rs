@@ -1,5 +1,6 @@
 //! The parent's side.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -17,10 +18,12 @@ pub(crate) struct ChildProcess {
 }
 
 impl ChildProcess {
-    /// Starts a child and gives it its orders.
-    pub(crate) async fn start(orders: &Orders) -> Result<Self, Failure> {
+    /// Starts a child and gives it its orders. What it leaves behind in its temporary folder goes with `folder`: a child makes a
+    /// fixture too, in the `main` that they share, and is killed before it could clean up.
+    pub(crate) async fn start(orders: &Orders, folder: &Path) -> Result<Self, Failure> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg(ARGUMENT)
+            .env("TMPDIR", folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
