@@ -55,6 +55,10 @@ pub(super) struct Lexer<'s, R> {
     code: Vec<u64>,
     continuation: Continuation,
     after_as: bool,
+    /// Whether the scan stands before a statement's first token.
+    pub(super) leading: bool,
+    /// Whether nothing, not even white space, stands before the scan in its line. Kept up to date before a statement only.
+    line_start: bool,
 }
 
 impl<'s, R: Read> Lexer<'s, R> {
@@ -69,6 +73,8 @@ impl<'s, R: Read> Lexer<'s, R> {
             code: Vec::new(),
             continuation: Continuation::None,
             after_as: false,
+            leading: false,
+            line_start: true,
         }
     }
 
@@ -94,12 +100,16 @@ impl<'s, R: Read> Lexer<'s, R> {
     pub(super) fn next(&mut self) -> Scan<Token> {
         self.start = self.cursor.here();
         if self.delimiter.is_some() && self.code.is_empty() && self.take_delimiter()? {
+            self.line_start = false;
             return Ok(Token::Delimiter);
         }
         let Some(byte) = self.cursor.peek(0)? else {
             return self.end();
         };
         let token = self.scan(byte)?;
+        if !matches!(token, Token::Space { .. }) {
+            self.line_start = false;
+        }
         if self.continuation != Continuation::None {
             self.continuation = match (token, self.continuation) {
                 (Token::Space { newline: true }, _) => Continuation::NextLine,
@@ -199,8 +209,11 @@ impl<'s, R: Read> Lexer<'s, R> {
             let window = self.cursor.window();
             let length = window.iter().position(|byte| self.classes[usize::from(*byte)] & class == 0);
             let taken = length.unwrap_or(window.len());
-            if class == SPACE {
+            if class == SPACE
+                && let Some(last) = window[..taken].last()
+            {
                 newline = newline || window[..taken].contains(&b'\n');
+                self.line_start = *last == b'\n';
             }
             self.cursor.bump(taken);
             if length.is_some() {
@@ -259,7 +272,9 @@ impl<'s, R: Read> Lexer<'s, R> {
         if self.cursor.peek(1)? != Some(b'-') {
             return Ok(false);
         }
-        Ok(!self.syntax.dashes_need_space || self.cursor.peek(2)?.is_none_or(|byte| byte <= b' ' || byte == 0x7f))
+        Ok(!self.syntax.dashes_need_space
+            || (self.leading && self.line_start)
+            || self.cursor.peek(2)?.is_none_or(|byte| byte <= b' ' || byte == 0x7f))
     }
 
     /// Goes on to the end of the line, before the line break.

@@ -153,6 +153,7 @@ impl<R: Read> Splitter<R> {
         let batches = syntax.separator == Separator::GoLine;
         self.body.begin(self.lexer.delimiter.is_none());
         self.lexer.discard = discard;
+        self.lexer.leading = true;
         let mut text = None;
         let mut text_end = 0;
         let mut line_start = true;
@@ -214,12 +215,12 @@ impl<R: Read> Splitter<R> {
                     parentheses = parentheses.saturating_sub(1);
                     self.body.token(token);
                 }
-                _ if self.body.follows() => self.body.token(token),
-                _ => {}
+                _ => self.body.token(token),
             }
             if text.is_none() {
                 text = Some(self.lexer.start);
                 self.lexer.discard = false;
+                self.lexer.leading = false;
             }
             line_start = false;
             text_end = self.lexer.cursor.here();

@@ -20,7 +20,8 @@ pub struct Syntax {
     pub versioned_comments: bool,
     /// Whether `#` starts a comment.
     pub hash_comments: bool,
-    /// Whether `--` only starts a comment before white space, a control character or the end.
+    /// Whether `--` only starts a comment before white space, a control character or the end. Before a statement a line that starts
+    /// with it is a comment even so: MySQL's client drops such lines.
     pub dashes_need_space: bool,
     /// Whether a carriage return alone ends a line comment.
     pub return_ends_comment: bool,

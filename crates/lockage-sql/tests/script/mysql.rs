@@ -12,6 +12,10 @@ fn comments() {
             ("--\nSELECT 1", &["SELECT 1"]),
             // Minus minus one.
             ("SELECT 5--1; SELECT 2", &["SELECT 5--1", "SELECT 2"]),
+            // What the client drops: a line between statements that starts with dashes.
+            ("--it's;\nSELECT 1;\n-----\nSELECT 2", &["SELECT 1", "SELECT 2"]),
+            ("SELECT 5\n--'a;'; SELECT 2", &["SELECT 5\n--'a;'", "SELECT 2"]),
+            ("SELECT 1;--x;\n --y; SELECT 3", &["SELECT 1", "--x", "--y", "SELECT 3"]),
             ("SELECT '#'; SELECT 5--'a;'; SELECT 3", &["SELECT '#'", "SELECT 5--'a;'", "SELECT 3"]),
             // Not nested.
             ("/* /* ; */ SELECT 1; SELECT 2", &["SELECT 1", "SELECT 2"]),

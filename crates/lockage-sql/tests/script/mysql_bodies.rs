@@ -111,6 +111,8 @@ fn plain_statements_stay_plain() {
         &[
             ("BEGIN; SELECT 1; COMMIT", &["BEGIN", "SELECT 1", "COMMIT"]),
             ("BEGIN WORK; SELECT 1; END", &["BEGIN WORK", "SELECT 1", "END"]),
+            ("(CREATE PROCEDURE p() BEGIN a; b", &["(CREATE PROCEDURE p() BEGIN a", "b"]),
+            ("BEGIN (NOT ATOMIC a; b", &["BEGIN (NOT ATOMIC a", "b"]),
             ("BEGIN /* NOT ATOMIC */; SELECT 1", &["BEGIN", "SELECT 1"]),
             ("XA BEGIN 'x'; XA END 'x'; SELECT 1", &["XA BEGIN 'x'", "XA END 'x'", "SELECT 1"]),
             (

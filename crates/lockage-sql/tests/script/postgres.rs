@@ -165,6 +165,7 @@ fn sql_standard_bodies() {
             ("CREATE FUNCTION f() BEGIN ATOMIC END; SELECT 3", &["CREATE FUNCTION f() BEGIN ATOMIC END", "SELECT 3"]),
             // Without ATOMIC, or elsewhere, BEGIN opens nothing.
             ("BEGIN; SELECT 1; END; SELECT 2", &["BEGIN", "SELECT 1", "END", "SELECT 2"]),
+            ("'x' CREATE FUNCTION f() BEGIN ATOMIC a; b", &["'x' CREATE FUNCTION f() BEGIN ATOMIC a", "b"]),
             ("CREATE TABLE begin (atomic int); SELECT 2", &["CREATE TABLE begin (atomic int)", "SELECT 2"]),
             ("CREATE VIEW v AS SELECT begin atomic; SELECT 2", &["CREATE VIEW v AS SELECT begin atomic", "SELECT 2"]),
             (

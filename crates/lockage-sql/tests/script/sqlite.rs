@@ -56,6 +56,8 @@ fn triggers() {
             ),
             // Not a body.
             ("CREATE TRIGGER t; SELECT 1; END; SELECT 2", &["CREATE TRIGGER t", "SELECT 1", "END", "SELECT 2"]),
+            ("1 CREATE TRIGGER t BEGIN a; b", &["1 CREATE TRIGGER t BEGIN a", "b"]),
+            ("CREATE (TRIGGER t BEGIN a; b", &["CREATE (TRIGGER t BEGIN a", "b"]),
             ("BEGIN; SELECT 1; END; SELECT 2", &["BEGIN", "SELECT 1", "END", "SELECT 2"]),
             ("BEGIN IMMEDIATE TRANSACTION; COMMIT", &["BEGIN IMMEDIATE TRANSACTION", "COMMIT"]),
             ("CREATE TABLE trigger (begin INT); SELECT 2", &["CREATE TABLE trigger (begin INT)", "SELECT 2"]),

@@ -46,11 +46,14 @@ impl Atomic {
         Follow::On
     }
 
-    pub(super) fn token(&mut self, token: Token) {
+    pub(super) fn token(&mut self, token: Token) -> Follow {
         self.named = token == Token::Punct(b'.');
-        if let Stage::Begun = self.stage {
-            self.stage = Stage::Header;
+        match self.stage {
+            Stage::First | Stage::Created => return Follow::Off,
+            Stage::Begun => self.stage = Stage::Header,
+            Stage::Header | Stage::Body => {}
         }
+        Follow::On
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -87,8 +87,6 @@ impl Blocks {
             }
             Token::Punct(b')' | b'?') | Token::Quoted => self.before = Before::Operand,
             Token::Punct(b'.') | Token::Number => self.before = Before::Number,
-            // Comments that hold code change nothing.
-            Token::CodeOpen | Token::CodeClose => return,
             _ => self.before = Before::Operator,
         }
         self.at_start = label && token == Token::Punct(b':');

@@ -28,7 +28,7 @@ enum Rules {
     Routine(Routine),
 }
 
-/// What a rule makes of a word.
+/// What a rule makes of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Follow {
     On,
@@ -80,12 +80,16 @@ impl Body {
 
     /// Takes a significant token other than a word or a semicolon.
     pub(super) fn token(&mut self, token: Token) {
-        match &mut self.rules {
-            Rules::None => {}
+        if !self.followed {
+            return;
+        }
+        let follow = match &mut self.rules {
+            Rules::None => Follow::Off,
             Rules::Trigger(rule) => rule.token(),
             Rules::Atomic(rule) => rule.token(token),
             Rules::Routine(rule) => rule.token(token),
-        }
+        };
+        self.followed = follow == Follow::On;
     }
 
     /// Takes a semicolon; true where it ends the statement.

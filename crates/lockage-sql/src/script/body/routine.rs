@@ -105,13 +105,16 @@ impl Routine {
         Follow::On
     }
 
-    pub(super) fn token(&mut self, token: Token) {
+    pub(super) fn token(&mut self, token: Token) -> Follow {
         self.before = match token {
             Token::Punct(b'=' | b'.') => Before::Definer,
             Token::CodeOpen | Token::CodeClose => self.before,
             _ => Before::Other,
         };
         match (self.stage, token) {
+            // The code inside counts, not the comment around it.
+            (_, Token::CodeOpen | Token::CodeClose) => {}
+            (Stage::First | Stage::Begun, _) => return Follow::Off,
             (Stage::Parameters, Token::Punct(b'(')) => self.parentheses += 1,
             (Stage::Parameters, Token::Punct(b')')) => {
                 self.parentheses = self.parentheses.saturating_sub(1);
@@ -123,6 +126,7 @@ impl Routine {
             (Stage::Body, _) => self.blocks.token(token),
             _ => {}
         }
+        Follow::On
     }
 
     pub(super) fn semicolon(&mut self) -> bool {

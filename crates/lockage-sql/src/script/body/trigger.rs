@@ -36,10 +36,13 @@ impl Trigger {
         Follow::On
     }
 
-    pub(super) fn token(&mut self) {
-        if matches!(self, Self::Separated | Self::Ended) {
-            *self = Self::Body;
+    pub(super) fn token(&mut self) -> Follow {
+        match self {
+            Self::First | Self::Explained | Self::Created => return Follow::Off,
+            Self::Separated | Self::Ended => *self = Self::Body,
+            Self::Header | Self::Body => {}
         }
+        Follow::On
     }
 
     pub(super) fn semicolon(&mut self) -> bool {
