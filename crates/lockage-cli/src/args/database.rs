@@ -26,6 +26,11 @@ pub(crate) struct DatabaseArgs {
     /// The lock, by name [env: LOCKAGE_LOCK_NAME]
     #[arg(long, value_name = "S")]
     lock_name: Option<String>,
+
+    /// How the lock is made: auto, advisory, transaction or table; the same for every run on a database [env:
+    /// LOCKAGE_LOCK_STRATEGY] [default: auto]
+    #[arg(long, value_name = "HOW")]
+    lock_strategy: Option<String>,
 }
 
 impl DatabaseArgs {
@@ -34,6 +39,7 @@ impl DatabaseArgs {
         layer.flag(Setting::ConnectTimeout, self.connect_timeout.as_deref());
         layer.flag(Setting::LockId, self.lock_id.as_deref());
         layer.flag(Setting::LockName, self.lock_name.as_deref());
+        layer.flag(Setting::LockStrategy, self.lock_strategy.as_deref());
     }
 }
 

@@ -24,6 +24,7 @@ struct Table {
     schema: Option<Spanned<String>>,
     lock_id: Option<Spanned<i64>>,
     lock_name: Option<Spanned<String>>,
+    lock_strategy: Option<Spanned<String>>,
     wait: Option<Spanned<String>>,
     connect_timeout: Option<Spanned<String>>,
     ddl_lock_timeout: Option<Spanned<String>>,
@@ -131,6 +132,7 @@ impl ConfigFile {
         text(Setting::Url, &table.url);
         text(Setting::Schema, &table.schema);
         text(Setting::LockName, &table.lock_name);
+        text(Setting::LockStrategy, &table.lock_strategy);
         text(Setting::Wait, &table.wait);
         text(Setting::ConnectTimeout, &table.connect_timeout);
         text(Setting::DdlLockTimeout, &table.ddl_lock_timeout);

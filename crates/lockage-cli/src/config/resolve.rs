@@ -74,6 +74,9 @@ impl Places {
             connect_timeout: self.read(Setting::ConnectTimeout, value::duration)?,
             ddl_lock_timeout: self.read(Setting::DdlLockTimeout, value::limit)?,
             statement_timeout: self.read(Setting::StatementTimeout, value::limit)?,
+            lock_strategy: self
+                .read(Setting::LockStrategy, value::lock_strategy)?
+                .unwrap_or_default(),
             out_of_order: switch(Setting::OutOfOrder)?,
             strict: switch(Setting::Strict)?,
             dir: text(Setting::Dir).map_or_else(|| PathBuf::from("migrations"), PathBuf::from),

@@ -8,6 +8,7 @@ pub(crate) enum Setting {
     Schema,
     LockId,
     LockName,
+    LockStrategy,
     Wait,
     ConnectTimeout,
     DdlLockTimeout,
@@ -18,7 +19,7 @@ pub(crate) enum Setting {
 }
 
 impl Setting {
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Url,
         Self::Password,
         Self::PasswordFile,
@@ -26,6 +27,7 @@ impl Setting {
         Self::Schema,
         Self::LockId,
         Self::LockName,
+        Self::LockStrategy,
         Self::Wait,
         Self::ConnectTimeout,
         Self::DdlLockTimeout,
@@ -45,6 +47,7 @@ impl Setting {
             Self::Schema => &["LOCKAGE_SCHEMA"],
             Self::LockId => &["LOCKAGE_LOCK_ID"],
             Self::LockName => &["LOCKAGE_LOCK_NAME"],
+            Self::LockStrategy => &["LOCKAGE_LOCK_STRATEGY"],
             Self::Wait => &["LOCKAGE_WAIT"],
             Self::ConnectTimeout => &["LOCKAGE_CONNECT_TIMEOUT"],
             Self::DdlLockTimeout => &["LOCKAGE_DDL_LOCK_TIMEOUT"],
@@ -65,6 +68,7 @@ impl Setting {
             Self::Schema => "schema",
             Self::LockId => "lock-id",
             Self::LockName => "lock-name",
+            Self::LockStrategy => "lock-strategy",
             Self::Wait => "wait",
             Self::ConnectTimeout => "connect-timeout",
             Self::DdlLockTimeout => "ddl-lock-timeout",

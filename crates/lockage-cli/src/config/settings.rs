@@ -2,8 +2,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lockage::{
-    ConnectOptions, DatabaseUrl, Error, ErrorKind, LockKey, LockWait, MigrationSet, PlanOptions,
-    Result, Version,
+    ConnectOptions, DatabaseUrl, Error, ErrorKind, LockKey, LockStrategy, LockWait, MigrationSet,
+    PlanOptions, Result, Version,
 };
 
 use crate::output::redact::redact;
@@ -15,6 +15,7 @@ pub(crate) struct Settings {
     pub(super) connect_timeout: Option<Duration>,
     pub(super) ddl_lock_timeout: Option<Option<Duration>>,
     pub(super) statement_timeout: Option<Option<Duration>>,
+    pub(super) lock_strategy: LockStrategy,
     pub(super) out_of_order: bool,
     pub(super) strict: bool,
     /// The folder of the migrations.
@@ -47,6 +48,7 @@ impl Settings {
         let url = self.url.clone().ok_or_else(no_url)?;
         let mut options = ConnectOptions::for_url(url);
         options.schema.clone_from(&self.schema);
+        options.lock_strategy = self.lock_strategy;
         if let Some(timeout) = self.connect_timeout {
             options.connect_timeout = timeout;
         }

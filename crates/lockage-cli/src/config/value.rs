@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockage::{DatabaseUrl, LockKey, LockWait, Result};
+use lockage::{DatabaseUrl, Error, LockKey, LockStrategy, LockWait, Result};
 
 use super::layer::Given;
 use crate::output::redact::redact;
@@ -10,13 +10,7 @@ use crate::output::redact::redact;
 const TIMES: &str = "write 500ms, 30s, 5m or 1h";
 
 pub(super) fn url(given: &Given) -> Result<DatabaseUrl> {
-    DatabaseUrl::parse(given.text.trim()).map_err(|error| {
-        let wrong = given.wrong(error.message());
-        match error.hint() {
-            Some(hint) => wrong.with_hint(hint),
-            None => wrong,
-        }
-    })
+    DatabaseUrl::parse(given.text.trim()).map_err(|error| told(given, &error))
 }
 
 pub(super) fn lock_id(given: &Given) -> Result<LockKey> {
@@ -29,13 +23,24 @@ pub(super) fn lock_id(given: &Given) -> Result<LockKey> {
 }
 
 pub(super) fn lock_name(given: &Given) -> Result<LockKey> {
-    LockKey::named(&given.text).map_err(|error| {
-        let wrong = given.wrong(error.message());
-        match error.hint() {
-            Some(hint) => wrong.with_hint(hint),
-            None => wrong,
-        }
-    })
+    LockKey::named(&given.text).map_err(|error| told(given, &error))
+}
+
+pub(super) fn lock_strategy(given: &Given) -> Result<LockStrategy> {
+    given
+        .text
+        .trim()
+        .parse()
+        .map_err(|error| told(given, &error))
+}
+
+/// The core's word on a value, with where the value stands.
+fn told(given: &Given, error: &Error) -> Error {
+    let wrong = given.wrong(redact(error.message()));
+    match error.hint() {
+        Some(hint) => wrong.with_hint(hint),
+        None => wrong,
+    }
 }
 
 pub(super) fn wait(given: &Given) -> Result<LockWait> {

@@ -67,6 +67,7 @@ fn mistakes_in_the_file_are_told_with_their_place() {
             2,
         ),
         ("\n\nurl = 'nothing'\n", "no scheme", 3),
+        ("lock-strategy = 'luck'\n", "`luck` is no lock strategy", 1),
         ("[env.a\n", "unclosed table", 1),
         ("[env.a]\ndir = 's'\nx = 1\n", "unknown field `x`", 3),
     ] {
