@@ -38,7 +38,11 @@ pub(super) fn plan_settling(set: &MigrationSet, history: &History, answer: Actio
 }
 
 /// Marks a version in a history that has none.
-pub(super) fn plan_baseline(history: &History, version: Option<&Version>) -> Result<Plan> {
+pub(super) fn plan_baseline(
+    set: &MigrationSet,
+    history: &History,
+    version: Option<&Version>,
+) -> Result<Plan> {
     let version = version.ok_or_else(|| {
         Error::new(
             ErrorKind::InvalidConfig,
@@ -52,9 +56,16 @@ pub(super) fn plan_baseline(history: &History, version: Option<&Version>) -> Res
         .collect();
     match versions.as_slice() {
         [] => {
-            let mark = Migration::without_file(Kind::Baseline, Some(version.clone()), "baseline");
+            // The script of that version, where there is one: its row must have its checksum.
+            let mark = set
+                .find(Kind::Baseline, version)
+                .cloned()
+                .unwrap_or_else(|| {
+                    let version = Some(version.clone());
+                    Arc::new(Migration::without_file(Kind::Baseline, version, "baseline"))
+                });
             Ok(Plan {
-                steps: vec![Step::new(Arc::new(mark), Action::Record)],
+                steps: vec![Step::new(mark, Action::Record)],
                 future: Vec::new(),
             })
         }
@@ -143,27 +154,27 @@ mod tests {
     #[test]
     fn a_baseline_marks_an_empty_history_once() {
         let version: Version = "7".parse().unwrap();
-        let plan = plan_baseline(&History::default(), Some(&version)).unwrap();
+        let baseline = |files: &[(&str, &str)], rows: &[HistoryRow], version| {
+            let set = MigrationSet::from_texts(files.iter().copied()).unwrap();
+            let rows = rows.to_vec();
+            plan_baseline(&set, &History { rows }, version)
+        };
+        let plan = baseline(&[], &[], Some(&version)).unwrap();
         assert_eq!(actions(&plan), [("7".into(), Action::Record)]);
+        let plan = baseline(&[("B7__start.sql", "a")], &[], Some(&version)).unwrap();
+        assert_eq!(actions(&plan), [("7".into(), Action::Record)]);
+        assert_eq!(plan.steps[0].migration.file(), "B7__start.sql");
         let marked = HistoryRow {
             kind: Kind::Baseline,
             ..row("7", State::Applied, "")
         };
-        assert!(
-            plan_baseline(&History { rows: vec![marked] }, Some(&version))
-                .unwrap()
-                .is_empty()
-        );
-        let used = History {
-            rows: vec![row("1", State::Applied, "")],
-        };
+        assert!(baseline(&[], &[marked], Some(&version)).unwrap().is_empty());
+        let used = row("1", State::Applied, "");
+        let kind = |plan: Result<Plan>| plan.unwrap_err().kind();
         assert_eq!(
-            plan_baseline(&used, Some(&version)).unwrap_err().kind(),
+            kind(baseline(&[], &[used], Some(&version))),
             ErrorKind::Diverged
         );
-        assert_eq!(
-            plan_baseline(&History::default(), None).unwrap_err().kind(),
-            ErrorKind::InvalidConfig
-        );
+        assert_eq!(kind(baseline(&[], &[], None)), ErrorKind::InvalidConfig);
     }
 }

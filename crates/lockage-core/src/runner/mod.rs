@@ -195,7 +195,7 @@ impl Runner {
             Aim::Down => plan::plan_down(&self.set, history, &self.plan),
             Aim::Repair => Ok(mend::plan_repair(&self.set, history)),
             Aim::Settle(answer) => Ok(mend::plan_settling(&self.set, history, answer)),
-            Aim::Baseline => mend::plan_baseline(history, self.plan.to.as_ref()),
+            Aim::Baseline => mend::plan_baseline(&self.set, history, self.plan.to.as_ref()),
         }
     }
 

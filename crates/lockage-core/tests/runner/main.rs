@@ -4,6 +4,7 @@ mod contended;
 mod dropped;
 mod failing;
 mod interrupted;
+mod mended;
 mod plain;
 mod session;
 mod told;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockage_core::{
-    Action, Applied, Canceller, Capabilities, Error, ErrorKind, Event, Held, History, LockHolder,
-    LockKey, LockProvider, Migrator, Observer, Result, State, Step, async_trait,
+    Action, Applied, Canceller, Capabilities, Error, ErrorKind, Event, Held, History, HistoryRow,
+    LockHolder, LockKey, LockProvider, Migrator, Observer, Result, State, Step, async_trait,
 };
 
 use crate::world::{World, row};
@@ -57,6 +57,28 @@ impl MemorySession {
             observer.on_event(&Event::Statement { done, total: 1 });
         }
         self.check_held()
+    }
+}
+
+impl MemorySession {
+    /// Script and row commit together.
+    fn commit(&self, step: &Step, new: Option<State>) {
+        let mut facts = self.world.facts();
+        assert!(facts.has_table);
+        let same = |row: &HistoryRow| row.version == step.migration.key();
+        if let Action::Run | Action::Undo = step.action {
+            let done = facts
+                .rows
+                .iter()
+                .any(|row| same(row) && Some(&row.state) == new.as_ref());
+            assert!(!done, "{} a second time", step.migration);
+            let file = step.migration.file().trim_end_matches(".sql").to_owned();
+            facts.committed.push(file);
+        }
+        facts.rows.retain(|row| !same(row));
+        facts
+            .rows
+            .extend(new.map(|state| row(&step.migration, state)));
     }
 }
 
@@ -136,29 +158,17 @@ impl Migrator for MemorySession {
     async fn apply(&mut self, _: &Held, step: &Step, observer: &dyn Observer) -> Result<Applied> {
         self.begin("apply").await?;
         self.check_held()?;
-        let mut script = String::new();
-        step.migration.open()?.read_to_string(&mut script).unwrap();
-        self.run(&script, observer).await?;
-        {
-            // Script and row commit together.
-            let mut facts = self.world.facts();
-            assert!(facts.has_table);
-            let new = match step.action {
-                Action::Undo => State::Undone,
-                _ => State::Applied,
-            };
-            let same = |version: &str| version == step.migration.key();
-            let applied = facts
-                .rows
-                .iter()
-                .any(|row| same(&row.version) && row.state == new);
-            assert!(!applied, "{} a second time", step.migration);
-            facts.rows.retain(|row| !same(&row.version));
-            facts.rows.push(row(&step.migration, new));
-            facts
-                .committed
-                .push(step.migration.file().trim_end_matches(".sql").to_owned());
+        let new = match step.action {
+            Action::Undo => Some(State::Undone),
+            Action::Forget => None,
+            _ => Some(State::Applied),
+        };
+        if let Action::Run | Action::Undo = step.action {
+            let mut script = String::new();
+            step.migration.open()?.read_to_string(&mut script).unwrap();
+            self.run(&script, observer).await?;
         }
+        self.commit(step, new);
         tokio::task::yield_now().await;
         Ok(Applied::new(1))
     }
