@@ -1,0 +1,102 @@
+//! What the backend does with a real server: at LOCKAGE_TEST_POSTGRES_URL, or started from binaries of this machine. Each test has a
+//! database of its own.
+
+mod connecting;
+mod indexes;
+mod locking;
+mod place;
+mod pooling;
+mod proxy;
+mod rights;
+mod round_trips;
+mod scripts;
+mod tls;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use lockage_core::BoxFuture;
+use lockage_testkit::Failure;
+use lockage_testkit::engine::PostgresOrigin;
+
+use place::Place;
+
+/// A test.
+type Test = for<'a> fn(&'a Place) -> BoxFuture<'a, Result<(), Failure>>;
+
+/// Names a module's tests, for the list below.
+macro_rules! tests {
+    ($($test:ident),* $(,)?) => {
+        pub(crate) const TESTS: &[(&str, crate::Test)] =
+            &[$((concat!(module_path!(), "::", stringify!($test)), |place| Box::pin($test(place)))),*];
+    };
+}
+pub(crate) use tests;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test program reads its environment"
+)]
+fn main() -> ExitCode {
+    let url = std::env::var("LOCKAGE_TEST_POSTGRES_URL").ok();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let origin = Arc::new(PostgresOrigin::find(url, &path));
+    let lists = [
+        connecting::TESTS,
+        indexes::TESTS,
+        locking::TESTS,
+        pooling::TESTS,
+        rights::TESTS,
+        round_trips::TESTS,
+        scripts::TESTS,
+        tls::TESTS,
+    ];
+    let trials = lists
+        .into_iter()
+        .flatten()
+        .map(|(name, test)| trial(&origin, name, *test))
+        .collect();
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
+    // A server that was started for this ends here.
+    drop(origin);
+    conclusion.exit_code()
+}
+
+fn trial(origin: &Arc<Result<PostgresOrigin, String>>, name: &str, test: Test) -> Trial {
+    let name = name.trim_start_matches("server::");
+    let origin = Arc::clone(origin);
+    let lacks = origin
+        .as_ref()
+        .as_ref()
+        .err()
+        .cloned()
+        .or_else(|| name.starts_with("pooling").then(pooling::lacks).flatten());
+    let trial = Trial::test(name, move || run(&origin, test));
+    match lacks {
+        // Part of the name, since no runner shows another word about a test that it leaves out.
+        Some(reason) => trial
+            .with_ignored_flag(true)
+            .with_kind(format!("left out: {reason}")),
+        None => trial,
+    }
+}
+
+fn run(origin: &Result<PostgresOrigin, String>, test: Test) -> Result<(), Failed> {
+    let url = origin
+        .as_ref()?
+        .url()
+        .map_err(|failure| failure.to_string())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    runtime
+        .block_on(async {
+            let place = Place::new(url).await?;
+            let outcome = test(&place).await;
+            place.remove().await?;
+            outcome
+        })
+        .map_err(|failure: Failure| Failed::from(format!("{failure:?}")))
+}

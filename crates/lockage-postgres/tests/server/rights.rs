@@ -1,0 +1,189 @@
+//! Users who may not do everything.
+
+use lockage_core::ErrorKind;
+use lockage_testkit::Failure;
+
+use crate::place::{Place, runner};
+
+crate::tests!(
+    a_schema_that_exists_needs_no_right_to_make_one,
+    a_schema_that_may_not_be_written_is_told_with_what_is_needed,
+    a_table_of_somebody_else_is_told_with_what_is_needed,
+    a_history_that_may_not_be_read_is_told,
+    a_read_only_database_is_told,
+    a_search_path_without_a_schema_is_told,
+    a_waiter_sees_the_holder_without_rights,
+);
+
+const FILES: &[(&str, &str)] = &[("V1__a.sql", "CREATE TABLE a (n int)")];
+
+async fn a_schema_that_exists_needs_no_right_to_make_one(place: &Place) -> Result<(), Failure> {
+    let (role, url) = place.role("").await?;
+    place
+        .execute(&format!(
+            "CREATE SCHEMA app; GRANT USAGE, CREATE ON SCHEMA app TO {role}"
+        ))
+        .await?;
+    assert_eq!(
+        place
+            .text(&format!(
+                "SELECT has_database_privilege('{role}', current_database(), 'CREATE')"
+            ))
+            .await?,
+        "f"
+    );
+    let report = runner(&url, FILES)?
+        .connect_options(|options| options.schema = Some("app".into()))
+        .up()
+        .await?;
+    assert_eq!(report.applied.len(), 1);
+    let missing = runner(&url, FILES)?
+        .connect_options(|options| options.schema = Some("other".into()))
+        .up()
+        .await;
+    let error = missing.err().ok_or("a schema was made without the right")?;
+    assert!(
+        error.context().any(|pair| pair == ("sqlstate", "42501")),
+        "{error:?}"
+    );
+    place.drop_role(&role).await
+}
+
+async fn a_schema_that_may_not_be_written_is_told_with_what_is_needed(
+    place: &Place,
+) -> Result<(), Failure> {
+    let (role, url) = place.role("").await?;
+    place
+        .execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        .await?;
+    let error = runner(&url, FILES)?
+        .up()
+        .await
+        .err()
+        .ok_or("a table was made without the right")?;
+    assert_eq!(error.kind(), ErrorKind::MigrationFailed);
+    assert!(
+        error
+            .message()
+            .contains("permission denied for schema public"),
+        "{error}"
+    );
+    assert!(
+        error
+            .hint()
+            .is_some_and(|hint| hint.contains("CREATE on the schema")),
+        "{error:?}"
+    );
+    place.drop_role(&role).await
+}
+
+async fn a_table_of_somebody_else_is_told_with_what_is_needed(
+    place: &Place,
+) -> Result<(), Failure> {
+    let (role, url) = place.role("").await?;
+    place
+        .execute(&format!(
+            "CREATE TABLE theirs (n int); GRANT CREATE ON SCHEMA public TO {role}"
+        ))
+        .await?;
+    let script = [(
+        "V1__a.sql",
+        "SELECT 1;\nALTER TABLE theirs ADD COLUMN m int",
+    )];
+    let error = runner(&url, &script)?
+        .up()
+        .await
+        .err()
+        .ok_or("a table was changed without the right")?;
+    assert_eq!(error.kind(), ErrorKind::MigrationFailed);
+    assert!(
+        error.hint().is_some_and(|hint| hint.contains("ownership")),
+        "{error:?}"
+    );
+    assert_eq!(
+        error.location().and_then(|location| location.line),
+        Some(2),
+        "{error:?}"
+    );
+    place.drop_role(&role).await
+}
+
+async fn a_history_that_may_not_be_read_is_told(place: &Place) -> Result<(), Failure> {
+    place.runner(FILES)?.up().await?;
+    let (role, url) = place.role("").await?;
+    let error = runner(&url, FILES)?
+        .check()
+        .await
+        .err()
+        .ok_or("the history was read without the right")?;
+    assert!(
+        error.message().contains("permission denied") && !error.is_retryable(),
+        "{error:?}"
+    );
+    assert!(
+        error
+            .hint()
+            .is_some_and(|hint| hint.contains("lockage_history")),
+        "{error:?}"
+    );
+    place
+        .execute(&format!("GRANT SELECT ON lockage_history TO {role}"))
+        .await?;
+    runner(&url, FILES)?.check().await?;
+    place.drop_role(&role).await
+}
+
+async fn a_read_only_database_is_told(place: &Place) -> Result<(), Failure> {
+    let (role, url) = place.role("").await?;
+    place.execute(&format!("GRANT CREATE ON SCHEMA public TO {role}; ALTER ROLE {role} SET default_transaction_read_only = on")).await?;
+    let error = runner(&url, FILES)?
+        .up()
+        .await
+        .err()
+        .ok_or("a read-only database was written")?;
+    assert_eq!(error.kind(), ErrorKind::MigrationFailed);
+    assert!(
+        error.message().contains("the database is read-only"),
+        "{error}"
+    );
+    assert!(
+        error.hint().is_some_and(|hint| hint.contains("primary")),
+        "{error:?}"
+    );
+    assert!(runner(&url, FILES)?.lock_holder().await?.is_none());
+    place.drop_role(&role).await
+}
+
+async fn a_search_path_without_a_schema_is_told(place: &Place) -> Result<(), Failure> {
+    let (role, url) = place.role("").await?;
+    place
+        .execute(&format!("ALTER ROLE {role} SET search_path = nowhere"))
+        .await?;
+    let error = runner(&url, FILES)?
+        .up()
+        .await
+        .err()
+        .ok_or("the history found a place")?;
+    assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+    assert!(
+        error.hint().is_some_and(|hint| hint.contains("--schema")),
+        "{error:?}"
+    );
+    place.drop_role(&role).await
+}
+
+async fn a_waiter_sees_the_holder_without_rights(place: &Place) -> Result<(), Failure> {
+    let (role, url) = place.role("").await?;
+    let holder = place.client().await?;
+    holder
+        .batch_execute("SELECT pg_advisory_lock(4006)")
+        .await?;
+    let seen = runner(&url, FILES)?
+        .lock_holder()
+        .await?
+        .ok_or("a held lock has no holder")?;
+    assert!(seen.session.is_some() && seen.user.is_some(), "{seen:?}");
+    assert_eq!(seen.statement, None, "{seen:?}");
+    drop(holder);
+    place.drop_role(&role).await
+}
