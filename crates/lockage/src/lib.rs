@@ -12,13 +12,21 @@
 //! wants another lock, another wait, an observer or a clean stop.
 //!
 //! # Engines
-//! None is linked by default: name what you need as a feature of this crate. A program may instead name the crate of a
-//! backend, of ours or of anybody else's, once: `use lockage_postgres as _;`.
+//! None is linked by default: name what you need as a feature of this crate.
+//!
+//! | feature | URLs | |
+//! |---|---|---|
+//! | `postgres` | `postgres:`, `postgresql:` | TLS included; `lockage-postgres` alone can do without |
+//! | `sqlite` | `sqlite:`, `sqlite3:` | SQLite is compiled in |
+//!
+//! A program may instead name the crate of a backend, of ours or of anybody else's, once: `use lockage_postgres as _;`.
 
 mod embed;
 mod migrations;
 
 pub use lockage_core::*;
+#[cfg(feature = "postgres")]
+pub use lockage_postgres as postgres;
 #[cfg(feature = "sqlite")]
 pub use lockage_sqlite as sqlite;
 pub use migrations::IntoMigrations;
