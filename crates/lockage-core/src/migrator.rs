@@ -30,6 +30,14 @@ impl Capabilities {
         }
     }
 
+    /// The same, with another lock.
+    #[must_use]
+    pub const fn with_lock(mut self, lock: &'static str) -> Self {
+        self.lock = lock;
+        self.lock_query = None;
+        self
+    }
+
     /// The same, with the query that shows the lock.
     #[must_use]
     pub const fn with_lock_query(mut self, query: &'static str) -> Self {

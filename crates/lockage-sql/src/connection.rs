@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lockage_core::{Canceller, Error, ErrorKind, LockKey, LockProvider, Migration, Result};
+use lockage_core::{
+    Canceller, Error, ErrorKind, LockKey, LockProvider, LockStrategy, Migration, Result,
+};
 
 use crate::Dialect;
 
@@ -45,6 +47,11 @@ pub trait Connection: LockProvider + fmt::Debug {
         self.run(&[Piece::Script(statement)], &mut |_| {}).await
     }
 
+    /// What the server said while the last pieces ran, each text once. Told to the observer when they are through.
+    fn take_notices(&mut self) -> Vec<Notice> {
+        Vec::new()
+    }
+
     /// The schema in which the history stands, or will be made, when the options name none; `None` where names need no schema.
     /// Asked under the lock, since a script may change what unqualified names mean.
     async fn home_schema(&mut self) -> Result<Option<String>> {
@@ -72,8 +79,82 @@ pub trait Connection: LockProvider + fmt::Debug {
         Vec::new()
     }
 
+    /// What runs in a transaction of ours before rows are written, for a script without a transaction whose settings are to outlive
+    /// it: rights as they were at the start, until the transaction ends.
+    fn before_rows(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether a statement does nothing but set something for the session. A run that goes on in the middle of a script repeats such
+    /// statements, since its session has not seen them.
+    fn is_for_session(&self, _statement: &str) -> bool {
+        false
+    }
+
     /// Whether a statement of a script without a transaction may share one with its journal row.
     fn may_share_transaction(&self, statement: &str) -> bool;
+
+    /// How a statement of a script without a transaction is brought under one roof with its journal row. Asked right before it runs.
+    async fn manner(&mut self, statement: &str) -> Result<Manner> {
+        Ok(if self.may_share_transaction(statement) {
+            Manner::Shared
+        } else {
+            Manner::Alone { before: None }
+        })
+    }
+
+    /// Whether [`keepsake`](Self::keepsake) is to be asked behind the statements of this script.
+    fn keeps_session(&self) -> bool {
+        false
+    }
+
+    /// What a later session must be told to go on behind a statement that has just run: variables, say. Kept in the journal with it.
+    async fn keepsake(&mut self, _statement: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Tells this session what an earlier one left as its [`keepsake`](Self::keepsake).
+    async fn restore(&mut self, _keepsake: &str) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether a transaction is open, as the server's last answer had it; `None` where it does not tell.
+    fn in_transaction(&self) -> Option<bool> {
+        None
+    }
+
+    /// The same as [`settle`](Self::settle) with what [`manner`](Self::manner) had noted before the statement.
+    async fn settle_since(
+        &mut self,
+        statement: &str,
+        _before: Option<&str>,
+    ) -> Result<Settled> {
+        self.settle(statement).await
+    }
+
+    /// How the migration lock is made where the options leave it to the backend.
+    fn best_lock(&self) -> LockStrategy {
+        LockStrategy::Advisory
+    }
+
+    /// Has the server end this session when it is silent for so long, and keeps it from being silent while it has nothing to do; `None`
+    /// ends that. Asked for while a lock in a table is held: a holder that vanished must be gone before its lease is.
+    async fn prove_alive(&mut self, _silence: Option<Duration>) -> Result<()> {
+        Ok(())
+    }
+
+    /// One more connection to the same database, for the heartbeats of a lock in a table.
+    async fn another(&mut self) -> Result<Box<dyn Connection>> {
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("{} has no lock in a table", self.dialect().engine),
+        ))
+    }
+
+    /// What the server calls this session, where it numbers them.
+    fn session_name(&self) -> Option<String> {
+        None
+    }
 
     /// Finds out whether a statement took effect that was begun by a run which did not live to see its end.
     async fn settle(&mut self, _statement: &str) -> Result<Settled> {
@@ -112,6 +193,15 @@ impl<'a> Work<'a> {
             ddl_lock_timeout: directives.ddl_lock_timeout.or(options.ddl_lock_timeout),
         }
     }
+}
+
+/// Something that the server said while pieces ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// How serious the server says it is: `NOTICE`, `WARNING`.
+    pub severity: String,
+    /// The text.
+    pub message: String,
 }
 
 /// A part of what is sent to the server.
@@ -162,6 +252,20 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::new(refusal.kind, refusal.message)
     }
+}
+
+/// How a statement comes under one roof with its journal row; see [`Connection::manner`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Manner {
+    /// In one transaction with it.
+    Shared,
+    /// It commits by itself, between a row that says so and a row that says it is done.
+    Alone {
+        /// What the schema looks like now, for [`Connection::settle_since`].
+        before: Option<String>,
+    },
+    /// It does nothing but set something for the session: not journaled, and run again by whoever goes on behind it.
+    Session,
 }
 
 /// What [`Connection::settle`] found.

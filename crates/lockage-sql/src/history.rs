@@ -78,9 +78,10 @@ impl HistoryTable {
             format!("{name} {kind}")
         };
         format!(
-            "CREATE TABLE {} ({})",
+            "CREATE TABLE {} ({}){}",
             self.table,
-            COLUMNS.iter().map(column).collect::<Vec<_>>().join(", ")
+            COLUMNS.iter().map(column).collect::<Vec<_>>().join(", "),
+            self.dialect.table_options
         )
     }
 

@@ -5,6 +5,11 @@ pub fn client_host() -> String {
 
 /// What stands in `applied_by`: `user@host pid`.
 pub(crate) fn applied_by(user: Option<&str>) -> String {
-    let text = format!("{}@{} {}", user.unwrap_or("lockage"), client_host(), std::process::id());
+    let text = format!(
+        "{}@{} {}",
+        user.unwrap_or("lockage"),
+        client_host(),
+        std::process::id()
+    );
     text.chars().take(200).collect()
 }

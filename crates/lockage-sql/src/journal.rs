@@ -19,6 +19,10 @@ pub(crate) struct Line {
     pub(crate) checksum: String,
     /// Whether its end was seen.
     pub(crate) done: bool,
+    /// What the schema looked like before it, in the engine's own words.
+    pub(crate) before: Option<String>,
+    /// What a session must be told to go on behind it, in the engine's own words.
+    pub(crate) session: Option<String>,
 }
 
 /// Writes the statements of one journal table.
@@ -45,45 +49,81 @@ impl JournalTable {
         } = *self.dialect;
         format!(
             "CREATE TABLE {} (version {} NOT NULL, statement {integer_type} NOT NULL, checksum {} NOT NULL, \
-             state {} NOT NULL, written_at {time_type} NOT NULL, PRIMARY KEY (version, statement))",
+             state {} NOT NULL, written_at {time_type} NOT NULL, schema_before {long}, session_after {long}, \
+             PRIMARY KEY (version, statement)){}",
             self.table,
             text_type(250),
             text_type(64),
             text_type(32),
+            self.dialect.table_options,
+            long = text_type(u16::MAX),
         )
     }
 
     /// True when the journal has nothing to say of a migration; fails where there is no journal.
     pub(crate) fn select(&self, migration: &Migration) -> String {
         format!(
-            "SELECT statement, checksum, state FROM {} WHERE {}",
+            "SELECT statement, checksum, state, schema_before, session_after FROM {} WHERE {}",
             self.table,
             self.of(migration)
         )
     }
 
-    pub(crate) fn write(
+    /// Says of a statement that it is about to run. Where it shares a transaction with this row, the row stays only if the statement
+    /// committed something by itself.
+    pub(crate) fn start(
         &self,
         migration: &Migration,
         statement: u32,
         text: &str,
-        done: bool,
+        before: Option<&str>,
+    ) -> [String; 2] {
+        self.row(migration, statement, text, "started", before)
+    }
+
+    /// Says of a statement that it ran, where nothing was said before it.
+    pub(crate) fn record(&self, migration: &Migration, statement: u32, text: &str) -> [String; 2] {
+        self.row(migration, statement, text, "done", None)
+    }
+
+    fn row(
+        &self,
+        migration: &Migration,
+        statement: u32,
+        text: &str,
+        state: &str,
+        before: Option<&str>,
     ) -> [String; 2] {
         let literal = self.dialect.literal;
-        let erase = self.erase(migration, statement);
         let values = [
             literal(&migration.key()),
             statement.to_string(),
             literal(&checksum(text)),
-            literal(if done { "done" } else { "started" }),
+            literal(state),
             self.dialect.now.to_owned(),
+            before.map_or_else(|| "NULL".to_owned(), literal),
         ];
         let insert = format!(
-            "INSERT INTO {} (version, statement, checksum, state, written_at) VALUES ({})",
+            "INSERT INTO {} (version, statement, checksum, state, written_at, schema_before) VALUES ({})",
             self.table,
             values.join(", ")
         );
-        [erase, insert]
+        [self.erase(migration, statement), insert]
+    }
+
+    /// Says of a statement that was started that it ran, and what a session must be told to go on behind it.
+    pub(crate) fn done(
+        &self,
+        migration: &Migration,
+        statement: u32,
+        session: Option<&str>,
+    ) -> String {
+        let session = session.map_or_else(|| "NULL".to_owned(), self.dialect.literal);
+        format!(
+            "UPDATE {} SET state = 'done', session_after = {session} WHERE {} AND statement = {statement}",
+            self.table,
+            self.of(migration)
+        )
     }
 
     /// Takes back that a statement was begun: it failed.
@@ -116,12 +156,15 @@ impl JournalTable {
 /// Reads the rows of [`JournalTable::select`], by the statement's index.
 pub(crate) fn parse(rows: Vec<Row>) -> Result<BTreeMap<u32, Line>> {
     let line = |row: Row| {
-        let [statement, checksum, state] = <[Option<String>; 3]>::try_from(row).ok()?;
+        let [statement, checksum, state, before, session] =
+            <[Option<String>; 5]>::try_from(row).ok()?;
         Some((
             statement?.parse().ok()?,
             Line {
                 checksum: checksum?,
                 done: state? == "done",
+                before,
+                session,
             },
         ))
     };

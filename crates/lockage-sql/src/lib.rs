@@ -13,11 +13,13 @@ mod journal;
 pub mod script;
 mod session;
 mod statements;
+mod table_lock;
 
-pub use connection::{Cause, Connection, Failure, Piece, Place, Refusal, Row, Settled, Work};
+pub use connection::{Cause, Connection, Failure, Manner, Notice, Piece, Place, Refusal, Row, Settled, Work};
 pub use dialect::{Dialect, double_quoted, single_quoted};
 pub use history::TABLE as HISTORY_TABLE;
 pub use identity::client_host;
 pub use journal::TABLE as JOURNAL_TABLE;
 pub use session::SqlSession;
 pub use statements::inspect;
+pub use table_lock::TABLE as LOCK_TABLE;

@@ -2,14 +2,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Action, Applied, Canceller, Capabilities, ConnectOptions, Held, History, LockHolder, LockKey, LockProvider, Migrator,
-    Observer, Result, Step,
+    Action, Applied, Canceller, Capabilities, ConnectOptions, Event, Held, History, LockHolder, LockKey,
+    LockProvider, LockStrategy, Migrator, Observer, Result, Step,
 };
 
-use crate::connection::{Cause, Connection, Failure, Piece, Refusal};
+use crate::connection::{Cause, Connection, Failure, Notice, Piece, Refusal};
 use crate::history::{self, HistoryTable};
 use crate::identity::applied_by;
 use crate::journal::JournalTable;
+use crate::table_lock::TableLock;
 
 /// A session of an SQL engine: a [`Connection`] with history, transactions and journal around it.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct SqlSession<C> {
     pub(crate) options: ConnectOptions,
     pub(crate) history: HistoryTable,
     pub(crate) journal: JournalTable,
+    /// In place of the engine's own lock.
+    table_lock: Option<TableLock>,
     capabilities: Capabilities,
     /// Whether the last look saw the history's table.
     history_exists: bool,
@@ -31,9 +34,20 @@ impl<C: Connection> SqlSession<C> {
         let dialect = connection.dialect();
         let by = applied_by(connection.user());
         let schema = options.schema.as_deref();
+        let strategy = match options.lock_strategy {
+            LockStrategy::Auto => connection.best_lock(),
+            strategy => strategy,
+        };
+        let table_lock =
+            (strategy == LockStrategy::Table).then(|| TableLock::new(by.clone()));
+        let capabilities = match table_lock {
+            Some(_) => capabilities.with_lock("a row in the table lockage_lock, with a lease"),
+            None => capabilities,
+        };
         Self {
             history: HistoryTable::new(dialect, schema, by, options.run_id.clone()),
             journal: JournalTable::new(dialect, schema),
+            table_lock,
             connection,
             options,
             capabilities,
@@ -54,7 +68,8 @@ impl<C: Connection> SqlSession<C> {
         };
         let dialect = self.connection.dialect();
         let by = applied_by(self.connection.user());
-        self.history = HistoryTable::new(dialect, schema.as_deref(), by, self.options.run_id.clone());
+        self.history =
+            HistoryTable::new(dialect, schema.as_deref(), by, self.options.run_id.clone());
         self.journal = JournalTable::new(dialect, schema.as_deref());
         self.at_home = true;
         Ok(())
@@ -62,24 +77,39 @@ impl<C: Connection> SqlSession<C> {
 
     /// The conditions without which nothing is written: the lock, where it can be checked in the same round trip, and what the
     /// history must say.
-    pub(crate) async fn requirements(&mut self, held: &Held, step: &Step) -> Result<Vec<Piece<'static>>> {
+    pub(crate) async fn requirements(
+        &mut self,
+        held: &Held,
+        step: &Step,
+    ) -> Result<Vec<Piece<'static>>> {
         let mut pieces = self.require_lock(held).await?;
         let migration = &step.migration;
         let (condition, message) = match step.action {
-            Action::Run | Action::Record => {
-                (self.history.not_applied(migration), format!("{migration} is already applied; it was not run again"))
-            }
-            Action::Undo => {
-                (self.history.is_applied(migration), format!("{migration} is no longer applied; it was not undone again"))
-            }
+            Action::Run | Action::Record => (
+                self.history.not_applied(migration),
+                format!("{migration} is already applied; it was not run again"),
+            ),
+            Action::Undo => (
+                self.history.is_applied(migration),
+                format!("{migration} is no longer applied; it was not undone again"),
+            ),
             _ => return Ok(pieces),
         };
-        pieces.push(Piece::Require(condition, Refusal::new(lockage_core::ErrorKind::Diverged, message)));
+        pieces.push(Piece::Require(
+            condition,
+            Refusal::new(lockage_core::ErrorKind::Diverged, message),
+        ));
         Ok(pieces)
     }
 
     pub(crate) async fn require_lock(&mut self, held: &Held) -> Result<Vec<Piece<'static>>> {
         let refusal = Refusal::lock_lost(held.key());
+        if let Some(table_lock) = &self.table_lock {
+            return match table_lock.condition(held.key()) {
+                Some(condition) => Ok(vec![Piece::Require(condition, refusal)]),
+                None => Err(refusal.into()),
+            };
+        }
         match self.connection.lock_condition(held.key()) {
             Some(condition) => Ok(vec![Piece::Require(condition, refusal)]),
             None if self.connection.holds(held.key()).await? => Ok(Vec::new()),
@@ -87,12 +117,31 @@ impl<C: Connection> SqlSession<C> {
         }
     }
 
+    /// What stands at the end of a transaction that only the holder of a lock in a table may commit.
+    pub(crate) fn fence(&self) -> Vec<Piece<'static>> {
+        self.table_lock.as_ref().map_or_else(Vec::new, TableLock::fence)
+    }
+
+    /// Where the table of the locks stands: beside the history.
+    async fn lock_schema(&mut self) -> Result<Option<String>> {
+        match &self.options.schema {
+            Some(schema) => Ok(Some(schema.clone())),
+            None => self.connection.home_schema().await,
+        }
+    }
+
     /// Runs statements of ours in one transaction.
-    pub(crate) async fn write(&mut self, requirements: Vec<Piece<'static>>, statements: Vec<String>) -> Result<()> {
+    pub(crate) async fn write(
+        &mut self,
+        requirements: Vec<Piece<'static>>,
+        statements: Vec<String>,
+    ) -> Result<()> {
         let dialect = self.connection.dialect();
         let mut pieces = vec![Piece::own(dialect.begin)];
         pieces.extend(requirements);
+        pieces.extend(self.connection.before_rows().into_iter().map(Piece::own));
         pieces.extend(statements.into_iter().map(Piece::own));
+        pieces.extend(self.fence());
         pieces.push(Piece::own(dialect.commit));
         if let Err(failure) = self.connection.run(&pieces, &mut |_| {}).await {
             return Err(self.roll_back(failure).await.error);
@@ -100,12 +149,25 @@ impl<C: Connection> SqlSession<C> {
         Ok(())
     }
 
+    /// Passes on what the server said.
+    pub(crate) fn tell_notices(&mut self, observer: &dyn Observer) {
+        for Notice { severity, message } in self.connection.take_notices() {
+            observer.on_event(&Event::Notice {
+                severity: &severity,
+                message: &message,
+            });
+        }
+    }
+
     /// Takes the open transaction back after a failure in it.
     pub(crate) async fn roll_back(&mut self, failure: Failure) -> Failure {
         let rollback = self.connection.dialect().rollback;
         if failure.error.kind() != lockage_core::ErrorKind::SessionLost {
             // The failure is what is to be told. Were the rollback to fail too, the next statement would say so.
-            let _ = self.connection.run(&[Piece::own(rollback)], &mut |_| {}).await;
+            let _ = self
+                .connection
+                .run(&[Piece::own(rollback)], &mut |_| {})
+                .await;
         }
         failure
     }
@@ -114,18 +176,34 @@ impl<C: Connection> SqlSession<C> {
 #[async_trait]
 impl<C: Connection> LockProvider for SqlSession<C> {
     async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
+        if self.table_lock.is_some() {
+            let schema = self.lock_schema().await?;
+            let Self { table_lock: Some(lock), connection, .. } = self else { return Ok(false) };
+            return lock.try_lock(connection, schema.as_deref(), key).await;
+        }
         self.connection.try_lock(key).await
     }
 
     async fn holds(&mut self, key: &LockKey) -> Result<bool> {
+        if let Self { table_lock: Some(lock), connection, .. } = self {
+            return lock.holds(connection, key).await;
+        }
         self.connection.holds(key).await
     }
 
     async fn unlock(&mut self, key: &LockKey) -> Result<()> {
+        if let Self { table_lock: Some(lock), connection, .. } = self {
+            return lock.unlock(connection, key).await;
+        }
         self.connection.unlock(key).await
     }
 
     async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
+        if self.table_lock.is_some() {
+            let schema = self.lock_schema().await?;
+            let Self { table_lock: Some(lock), connection, .. } = self else { return Ok(None) };
+            return lock.holder(connection, schema.as_deref(), key).await;
+        }
         self.connection.holder(key).await
     }
 }
@@ -143,7 +221,11 @@ impl<C: Connection> Migrator for SqlSession<C> {
             Err(failure) => return Err(failure.into()),
         };
         self.history_exists = rows.is_some();
-        let rows = rows.unwrap_or_default().into_iter().map(history::parse).collect::<Result<_>>()?;
+        let rows = rows
+            .unwrap_or_default()
+            .into_iter()
+            .map(history::parse)
+            .collect::<Result<_>>()?;
         Ok(History { rows })
     }
 
@@ -160,10 +242,18 @@ impl<C: Connection> Migrator for SqlSession<C> {
         Ok(())
     }
 
-    async fn apply(&mut self, held: &Held, step: &Step, observer: &dyn Observer) -> Result<Applied> {
-        let transactional = self.connection.dialect().transactional_ddl && step.migration.directives().transaction;
+    async fn apply(
+        &mut self,
+        held: &Held,
+        step: &Step,
+        observer: &dyn Observer,
+    ) -> Result<Applied> {
+        let transactional =
+            self.connection.dialect().transactional_ddl && step.migration.directives().transaction;
         match step.action {
-            Action::Run | Action::Undo if transactional => self.apply_in_transaction(held, step, observer).await,
+            Action::Run | Action::Undo if transactional => {
+                self.apply_in_transaction(held, step, observer).await
+            }
             Action::Run | Action::Undo => self.apply_by_statement(held, step, observer).await,
             _ => self.apply_to_history(held, step).await,
         }

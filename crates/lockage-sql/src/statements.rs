@@ -17,21 +17,37 @@ pub(crate) struct Statements<'a> {
 
 impl<'a> Statements<'a> {
     /// Opens the script. In a transaction of ours, a script has no say over the transaction.
-    pub(crate) fn open(migration: &'a Migration, syntax: &'static Syntax, in_transaction: bool) -> Result<Self> {
-        Ok(Self { migration, syntax, splitter: Splitter::new(migration.open()?, syntax), in_transaction })
+    pub(crate) fn open(
+        migration: &'a Migration,
+        syntax: &'static Syntax,
+        in_transaction: bool,
+    ) -> Result<Self> {
+        Ok(Self {
+            migration,
+            syntax,
+            splitter: Splitter::new(migration.open()?, syntax),
+            in_transaction,
+        })
     }
 
     fn check(&self, statement: Statement) -> Result<Statement> {
         match transaction_control(&statement.text, self.syntax) {
             Some(control) if self.in_transaction && control.crosses_boundary() => {
-                let word = statement.text.split_whitespace().next().unwrap_or_default().to_uppercase();
+                let word = statement
+                    .text
+                    .split_whitespace()
+                    .next()
+                    .unwrap_or_default()
+                    .to_uppercase();
                 let word = word.trim_end_matches(';');
                 Err(Error::new(
                     ErrorKind::InvalidMigration,
                     format!("{word} in a migration that runs in a transaction of its own"),
                 )
                 .with_location(locate(self.migration, &statement, None))
-                .with_hint("leave it out, or put `-- lockage: no-transaction` at the head of the file"))
+                .with_hint(
+                    "leave it out, or put `-- lockage: no-transaction` at the head of the file",
+                ))
             }
             _ => Ok(statement),
         }
@@ -43,7 +59,10 @@ impl Iterator for Statements<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.splitter.next()?;
-        Some(next.map_err(|error| split_error(self.migration, error)).and_then(|statement| self.check(statement)))
+        Some(
+            next.map_err(|error| split_error(self.migration, error))
+                .and_then(|statement| self.check(statement)),
+        )
     }
 }
 
@@ -61,19 +80,30 @@ fn split_error(migration: &Migration, error: SplitError) -> Error {
 }
 
 /// The place of a failure, or of a whole statement, in its file.
-pub(crate) fn locate(migration: &Migration, statement: &Statement, place: Option<Place>) -> Location {
+pub(crate) fn locate(
+    migration: &Migration,
+    statement: &Statement,
+    place: Option<Place>,
+) -> Location {
     let text = statement.text.as_str();
     let start = match place {
         None => 0,
         Some(Place::Byte(byte)) => text.floor_char_boundary(byte),
-        Some(Place::Line(line)) => {
-            text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum::<usize>().min(text.len())
-        }
+        Some(Place::Line(line)) => text
+            .split_inclusive('\n')
+            .take(line.saturating_sub(1) as usize)
+            .map(str::len)
+            .sum::<usize>()
+            .min(text.len()),
     };
     let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
     let lines_before = text[..start].bytes().filter(|byte| *byte == b'\n').count() as u32;
     // What stands before the statement in its first line is not at hand; blanks keep the caret in its column.
-    let indent = if lines_before == 0 { statement.column.saturating_sub(1) } else { 0 };
+    let indent = if lines_before == 0 {
+        statement.column.saturating_sub(1)
+    } else {
+        0
+    };
     let line = text[line_start..].lines().next().unwrap_or_default();
     let line = format!("{}{line}", " ".repeat(indent as usize));
     let column = indent + text[line_start..start].chars().count() as u32 + 1;
@@ -82,7 +112,9 @@ pub(crate) fn locate(migration: &Migration, statement: &Statement, place: Option
 
 /// Puts a failed statement's place into its error.
 pub(crate) fn explain(migration: &Migration, statement: &Statement, failure: Failure) -> Error {
-    failure.error.with_location(locate(migration, statement, failure.place))
+    failure
+        .error
+        .with_location(locate(migration, statement, failure.place))
 }
 
 /// Reads a script as an engine of this syntax will; the `inspect` of a [`Backend`](lockage_core::Backend).
@@ -95,9 +127,16 @@ pub fn inspect(
     migration: &Migration,
     each: &mut dyn FnMut(lockage_core::Statement<'_>),
 ) -> Result<()> {
-    for statement in Statements::open(migration, syntax, transactional_ddl && migration.directives().transaction)? {
+    for statement in Statements::open(
+        migration,
+        syntax,
+        transactional_ddl && migration.directives().transaction,
+    )? {
         let statement = statement?;
-        each(lockage_core::Statement { text: &statement.text, line: statement.line });
+        each(lockage_core::Statement {
+            text: &statement.text,
+            line: statement.line,
+        });
     }
     Ok(())
 }

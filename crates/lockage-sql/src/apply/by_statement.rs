@@ -11,7 +11,7 @@ use lockage_core::{
 
 use super::retry::Retry;
 use crate::SqlSession;
-use crate::connection::{Cause, Connection, Failure, Piece, Settled, Work};
+use crate::connection::{Cause, Connection, Failure, Manner, Piece, Settled, Work};
 use crate::history::Entry;
 use crate::journal::{self, Line};
 use crate::script::{Statement, TransactionControl, transaction_control};
@@ -32,6 +32,14 @@ impl<C: Connection> SqlSession<C> {
             statement?;
             total += 1;
         }
+        // Once, not before each statement: what a script sets stays set until its end.
+        let prepare: Vec<Piece<'_>> = self
+            .connection
+            .prepare(&Work::new(migration, &self.options))
+            .into_iter()
+            .map(Piece::own)
+            .collect();
+        self.run_pieces(&prepare).await?;
         let journal = self.open_journal(held, migration).await?;
         self.announce(held, step, total, &journal).await?;
 
@@ -64,20 +72,19 @@ impl<C: Connection> SqlSession<C> {
     ) -> Result<()> {
         let migration = &*step.migration;
         let syntax = self.connection.dialect().syntax;
-        // Once, not before each statement: what a script sets stays set until its end.
-        let prepare: Vec<Piece<'_>> = self
-            .connection
-            .prepare(&Work::new(migration, &self.options))
-            .into_iter()
-            .map(Piece::own)
-            .collect();
-        self.run_pieces(&prepare).await?;
+        // What the statements that are committed left in the session of their run.
+        let mut keepsake = None;
         for (index, statement) in (0..).zip(Statements::open(migration, syntax, false)?) {
             let statement = statement?;
-            if !self
-                .is_committed(migration, index, &statement, journal.get(&index))
-                .await?
-            {
+            let line = journal.get(&index);
+            let again =
+                self.connection.is_for_session(&statement.text) && line.is_some_and(|line| line.done);
+            if !again && self.is_committed(held, step, index, &statement, line).await? {
+                keepsake = line.and_then(|line| line.session.clone()).or(keepsake);
+            } else {
+                if let Some(keepsake) = keepsake.take() {
+                    self.connection.restore(&keepsake).await?;
+                }
                 self.run_statement(held, step, index, &statement, run, observer)
                     .await?;
                 run.ran += 1;
@@ -105,11 +112,13 @@ impl<C: Connection> SqlSession<C> {
     /// What the journal, and the server where the journal does not know, say of a statement.
     async fn is_committed(
         &mut self,
-        migration: &Migration,
+        held: &Held,
+        step: &Step,
         index: u32,
         statement: &Statement,
         line: Option<&Line>,
     ) -> Result<bool> {
+        let migration = &*step.migration;
         let Some(line) = line else { return Ok(false) };
         let doubt = |text: String| {
             Error::new(ErrorKind::Diverged, text).with_location(locate(migration, statement, None))
@@ -129,8 +138,15 @@ impl<C: Connection> SqlSession<C> {
         if line.done {
             return Ok(true);
         }
-        match self.connection.settle(&statement.text).await? {
-            Settled::Done => Ok(true),
+        match self.connection.settle_since(&statement.text, line.before.as_deref()).await? {
+            Settled::Done => {
+                // Written down now: later statements change the schema by which it was found out.
+                let lock = self.require_lock(held).await?;
+                let mut rows = vec![self.journal.done(migration, index, None)];
+                rows.extend(self.advance(step, index));
+                self.write(lock, rows).await?;
+                Ok(true)
+            }
             Settled::NotDone => Ok(false),
             Settled::Unknown(seen) => Err(doubt(format!(
                 "a run died while statement {} of {migration} was under way, and whether it took effect is not known: {seen}",
@@ -154,7 +170,9 @@ impl<C: Connection> SqlSession<C> {
     ) -> Result<()> {
         let mut retry = Retry::new();
         loop {
-            let Err(failure) = self.try_statement(held, step, index, statement, run).await else {
+            let outcome = self.try_statement(held, step, index, statement, run).await;
+            self.tell_notices(observer);
+            let Err(failure) = outcome else {
                 return Ok(());
             };
             // In a transaction of the script's own, what ran before in it is gone as well.
@@ -180,64 +198,137 @@ impl<C: Connection> SqlSession<C> {
         statement: &Statement,
         run: &mut Run,
     ) -> Result<(), Failure> {
+        let plain = |error| Failure::new(0, error);
         let migration = &*step.migration;
         let dialect = self.connection.dialect();
         let text = statement.text.as_str();
-        let control = transaction_control(text, dialect.syntax);
-        let bare = control.is_none()
-            && !run.in_transaction
-            && !self.connection.may_share_transaction(text);
-        let plain = |error| Failure::new(0, error);
-
-        let [erase, done] = self.journal.write(migration, index, text, true);
-        // The row of an undo is that of the migration which it takes back; it stays as it is until the end.
-        let advance = (step.action != Action::Undo)
-            .then(|| self.history.advance(migration, &State::Running, index + 1));
+        let script = || Piece::Script(text);
+        let own = |rows: Vec<String>| rows.into_iter().map(Piece::own);
         let mut pieces: Vec<Piece<'_>> = Vec::new();
-        if bare {
-            let [erase_started, started] = self.journal.write(migration, index, text, false);
-            pieces.push(Piece::own(dialect.begin));
-            pieces.extend(self.require_lock(held).await.map_err(plain)?);
-            pieces.extend([erase_started, started, dialect.commit.into()].map(Piece::own));
-            self.run_pieces(&pieces).await?;
-            if let Err(failure) = self.connection.run_bare(text).await {
-                if failure.error.kind() != ErrorKind::SessionLost {
-                    let erase = self.journal.erase(migration, index);
-                    self.write(Vec::new(), vec![erase]).await.map_err(plain)?;
-                }
-                return Err(failure);
-            }
-            let rows = [erase, done].into_iter().chain(advance).collect();
-            return self.write(Vec::new(), rows).await.map_err(plain);
-        }
-        // The journal's row stands in the transaction of its statement, be it ours or the script's own.
-        let script = Piece::Script(text);
-        let rows = [erase, done].into_iter().chain(advance).map(Piece::own);
-        match control {
+        match transaction_control(text, dialect.syntax) {
             Some(TransactionControl::Begin) => {
                 pieces.extend(self.require_lock(held).await.map_err(plain)?);
-                pieces.push(script);
-                pieces.extend(rows);
+                pieces.push(script());
+                pieces.extend(own(self.journal.record(migration, index, text).into()));
+                pieces.extend(own(self.advance(step, index)));
+                self.run_pieces(&pieces).await?;
                 run.in_transaction = true;
+                return Ok(());
             }
             Some(control) if control.crosses_boundary() => {
-                pieces.extend(rows);
-                pieces.push(script);
+                pieces.extend(own(self.journal.record(migration, index, text).into()));
+                pieces.extend(own(self.advance(step, index)));
+                pieces.extend(self.fence());
+                pieces.push(script());
                 run.in_transaction = false;
+                return self.run_pieces(&pieces).await;
             }
-            _ if run.in_transaction => {
-                pieces.push(script);
-                pieces.extend(rows);
-            }
-            _ => {
-                pieces.push(Piece::own(dialect.begin));
-                pieces.extend(self.require_lock(held).await.map_err(plain)?);
-                pieces.push(script);
-                pieces.extend(rows);
-                pieces.push(Piece::own(dialect.commit));
-            }
+            Some(_) => {}
+            None => match self.connection.manner(text).await.map_err(plain)? {
+                // Where DDL is transactional, the engine itself refuses what cannot stand in the script's own transaction.
+                Manner::Alone { before } if !run.in_transaction || !dialect.transactional_ddl => {
+                    let before = before.as_deref();
+                    return self.run_alone(held, step, index, text, before, run).await;
+                }
+                Manner::Session => return self.run_pieces(&[script()]).await,
+                _ => {}
+            },
         }
-        self.run_pieces(&pieces).await
+        // One transaction, be it ours or the script's own, holds the statement and its row.
+        if !run.in_transaction {
+            pieces.push(Piece::own(dialect.begin));
+            pieces.extend(self.require_lock(held).await.map_err(plain)?);
+        }
+        pieces.extend(own(self.journal.start(migration, index, text, None).into()));
+        pieces.push(script());
+        let mut keepsake = None;
+        if self.connection.keeps_session() {
+            self.run_pieces(&std::mem::take(&mut pieces)).await?;
+            keepsake = self.connection.keepsake(text).await.map_err(plain)?;
+        }
+        if !run.in_transaction {
+            pieces.extend(own(self.connection.before_rows()));
+        }
+        pieces.extend(own(vec![self.journal.done(migration, index, keepsake.as_deref())]));
+        pieces.extend(own(self.advance(step, index)));
+        if !run.in_transaction {
+            pieces.extend(self.fence());
+            pieces.push(Piece::own(dialect.commit));
+        }
+        self.run_pieces(&pieces).await?;
+        if run.in_transaction && self.connection.in_transaction() == Some(false) {
+            // The statement committed what the script had begun.
+            run.in_transaction = false;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement that commits by itself, and what the script had begun along with it.
+    async fn run_alone(
+        &mut self,
+        held: &Held,
+        step: &Step,
+        index: u32,
+        text: &str,
+        before: Option<&str>,
+        run: &mut Run,
+    ) -> Result<(), Failure> {
+        let plain = |error| Failure::new(0, error);
+        let migration = &*step.migration;
+        let started = self.journal.start(migration, index, text, before);
+        if run.in_transaction {
+            let mut pieces: Vec<Piece<'_>> = started.map(Piece::own).into();
+            pieces.extend(self.fence());
+            self.run_pieces(&pieces).await?;
+        } else {
+            let lock = self.require_lock(held).await.map_err(plain)?;
+            self.write(lock, started.into()).await.map_err(plain)?;
+        }
+        if let Err(failure) = self.connection.run_bare(text).await {
+            if failure.error.kind() == ErrorKind::SessionLost {
+                return Err(failure);
+            }
+            let failure = self.roll_back(failure).await;
+            let failure = self.with_traces(text, before, failure).await;
+            let erase = self.journal.erase(migration, index);
+            self.write(Vec::new(), vec![erase]).await.map_err(plain)?;
+            return Err(failure);
+        }
+        run.in_transaction = false;
+        let keepsake = if self.connection.keeps_session() {
+            self.connection.keepsake(text).await.map_err(plain)?
+        } else {
+            None
+        };
+        let mut rows = vec![self.journal.done(migration, index, keepsake.as_deref())];
+        rows.extend(self.advance(step, index));
+        self.write(Vec::new(), rows).await.map_err(plain)
+    }
+
+    /// Says of a statement that failed when it left traces all the same.
+    async fn with_traces(&mut self, text: &str, before: Option<&str>, failure: Failure) -> Failure {
+        if before.is_none() || failure.cause != Cause::Other {
+            return failure;
+        }
+        let traces = match self.connection.settle_since(text, before).await {
+            Ok(Settled::Done) => "the statement failed, and yet the schema is as it would leave it",
+            Ok(Settled::Unknown(seen)) => {
+                let error = failure.error.with_context("schema", seen);
+                return Failure { error, ..failure };
+            }
+            _ => return failure,
+        };
+        let error = failure.error.with_context("schema", traces);
+        Failure { error, ..failure }
+    }
+
+    /// What the history is told of a statement that is done. The row of an undo is that of the migration which it takes back; it stays
+    /// as it is until the end.
+    fn advance(&self, step: &Step, index: u32) -> Vec<String> {
+        match step.action {
+            Action::Undo => Vec::new(),
+            _ => vec![self.history.advance(&step.migration, &State::Running, index + 1)],
+        }
     }
 
     /// Runs pieces; a failure among them ends the open transaction and speaks of the script's statement.
@@ -293,8 +384,7 @@ impl<C: Connection> SqlSession<C> {
     ) -> Result<()> {
         let requirements = self.requirements(held, step).await?;
         let migration = &*step.migration;
-        let done =
-            u32::try_from(journal.values().filter(|line| line.done).count()).unwrap_or(u32::MAX);
+        let done = journal.iter().rev().find(|(_, line)| line.done).map_or(0, |(index, _)| index + 1);
         let statements = match step.action {
             Action::Undo => Vec::new(),
             _ => {

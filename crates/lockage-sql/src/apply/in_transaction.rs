@@ -69,6 +69,7 @@ impl<C: Connection> SqlSession<C> {
                     .elapsed_ms
                     .map_or_else(|| begun.elapsed().as_millis().to_string(), str::to_owned);
                 pieces.extend(self.row_of(step, took, script.total).map(Piece::own));
+                pieces.extend(self.fence());
                 pieces.push(Piece::own(dialect.commit));
             }
             let total = script.total;
@@ -78,7 +79,9 @@ impl<C: Connection> SqlSession<C> {
                     observer.on_event(&Event::Statement { done, total });
                 }
             };
-            if let Err(failure) = self.connection.run(&pieces, &mut tell).await {
+            let outcome = self.connection.run(&pieces, &mut tell).await;
+            self.tell_notices(observer);
+            if let Err(failure) = outcome {
                 let statement = failure
                     .piece
                     .checked_sub(first)

@@ -34,4 +34,4 @@ pub use error::{Construct, SplitError, SplitErrorKind};
 pub use splitter::{Piece, Splitter, Statement};
 pub use syntax::{Backslash, Bodies, Brackets, DollarQuotes, DoubleQuotes, Separator, Syntax};
 pub use transaction::{TransactionControl, TransactionPhrase, transaction_control};
-pub use words::leading_words;
+pub use words::{leading_words, tokens};

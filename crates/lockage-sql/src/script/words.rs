@@ -21,6 +21,12 @@ pub fn leading_words(text: &str, syntax: &Syntax, count: usize) -> Vec<String> {
         .collect()
 }
 
+/// The tokens of a statement as they stand there, comments skipped: words, numbers, literals and quoted names with their quotes, and
+/// characters. They end early as those of [`leading_words`] do.
+pub fn tokens<'t>(text: &'t str, syntax: &'static Syntax) -> impl Iterator<Item = &'t str> {
+    Words::new(text, syntax).map(|word| word.text)
+}
+
 /// A significant token.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Word<'t> {

@@ -1,0 +1,82 @@
+//! Ending from outside what a session does. MySQL notices that a client is gone only when a statement ends, so a second connection says it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use lockage_core::{Canceller, Error, ErrorKind, Result};
+
+use crate::connect::Gangway;
+use crate::error;
+
+/// Reaches the session of a connection over another one.
+#[derive(Debug, Clone)]
+pub(crate) struct KillSwitch {
+    gangway: Gangway,
+    connection: u64,
+    /// What the server calls itself: behind one address there may be several, whose sessions have the same numbers.
+    identity: String,
+    cancelled: Arc<AtomicBool>,
+}
+
+/// What becomes of the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kill {
+    /// Its statement ends, it stays.
+    Query,
+    /// It ends.
+    Session,
+}
+
+impl KillSwitch {
+    pub(crate) fn new(gangway: Gangway, connection: u64, identity: String) -> Self {
+        Self { gangway, connection, identity, cancelled: Arc::default() }
+    }
+
+    /// Whether somebody cancelled, once.
+    pub(crate) fn take_cancelled(&self) -> bool {
+        self.cancelled.swap(false, Ordering::SeqCst)
+    }
+
+    /// Has the server end the statement, or the session.
+    pub(crate) async fn kill(&self, kill: Kill) -> Result<()> {
+        let mut wire = self.gangway.open().await?;
+        let sets = wire.run(crate::facts::IDENTITY).await.map_err(|broken| error::plain(broken.error))?;
+        let found = crate::facts::identity(sets.first().map(Vec::as_slice).unwrap_or_default());
+        if found != self.identity {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "another server answers at the address of the session; its statement was not ended",
+            ));
+        }
+        let word = match kill {
+            Kill::Query => "KILL QUERY",
+            Kill::Session => "KILL",
+        };
+        match wire.run(&format!("{word} {}", self.connection)).await {
+            // No such session: it has ended.
+            Err(broken) if error::number(&broken.error) == Some(1094) => {}
+            done => drop(done.map_err(|broken| error::plain(broken.error))?),
+        }
+        let _ = wire.close().await;
+        Ok(())
+    }
+
+    /// Ends the session without waiting for it.
+    pub(crate) fn end_in_background(self) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                // Nobody is left to be told. The server ends the session when its statement ends.
+                let _ = self.kill(Kill::Session).await;
+            });
+        }
+    }
+}
+
+#[async_trait]
+impl Canceller for KillSwitch {
+    async fn cancel(&self) -> Result<()> {
+        self.cancelled.store(true, Ordering::SeqCst);
+        self.kill(Kill::Query).await
+    }
+}

@@ -1,0 +1,159 @@
+//! One connection of the driver's, with answers as text.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lockage_sql::Row;
+use mysql_async::consts::{ColumnFlags, ColumnType, StatusFlags};
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Value};
+use tokio::time::Instant;
+
+/// A connection, never of a pool: a pool would take it back with its locks.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    conn: Conn,
+    busy: Arc<AtomicBool>,
+    last_use: Instant,
+}
+
+/// The statement of a text with several that failed, and why.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    /// Its index in the text.
+    pub(crate) index: usize,
+    pub(crate) error: mysql_async::Error,
+}
+
+/// What kind of value a column holds, as far as it takes to write the value down again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ValueKind {
+    Number,
+    Text,
+    Bytes,
+}
+
+/// One row, byte for byte, with the kinds of its columns.
+pub(crate) type RawRow = Vec<(ValueKind, Option<Vec<u8>>)>;
+
+impl Wire {
+    pub(crate) fn new(conn: Conn) -> Self {
+        Self { conn, busy: Arc::default(), last_use: Instant::now() }
+    }
+
+    /// Whether a call was begun and has not come back: dropped then, the server may still be at work.
+    pub(crate) fn busy(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.busy)
+    }
+
+    /// When the server last heard of us.
+    pub(crate) fn last_use(&self) -> Instant {
+        self.last_use
+    }
+
+    /// Whether the server said in its last answer that a transaction is open.
+    pub(crate) fn in_transaction(&self) -> bool {
+        self.conn
+            .last_ok_packet()
+            .is_some_and(|ok| ok.status_flags().contains(StatusFlags::SERVER_STATUS_IN_TRANS))
+    }
+
+    /// Runs a text of one or more statements in one round trip; one set of rows a result.
+    pub(crate) async fn run(&mut self, sql: &str) -> Result<Vec<Vec<Row>>, Broken> {
+        let begun = self.begin();
+        let done = run(&mut self.conn, sql).await;
+        begun.store(false, Ordering::SeqCst);
+        self.last_use = Instant::now();
+        done
+    }
+
+    /// Runs one statement whose rows are not wanted, however many they are.
+    pub(crate) async fn execute(&mut self, sql: &str) -> Result<(), mysql_async::Error> {
+        let begun = self.begin();
+        let done = self.conn.query_drop(sql).await;
+        begun.store(false, Ordering::SeqCst);
+        self.last_use = Instant::now();
+        done
+    }
+
+    /// The first row of one query, with what is needed to write its values down again.
+    pub(crate) async fn raw_row(&mut self, sql: &str) -> Result<Option<RawRow>, mysql_async::Error> {
+        let begun = self.begin();
+        let done = self.conn.query_first::<mysql_async::Row, _>(sql).await;
+        begun.store(false, Ordering::SeqCst);
+        self.last_use = Instant::now();
+        Ok(done?.map(|row| {
+            let kinds: Vec<ValueKind> = row.columns_ref().iter().map(kind).collect();
+            kinds.into_iter().zip(row.unwrap().into_iter().map(bytes)).collect()
+        }))
+    }
+
+    pub(crate) async fn ping(&mut self) -> Result<(), mysql_async::Error> {
+        let begun = self.begin();
+        let done = self.conn.ping().await;
+        begun.store(false, Ordering::SeqCst);
+        self.last_use = Instant::now();
+        done
+    }
+
+    pub(crate) async fn close(self) -> Result<(), mysql_async::Error> {
+        self.conn.disconnect().await
+    }
+
+    fn begin(&self) -> Arc<AtomicBool> {
+        self.busy.store(true, Ordering::SeqCst);
+        Arc::clone(&self.busy)
+    }
+}
+
+async fn run(conn: &mut Conn, sql: &str) -> Result<Vec<Vec<Row>>, Broken> {
+    let mut sets = Vec::new();
+    let broken = |index| move |error| Broken { index, error };
+    let mut result = conn.query_iter(sql).await.map_err(broken(0))?;
+    loop {
+        let mut rows = Vec::new();
+        while let Some(row) = result.next().await.map_err(broken(sets.len()))? {
+            rows.push(row.unwrap().into_iter().map(text).collect());
+        }
+        sets.push(rows);
+        if result.is_empty() {
+            break;
+        }
+    }
+    // The driver keeps an error of the next statement until somebody asks.
+    result.drop_result().await.map_err(broken(sets.len()))?;
+    Ok(sets)
+}
+
+fn text(value: Value) -> Option<String> {
+    bytes(value).map(|bytes| {
+        String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    })
+}
+
+fn bytes(value: Value) -> Option<Vec<u8>> {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(bytes),
+        // The text protocol has none of the others.
+        other => Some(other.as_sql(true).into_bytes()),
+    }
+}
+
+/// The number of the character set that bytes without one have.
+const BINARY: u16 = 63;
+
+fn kind(column: &mysql_async::Column) -> ValueKind {
+    use ColumnType::{
+        MYSQL_TYPE_DECIMAL, MYSQL_TYPE_DOUBLE, MYSQL_TYPE_FLOAT, MYSQL_TYPE_INT24, MYSQL_TYPE_LONG, MYSQL_TYPE_LONGLONG,
+        MYSQL_TYPE_NEWDECIMAL, MYSQL_TYPE_SHORT, MYSQL_TYPE_TINY, MYSQL_TYPE_YEAR,
+    };
+    match column.column_type() {
+        MYSQL_TYPE_DECIMAL | MYSQL_TYPE_DOUBLE | MYSQL_TYPE_FLOAT | MYSQL_TYPE_INT24 | MYSQL_TYPE_LONG
+        | MYSQL_TYPE_LONGLONG | MYSQL_TYPE_NEWDECIMAL | MYSQL_TYPE_SHORT | MYSQL_TYPE_TINY | MYSQL_TYPE_YEAR => {
+            ValueKind::Number
+        }
+        _ if column.character_set() == BINARY && column.flags().contains(ColumnFlags::BINARY_FLAG) => ValueKind::Bytes,
+        _ => ValueKind::Text,
+    }
+}

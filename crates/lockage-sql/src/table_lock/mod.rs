@@ -1,0 +1,199 @@
+//! A lock that is a row in a table of ours, for engines and clusters whose own locks do not exclude.
+//!
+//! Whoever takes it writes a token and a lease into the row, with a compare-and-set on what was last seen there, and reads it back to be
+//! sure. A second connection renews the lease while the first is busy. Every transaction that writes history or journal ends by writing
+//! the row under the token: a holder that was superseded cannot commit. Time is the server's, never ours.
+//!
+//! A holder that dies frees the lock when its lease runs out. What it had the server do outside a transaction may still run then: the engine
+//! must have ended its session by that time, which backends see to with an idle time-out that is shorter than the lease.
+
+mod heart;
+mod table;
+
+use std::time::Duration;
+
+use lockage_core::{Error, ErrorKind, LockHolder, LockKey, Result};
+
+use crate::connection::{Cause, Connection, Failure, Piece, Refusal};
+use heart::Heart;
+use table::{LockRow, Sight};
+
+pub use table::TABLE;
+
+/// How long a holder may be silent before others may take the lock.
+const LEASE: Duration = Duration::from_secs(15);
+
+/// After how long a silence the server ends the session of a holder: before its lease runs out.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// How often the lease is renewed.
+const BEAT: Duration = Duration::from_secs(3);
+
+/// A lease that has run out is looked at once more after this time: a cluster that was held up by a long statement delivers the signs of
+/// life only after it.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
+
+/// The locks of one session.
+#[derive(Debug)]
+pub(crate) struct TableLock {
+    /// What the row says of this session: `user@host pid`.
+    holder: String,
+    claim: Option<Claim>,
+}
+
+/// A lock that was taken.
+#[derive(Debug)]
+struct Claim {
+    row: LockRow,
+    token: String,
+    /// Beats until it is dropped.
+    _heart: Heart,
+}
+
+impl TableLock {
+    pub(crate) fn new(holder: String) -> Self {
+        Self { holder, claim: None }
+    }
+
+    pub(crate) async fn try_lock(&mut self, on: &mut impl Connection, schema: Option<&str>, key: &LockKey) -> Result<bool> {
+        if let Some(claim) = &self.claim {
+            if claim.row.key() == key {
+                return self.holds(on, key).await;
+            }
+            return Err(Error::new(ErrorKind::Unsupported, "a session holds only one lock in a table at a time"));
+        }
+        let row = LockRow::new(on.dialect(), schema, key);
+        let mut seen = self.look_or_make(on, schema, &row).await?;
+        if seen.is_alive() {
+            return Ok(false);
+        }
+        if !seen.is_free() {
+            tokio::time::sleep(SECOND_LOOK).await;
+            let again = look(on, &row).await?;
+            match again {
+                Some(again) if again.token == seen.token && again.beat == seen.beat && !again.is_alive() => seen = again,
+                _ => return Ok(false),
+            }
+        }
+        let token = format!("{:032x}", fastrand::u128(..));
+        let session = on.session_name().unwrap_or_default();
+        let take = [
+            Piece::own(on.dialect().begin),
+            Piece::own(row.take(&token, &seen, &self.holder, &session)),
+            Piece::own(on.dialect().commit),
+        ];
+        if let Err(failure) = on.run(&take, &mut |_| {}).await {
+            let lost_the_race = failure.cause == Cause::TableBusy;
+            roll_back(on, &failure).await;
+            return if lost_the_race { Ok(false) } else { Err(failure.into()) };
+        }
+        // A cluster may say that it committed what it did not.
+        if look(on, &row).await?.is_none_or(|sight| sight.token != token) {
+            return Ok(false);
+        }
+        on.prove_alive(Some(SILENCE)).await?;
+        let heart = Heart::start(on.another().await?, row.beat(&token), row.is_held(&token));
+        self.claim = Some(Claim { row, token, _heart: heart });
+        Ok(true)
+    }
+
+    pub(crate) async fn holds(&mut self, on: &mut impl Connection, key: &LockKey) -> Result<bool> {
+        let Some(claim) = self.claim.as_ref().filter(|claim| claim.row.key() == key) else {
+            return Ok(false);
+        };
+        let rows = on.query(&format!("SELECT CASE WHEN {} THEN 1 ELSE 0 END", claim.row.is_held(&claim.token))).await?;
+        Ok(rows.first().and_then(|row| row.first()).is_some_and(|held| held.as_deref() == Some("1")))
+    }
+
+    pub(crate) async fn unlock(&mut self, on: &mut impl Connection, key: &LockKey) -> Result<()> {
+        let refusal = Refusal::new(ErrorKind::LockLost, format!("this session did not hold the lock {key}"));
+        let Some(claim) = self.claim.take_if(|claim| claim.row.key() == key) else {
+            return Err(refusal.into());
+        };
+        let dialect = on.dialect();
+        let give_back = [
+            Piece::own(dialect.begin),
+            Piece::Require(claim.row.is_held_for_sure(&claim.token), refusal),
+            Piece::own(claim.row.give_back(&claim.token)),
+            Piece::own(dialect.commit),
+        ];
+        if let Err(failure) = on.run(&give_back, &mut |_| {}).await {
+            roll_back(on, &failure).await;
+            return Err(failure.into());
+        }
+        on.prove_alive(None).await
+    }
+
+    pub(crate) async fn holder(&self, on: &mut impl Connection, schema: Option<&str>, key: &LockKey) -> Result<Option<LockHolder>> {
+        let sight = match look(on, &LockRow::new(on.dialect(), schema, key)).await {
+            Ok(sight) => sight,
+            Err(failure) if failure.cause == Cause::NoTable => None,
+            Err(failure) => return Err(failure.into()),
+        };
+        Ok(sight.filter(Sight::is_alive).map(|sight| {
+            let (user, place) = sight.holder.split_once('@').unwrap_or(("", &sight.holder));
+            let (host, process) = place.rsplit_once(' ').unwrap_or((place, ""));
+            let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            let mut holder = LockHolder::default();
+            holder.session = text(&sight.session);
+            holder.user = text(user);
+            holder.host = text(host);
+            holder.application = text(process).map(|process| format!("lockage, process {process}"));
+            holder.since = sight.since;
+            holder
+        }))
+    }
+
+    /// What must be true at the beginning of a transaction that only the holder may write.
+    pub(crate) fn condition(&self, key: &LockKey) -> Option<String> {
+        let claim = self.claim.as_ref().filter(|claim| claim.row.key() == key)?;
+        Some(claim.row.is_held(&claim.token))
+    }
+
+    /// What stands at its end.
+    pub(crate) fn fence(&self) -> Vec<Piece<'static>> {
+        self.claim.as_ref().map_or_else(Vec::new, |claim| claim.row.fence(&claim.token).into())
+    }
+
+    /// Looks at the row; makes the table and the row where they are missing. Whoever makes them at the same time is welcome.
+    async fn look_or_make(&self, on: &mut impl Connection, schema: Option<&str>, row: &LockRow) -> Result<Sight> {
+        match look(on, row).await {
+            Ok(Some(sight)) => return Ok(sight),
+            Ok(None) => {}
+            Err(failure) if failure.cause == Cause::NoTable => {
+                if let Some(schema) = schema {
+                    on.ensure_schema(schema).await?;
+                }
+                let made = on.run(&[Piece::own(row.create_table())], &mut |_| {}).await;
+                match look(on, row).await {
+                    Ok(Some(sight)) => return Ok(sight),
+                    Ok(None) => {}
+                    Err(failure) => return Err(made.err().unwrap_or(failure).into()),
+                }
+            }
+            Err(failure) => return Err(failure.into()),
+        }
+        let made = on.run(&[Piece::own(row.insert())], &mut |_| {}).await;
+        if let Err(failure) = &made {
+            roll_back(on, failure).await;
+        }
+        match (look(on, row).await?, made) {
+            (Some(sight), _) => Ok(sight),
+            (None, Err(failure)) => Err(failure.into()),
+            (None, Ok(())) => Err(Error::new(ErrorKind::Unsupported, format!("the table {TABLE} forgets what is written into it"))),
+        }
+    }
+}
+
+async fn look(on: &mut impl Connection, row: &LockRow) -> Result<Option<Sight>, Failure> {
+    let rows = on.query(&row.look()).await?;
+    rows.into_iter().next().map(table::parse).transpose().map_err(|error| Failure::new(0, error))
+}
+
+async fn roll_back(on: &mut impl Connection, failure: &Failure) {
+    if failure.error.kind() != ErrorKind::SessionLost {
+        let rollback = on.dialect().rollback;
+        // The failure is what counts. Were this to fail too, the next statement would say so.
+        let _ = on.run(&[Piece::own(rollback)], &mut |_| {}).await;
+    }
+}
