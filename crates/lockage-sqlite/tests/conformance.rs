@@ -16,7 +16,11 @@ struct Sqlite {
 impl Fixture for Sqlite {
     fn lacks(&self, need: Need) -> Option<String> {
         match need {
-            Need::Engine | Need::Gate | Need::TakeAwayLock | Need::NoticesDeadClient | Need::Processes => None,
+            Need::Engine
+            | Need::Gate
+            | Need::TakeAwayLock
+            | Need::NoticesDeadClient
+            | Need::Processes => None,
             Need::GiveUpLock => Some("no statement of SQLite touches a file lock".into()),
             Need::EndSession => Some("SQLite has no server that could end a session".into()),
             need => Some(format!("{need:?} is not known to this fixture")),
@@ -36,7 +40,9 @@ impl Fixture for Sqlite {
 
     async fn tables(&self, url: &str) -> Result<Vec<String>, Failure> {
         let client = client(url)?;
-        let mut names = client.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")?;
+        let mut names = client.prepare(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+        )?;
         let names = names.query_map((), |row| row.get(0))?;
         Ok(names.collect::<Result<_, _>>()?)
     }
@@ -54,9 +60,11 @@ impl Fixture for Sqlite {
 
     /// Counts to the number in the database's header, which is zero unless the gate is closed.
     fn gate(&self, _gate: &str) -> Result<String, Failure> {
-        Ok("SELECT count(*) FROM (WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r \
+        Ok(
+            "SELECT count(*) FROM (WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r \
             WHERE n < (SELECT user_version FROM pragma_user_version)) SELECT n FROM r)"
-            .into())
+                .into(),
+        )
     }
 
     async fn close_gate(&self, url: &str, _gate: &str) -> Result<Box<dyn Gate>, Failure> {
@@ -94,9 +102,15 @@ impl HeaderGate {
     fn noted(&self) -> Result<bool, Failure> {
         for entry in self.path.parent().ok_or("no folder")?.read_dir()? {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "lock") {
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "lock")
+            {
                 let note = std::fs::read_to_string(path)?;
-                return Ok(note.lines().any(|line| line.strip_prefix("migration=").is_some_and(|m| !m.is_empty())));
+                return Ok(note.lines().any(|line| {
+                    line.strip_prefix("migration=")
+                        .is_some_and(|m| !m.is_empty())
+                }));
             }
         }
         Ok(false)
@@ -108,7 +122,9 @@ fn is_written(path: &Path) -> Result<bool, Failure> {
     client.busy_timeout(Duration::ZERO)?;
     match client.execute_batch("BEGIN IMMEDIATE; ROLLBACK") {
         Ok(()) => Ok(false),
-        Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::DatabaseBusy => Ok(true),
+        Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::DatabaseBusy => {
+            Ok(true)
+        }
         Err(error) => Err(error.into()),
     }
 }
