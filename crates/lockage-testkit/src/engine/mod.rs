@@ -5,10 +5,14 @@
 //! starts one server for all of them and passes its URL on; a test binary that was given none starts its own.
 
 mod binaries;
+mod mariadb;
+mod mariadb_origin;
 mod ordinary_user;
 mod postgres;
 mod postgres_origin;
 mod server;
 
+pub use mariadb::{MariadbBinaries, MariadbServer};
+pub use mariadb_origin::MariadbOrigin;
 pub use postgres::PostgresServer;
 pub use postgres_origin::PostgresOrigin;
