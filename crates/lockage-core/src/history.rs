@@ -44,7 +44,7 @@ impl From<&str> for State {
 /// One row of the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryRow {
-    /// The version as its file wrote it; for a repeatable migration `R:` and its name.
+    /// The version in its canonical spelling, so that `V1` and `V001` have one row; for a repeatable migration `R:` and its name.
     pub version: String,
     /// The migration's name.
     pub name: String,

@@ -1,10 +1,12 @@
 //! Decides what a run does. Pure: files and history in, steps or an error out.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::survey::{Entry, Standing, survey_up_to};
 use crate::{
-    Action, Error, ErrorKind, History, Kind, Location, MigrationSet, Result, State, Step, Version,
+    Action, Error, ErrorKind, History, Kind, Location, Migration, MigrationSet, Result, State,
+    Step, Version,
 };
 
 /// How far a run goes and what it puts up with.
@@ -27,6 +29,8 @@ pub struct PlanOptions {
 pub struct Plan {
     /// The steps, in order.
     pub steps: Vec<Step>,
+    /// What stays pending because the options go no further.
+    pub beyond: Vec<Arc<Migration>>,
     /// Versions in the history that are newer than every file.
     pub future: Vec<String>,
 }
@@ -70,7 +74,8 @@ pub fn plan(set: &MigrationSet, history: &History, options: &PlanOptions) -> Res
         .filter(|entry| entry.standing.is_pending())
         .collect();
     let (versioned, repeatable): (Vec<&Entry>, Vec<&Entry>) = pending
-        .into_iter()
+        .iter()
+        .copied()
         .partition(|entry| entry.kind != Kind::Repeatable);
     let wanted = |entry: &&&Entry| options.to.is_none() || entry.version <= options.to;
     let mut chosen: Vec<&Entry> = versioned.iter().filter(wanted).copied().collect();
@@ -78,15 +83,24 @@ pub fn plan(set: &MigrationSet, history: &History, options: &PlanOptions) -> Res
         chosen.extend(repeatable);
     }
     chosen.truncate(options.steps.unwrap_or(usize::MAX));
+    let chosen: Vec<&Arc<Migration>> = chosen
+        .into_iter()
+        .filter_map(|entry| entry.migration.as_ref())
+        .collect();
+    let held: HashSet<_> = chosen
+        .iter()
+        .map(|migration| Arc::as_ptr(migration))
+        .collect();
     Ok(Plan {
         steps: chosen
-            .into_iter()
-            .filter_map(|entry| {
-                Some(Step::new(
-                    Arc::clone(entry.migration.as_ref()?),
-                    Action::Run,
-                ))
-            })
+            .iter()
+            .map(|migration| Step::new(Arc::clone(migration), Action::Run))
+            .collect(),
+        beyond: pending
+            .iter()
+            .filter_map(|entry| entry.migration.as_ref())
+            .filter(|migration| !held.contains(&Arc::as_ptr(migration)))
+            .cloned()
             .collect(),
         future: entries
             .iter()
@@ -156,7 +170,7 @@ pub fn plan_down(set: &MigrationSet, history: &History, options: &PlanOptions) -
     }
     Ok(Plan {
         steps: chosen.into_iter().filter_map(undo).collect(),
-        future: Vec::new(),
+        ..Plan::default()
     })
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Migration, Step};
+use crate::{Migration, Plan, Step};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,10 +105,13 @@ impl Report {
         });
     }
 
-    pub(crate) fn set_pending<'a>(&mut self, steps: impl IntoIterator<Item = &'a Step>) {
+    /// What is pending once all but these steps of a plan are done.
+    pub(crate) fn set_pending(&mut self, steps: &[Step], plan: &Plan) {
         self.pending = steps
-            .into_iter()
-            .map(|step| PendingMigration::of(&step.migration))
+            .iter()
+            .map(|step| &step.migration)
+            .chain(&plan.beyond)
+            .map(|migration| PendingMigration::of(migration))
             .collect();
     }
 }

@@ -4,7 +4,7 @@ mod ledger;
 
 use ledger::{history, messages, options, planned, set, steps};
 use lockage_core::plan::{plan, plan_down};
-use lockage_core::{Action, ErrorKind, PlanOptions, Version};
+use lockage_core::{Action, ErrorKind, History, PlanOptions, Version};
 
 fn version(text: &str) -> Version {
     text.parse().unwrap()
@@ -260,4 +260,25 @@ fn down_refuses_before_anything_is_undone() {
     undoes(to_nothing, files, "V2 failed", "version 2 is not finished");
     // What is older than all that goes is not in the way.
     undoes(|_| (), files, "V1 applied!, V2 applied", "U2");
+}
+
+#[test]
+fn what_the_options_hold_back_stays_pending_beyond_the_plan() {
+    let set = set("V1 V2 V3 R:a");
+    let held_back = |options: &PlanOptions| {
+        let plan = plan(&set, &History::default(), options).unwrap();
+        let keys: Vec<String> = plan
+            .beyond
+            .iter()
+            .map(|migration| migration.key())
+            .collect();
+        (plan.steps.len(), keys.join(" "))
+    };
+    let mut options = PlanOptions::default();
+    assert_eq!(held_back(&options), (4, String::new()));
+    options.to = Some("2".parse().unwrap());
+    assert_eq!(held_back(&options), (2, "3 R:a".into()));
+    options.to = None;
+    options.steps = Some(1);
+    assert_eq!(held_back(&options), (1, "2 3 R:a".into()));
 }

@@ -115,10 +115,10 @@ impl Migration {
         &self.directives
     }
 
-    /// What stands in the `version` column of the history: the version, or `R:` and the name.
+    /// What stands in the `version` column of the history: the version in its canonical spelling, or `R:` and the name.
     pub fn key(&self) -> String {
         match &self.version {
-            Some(version) => version.to_string(),
+            Some(version) => version.canonical(),
             None => format!("R:{}", self.name),
         }
     }

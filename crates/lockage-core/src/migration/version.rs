@@ -15,6 +15,14 @@ pub struct Version {
     parts: Vec<u64>,
 }
 
+impl Version {
+    /// The one spelling of all that compare as equal: `1` for `001` and `1.0`.
+    pub fn canonical(&self) -> String {
+        let parts: Vec<String> = self.parts.iter().map(u64::to_string).collect();
+        parts.join(".")
+    }
+}
+
 impl FromStr for Version {
     type Err = Error;
 
@@ -91,6 +99,9 @@ mod tests {
         assert_eq!(version("1.0"), version("1"));
         assert_eq!(version("0"), version("0.0"));
         assert_eq!(version("001").to_string(), "001");
+        assert_eq!(version("001").canonical(), "1");
+        assert_eq!(version("01.2.0").canonical(), "1.2");
+        assert_eq!(version("0.0").canonical(), "0");
     }
 
     #[test]

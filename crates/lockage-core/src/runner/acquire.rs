@@ -2,14 +2,14 @@
 
 use super::{Aim, Runner};
 use crate::lock::Patience;
-use crate::{Attempt, Error, ErrorKind, Event, LockHolder, Locked, Report, Result, Unlocked};
+use crate::{Attempt, Error, ErrorKind, Event, LockHolder, Locked, Plan, Report, Result, Unlocked};
 
 /// How the wait ended.
 pub(super) enum Acquired {
     /// With the lock.
     Locked(Box<Locked>),
     /// Without it: another run has done the work.
-    Current(Unlocked),
+    Current(Unlocked, Plan),
 }
 
 impl Runner {
@@ -57,7 +57,7 @@ impl Runner {
             if let Some(plan) = self.glance(&mut session, aim).await?
                 && plan.is_empty()
             {
-                return Ok(Acquired::Current(session));
+                return Ok(Acquired::Current(session, plan));
             }
             if over {
                 let holder = session.holder(&self.key).await.unwrap_or_default();

@@ -49,7 +49,7 @@ impl Runner {
             steps: plan.steps.len(),
         });
         report.future.clone_from(&plan.future);
-        report.set_pending(&plan.steps);
+        report.set_pending(&plan.steps, &plan);
         if plan.is_empty() {
             return Ok(());
         }
@@ -72,7 +72,7 @@ impl Runner {
                 .await?;
             let took = begun.elapsed();
             report.record(step, took);
-            report.set_pending(&plan.steps[index + 1..]);
+            report.set_pending(&plan.steps[index + 1..], &plan);
             self.observer.on_event(&Event::StepFinished { step, took });
         }
         Ok(())

@@ -45,7 +45,7 @@ impl Runner {
         if !plan.is_empty() {
             report.outcome = Outcome::Pending;
         }
-        report.set_pending(&plan.steps);
+        report.set_pending(&plan.steps, &plan);
         report.future = plan.future;
         Ok(report)
     }

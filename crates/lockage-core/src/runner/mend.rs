@@ -20,7 +20,7 @@ pub(super) fn plan_repair(set: &MigrationSet, history: &History) -> Plan {
     });
     Plan {
         steps: steps.collect(),
-        future: Vec::new(),
+        ..Plan::default()
     }
 }
 
@@ -33,7 +33,7 @@ pub(super) fn plan_settling(set: &MigrationSet, history: &History, answer: Actio
         .map(|entry| step(entry, answer));
     Plan {
         steps: steps.collect(),
-        future: Vec::new(),
+        ..Plan::default()
     }
 }
 
@@ -66,7 +66,7 @@ pub(super) fn plan_baseline(
                 });
             Ok(Plan {
                 steps: vec![Step::new(mark, Action::Record)],
-                future: Vec::new(),
+                ..Plan::default()
             })
         }
         [row] if row.kind == Kind::Baseline && row.parsed_version().as_ref() == Some(version) => {

@@ -162,15 +162,15 @@ impl Runner {
         let mut session = self.open().await?;
         if let Some(first) = self.glance(&mut session, aim).await? {
             report.future.clone_from(&first.future);
-            report.set_pending(&first.steps);
+            report.set_pending(&first.steps, &first);
             if first.is_empty() {
                 return end(session).await;
             }
             self.inspect(&first.steps)?;
         }
         match self.acquire(session, aim, report).await? {
-            Acquired::Current(session) => {
-                report.pending.clear();
+            Acquired::Current(session, plan) => {
+                report.set_pending(&[], &plan);
                 end(session).await
             }
             Acquired::Locked(locked) => {

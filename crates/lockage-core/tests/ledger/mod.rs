@@ -6,7 +6,7 @@ use lockage_core::plan::plan;
 use lockage_core::survey::{Entry, survey};
 use lockage_core::{
     Action, Error, History, HistoryRow, Kind, Migration, MigrationSet, Plan, PlanOptions, State,
-    Step,
+    Step, Version,
 };
 
 /// `V1 U1 R:views` as a set; the text of a file is its name.
@@ -36,7 +36,7 @@ fn read_row(set: &MigrationSet, text: &str) -> HistoryRow {
         Kind::Repeatable => file.to_owned(),
         _ => file[1..].to_owned(),
     };
-    let found = set.iter().find(|m| m.kind() == kind && m.key() == version);
+    let found = set.iter().find(|m| m.kind() == kind && is(m, &version));
     let checksum = match found {
         Some(found) if !state.ends_with('!') => found.checksum().to_string(),
         _ => "of another text".to_owned(),
@@ -156,4 +156,12 @@ pub(crate) fn options(change: impl FnOnce(&mut PlanOptions)) -> PlanOptions {
     let mut options = PlanOptions::default();
     change(&mut options);
     options
+}
+
+/// Whether a row's text, in whatever spelling, means a migration.
+fn is(migration: &Migration, text: &str) -> bool {
+    match migration.version() {
+        Some(version) => text.parse().is_ok_and(|parsed: Version| parsed == *version),
+        None => migration.key() == text,
+    }
 }
