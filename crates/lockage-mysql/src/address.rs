@@ -39,11 +39,16 @@ pub(crate) struct Address {
 impl Address {
     pub(crate) fn parse(url: &DatabaseUrl) -> Result<Self> {
         let wrong = |what: String| {
-            Error::new(ErrorKind::InvalidConfig, format!("{what} in the database URL {url}"))
-                .with_hint("write mysql://user:password@host:3306/database?ssl-mode=preferred")
+            Error::new(
+                ErrorKind::InvalidConfig,
+                format!("{what} in the database URL {url}"),
+            )
+            .with_hint("write mysql://user:password@host:3306/database?ssl-mode=preferred")
         };
         let rest = url.expose_rest();
-        let rest = rest.strip_prefix("//").ok_or_else(|| wrong("no `//`".into()))?;
+        let rest = rest
+            .strip_prefix("//")
+            .ok_or_else(|| wrong("no `//`".into()))?;
         // A password may hold any character, written as it is: the last `@` before the parameters ends it.
         let (place, query) = match rest.rfind('@') {
             Some(at) => match rest[at..].find('?') {
@@ -61,14 +66,17 @@ impl Address {
         let (host, port) = split_port(authority).map_err(&wrong)?;
         let text = |text: &str, what: &str| {
             let text = percent_decode_str(text).decode_utf8();
-            text.map(String::from).map_err(|_| wrong(format!("a {what} that is not UTF-8")))
+            text.map(String::from)
+                .map_err(|_| wrong(format!("a {what} that is not UTF-8")))
         };
         let mut address = Self {
             host: text(if host.is_empty() { "localhost" } else { host }, "host")?,
             port,
             socket: None,
             user: text(user, "user")?,
-            password: password.map(|password| text(password, "password")).transpose()?,
+            password: password
+                .map(|password| text(password, "password"))
+                .transpose()?,
             database: text(database, "database")?,
             trust: Trust::Preferred,
             ca: None,
@@ -81,8 +89,9 @@ impl Address {
             match name {
                 "ssl-mode" | "sslmode" | "ssl_mode" => {
                     address.trust = trust(&value).ok_or_else(|| {
-                        wrong(format!("`{value}` is no ssl-mode"))
-                            .with_hint("write disabled, preferred, required, verify-ca or verify-identity")
+                        wrong(format!("`{value}` is no ssl-mode")).with_hint(
+                            "write disabled, preferred, required, verify-ca or verify-identity",
+                        )
                     })?;
                 }
                 "ssl-ca" | "sslrootcert" => address.ca = Some(value),
@@ -117,9 +126,10 @@ fn split_port(authority: &str) -> std::result::Result<(&str, u16), String> {
     };
     match port {
         None => Ok((host, PORT)),
-        Some(port) => {
-            port.parse().map(|port| (host, port)).map_err(|_| format!("`{port}` is no port"))
-        }
+        Some(port) => port
+            .parse()
+            .map(|port| (host, port))
+            .map_err(|_| format!("`{port}` is no port")),
     }
 }
 
@@ -163,7 +173,8 @@ mod tests {
         assert_eq!(address.password.as_deref(), Some("p@ss/word"));
         assert_eq!(address.database, "my shop");
         assert_eq!(address.trust, Trust::Preferred);
-        let address = parse("mariadb://[::1]/shop?ssl-mode=VERIFY_IDENTITY&ssl-ca=/etc/ca.pem").unwrap();
+        let address =
+            parse("mariadb://[::1]/shop?ssl-mode=VERIFY_IDENTITY&ssl-ca=/etc/ca.pem").unwrap();
         assert_eq!((address.host.as_str(), address.port), ("::1", 3306));
         assert_eq!((address.user.as_str(), address.password), ("", None));
         assert_eq!(address.trust, Trust::VerifyIdentity);
@@ -177,7 +188,10 @@ mod tests {
     fn a_password_may_hold_what_divides_a_url() {
         let address = parse("mysql://app:a@b/c?d#e@db/shop?ssl-mode=disabled").unwrap();
         assert_eq!(address.password.as_deref(), Some("a@b/c?d#e"));
-        assert_eq!((address.host.as_str(), address.database.as_str()), ("db", "shop"));
+        assert_eq!(
+            (address.host.as_str(), address.database.as_str()),
+            ("db", "shop")
+        );
         assert_eq!(address.trust, Trust::Disabled);
     }
 
@@ -187,9 +201,18 @@ mod tests {
             ("mysql:shop", "no `//`"),
             ("mysql://app:hunter2@db", "no database"),
             ("mysql://app:hunter2@db:x/shop", "`x` is no port"),
-            ("mysql://app:hunter2@db/shop?sslmod=x", "unknown parameter `sslmod`"),
-            ("mysql://app:hunter2@db/shop?ssl-mode=x", "`x` is no ssl-mode"),
-            ("mysql://app:hunter2@[::1/shop", "an IPv6 address without `]`"),
+            (
+                "mysql://app:hunter2@db/shop?sslmod=x",
+                "unknown parameter `sslmod`",
+            ),
+            (
+                "mysql://app:hunter2@db/shop?ssl-mode=x",
+                "`x` is no ssl-mode",
+            ),
+            (
+                "mysql://app:hunter2@[::1/shop",
+                "an IPv6 address without `]`",
+            ),
             ("mysql://app:hunter2@db/shop?ssl-key=k", "only one of"),
         ] {
             let error = parse(url).unwrap_err();

@@ -32,11 +32,18 @@ impl Gangway {
         if !matches!(address.trust, Trust::Disabled | Trust::Preferred) {
             return Err(Error::new(
                 ErrorKind::InvalidConfig,
-                format!("this program is built without TLS, which {} asks for", options.url),
+                format!(
+                    "this program is built without TLS, which {} asks for",
+                    options.url
+                ),
             )
             .with_hint("build it with the feature `tls` of lockage-mysql"));
         }
-        Ok(Self { address, timeout: options.connect_timeout, shown: options.url.to_string() })
+        Ok(Self {
+            address,
+            timeout: options.connect_timeout,
+            shown: options.url.to_string(),
+        })
     }
 
     pub(crate) fn database(&self) -> &str {
@@ -48,11 +55,16 @@ impl Gangway {
         let database = self.database();
         match self.dial(Some(database)).await {
             Err(Refused::Server(1049, _)) if create => {
-                let mut wire = self.dial(None).await.map_err(|refused| self.explain(refused))?;
-                let name = backticked(database);
-                wire.run(&format!("CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4; USE {name}"))
+                let mut wire = self
+                    .dial(None)
                     .await
-                    .map_err(|broken| error::plain(broken.error))?;
+                    .map_err(|refused| self.explain(refused))?;
+                let name = backticked(database);
+                wire.run(&format!(
+                    "CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4; USE {name}"
+                ))
+                .await
+                .map_err(|broken| error::plain(broken.error))?;
                 Ok(wire)
             }
             dialled => dialled.map_err(|refused| self.explain(refused)),
@@ -61,7 +73,9 @@ impl Gangway {
 
     /// Opens one more connection, to the server that answers now.
     pub(crate) async fn open(&self) -> Result<Wire> {
-        self.dial(Some(self.database())).await.map_err(|refused| self.explain(refused))
+        self.dial(Some(self.database()))
+            .await
+            .map_err(|refused| self.explain(refused))
     }
 
     async fn dial(&self, database: Option<&str>) -> Result<Wire, Refused> {
@@ -87,7 +101,9 @@ impl Gangway {
 
     fn encrypts(&self) -> bool {
         // What goes through a socket never leaves the machine.
-        cfg!(feature = "tls") && self.address.trust != Trust::Disabled && self.address.socket.is_none()
+        cfg!(feature = "tls")
+            && self.address.trust != Trust::Disabled
+            && self.address.socket.is_none()
     }
 
     fn options(&self, database: Option<&str>, encrypted: bool) -> Opts {
@@ -119,7 +135,11 @@ impl Gangway {
             Refused::Server(_, cause) => {
                 let cause = error::plain(cause);
                 let mut made = Error::new(
-                    if cause.kind() == ErrorKind::MigrationFailed { ErrorKind::Connect } else { cause.kind() },
+                    if cause.kind() == ErrorKind::MigrationFailed {
+                        ErrorKind::Connect
+                    } else {
+                        cause.kind()
+                    },
                     format!("cannot connect to {shown}: {}", cause.message()),
                 );
                 if let Some(hint) = cause.hint() {
@@ -131,14 +151,19 @@ impl Gangway {
                 made.with_source(cause)
             }
             Refused::Way(cause) => {
-                let made = Error::new(ErrorKind::Connect, format!("cannot connect to {shown}: {cause}"));
+                let made = Error::new(
+                    ErrorKind::Connect,
+                    format!("cannot connect to {shown}: {cause}"),
+                );
                 let passing = matches!(&cause, mysql_async::Error::Io(mysql_async::IoError::Io(_)));
                 let made = if passing { made.retryable() } else { made };
                 made.with_source(cause)
             }
-            Refused::Late => {
-                Error::new(ErrorKind::Connect, format!("{shown} did not answer within {:?}", self.timeout)).retryable()
-            }
+            Refused::Late => Error::new(
+                ErrorKind::Connect,
+                format!("{shown} did not answer within {:?}", self.timeout),
+            )
+            .retryable(),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Canceller, ConnectOptions, Error, ErrorKind, LockHolder, LockKey, LockProvider, LockStrategy, Migration, Result,
+    Canceller, ConnectOptions, Error, ErrorKind, LockHolder, LockKey, LockProvider, LockStrategy,
+    Migration, Result,
 };
 use lockage_sql::{Connection, Dialect, Failure, Manner, Piece, Row, Settled, Work};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
@@ -60,26 +61,38 @@ impl MysqlConnection {
             Ok(opened) => opened,
             Err(_) => Err(Error::new(
                 ErrorKind::Connect,
-                format!("{} did not answer within {:?}", options.url, options.connect_timeout),
+                format!(
+                    "{} did not answer within {:?}",
+                    options.url, options.connect_timeout
+                ),
             )
             .retryable()),
         }
     }
 
     async fn begin(gangway: Gangway, mut wire: Wire, schema: Option<String>) -> Result<Self> {
-        let sets = wire.run(&format!("{}; {QUESTIONS}", settings::beginning())).await;
+        let sets = wire
+            .run(&format!("{}; {QUESTIONS}", settings::beginning()))
+            .await;
         let sets = sets.map_err(|broken| error::plain(broken.error))?;
         let [.., variables, session] = &sets[..] else {
-            return Err(Error::new(ErrorKind::Connect, "the server does not answer questions on itself"));
+            return Err(Error::new(
+                ErrorKind::Connect,
+                "the server does not answer questions on itself",
+            ));
         };
         let facts = Facts::read(variables, session.first())?;
         if facts.clustered {
-            wire.execute(settings::READ_THE_NEWEST).await.map_err(error::plain)?;
+            wire.execute(settings::READ_THE_NEWEST)
+                .await
+                .map_err(error::plain)?;
         }
         if let Some(schema) = &schema {
             // Where it is missing, the history is empty and the schema is made under the lock.
             match wire.execute(&format!("USE {}", backticked(schema))).await {
-                Err(error) if error::number(&error) != Some(1049) => return Err(error::plain(error)),
+                Err(error) if error::number(&error) != Some(1049) => {
+                    return Err(error::plain(error));
+                }
                 _ => {}
             }
         }
@@ -87,7 +100,9 @@ impl MysqlConnection {
         Ok(Self {
             busy: wire.busy(),
             wire: Arc::new(Mutex::new(Some(wire))),
-            home: schema.or_else(|| facts.database.clone()).unwrap_or_else(|| gangway.database().to_owned()),
+            home: schema
+                .or_else(|| facts.database.clone())
+                .unwrap_or_else(|| gangway.database().to_owned()),
             gangway,
             facts,
             kill,
@@ -100,11 +115,19 @@ impl MysqlConnection {
 
     /// The lock's name: of the database that the URL names, whatever the schema.
     fn lock_name(&self, key: &LockKey) -> String {
-        lock::lock_name(key, self.facts.database.as_deref().unwrap_or_else(|| self.gangway.database()))
+        lock::lock_name(
+            key,
+            self.facts
+                .database
+                .as_deref()
+                .unwrap_or_else(|| self.gangway.database()),
+        )
     }
 
     fn script(&self) -> std::sync::MutexGuard<'_, Script> {
-        self.work.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.work
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn take_luggage(&self) -> Luggage {
@@ -130,8 +153,16 @@ impl MysqlConnection {
                  WHERE t.TABLE_SCHEMA IN (DATABASE(), {}) AND e.TRANSACTIONS <> 'YES'",
                 literal(&self.home)
             );
-            let sets = reach(&self.wire).await?.run(&sql).await.map_err(|broken| error::plain(broken.error))?;
-            let names = sets.into_iter().flatten().filter_map(|row| row.into_iter().next()?).collect();
+            let sets = reach(&self.wire)
+                .await?
+                .run(&sql)
+                .await
+                .map_err(|broken| error::plain(broken.error))?;
+            let names = sets
+                .into_iter()
+                .flatten()
+                .filter_map(|row| row.into_iter().next()?)
+                .collect();
             self.without_transactions = Some(names);
         }
         let tables = self.without_transactions.as_deref().unwrap_or_default();
@@ -200,18 +231,32 @@ impl Connection for MysqlConnection {
     }
 
     fn user(&self) -> Option<&str> {
-        self.facts.user.as_deref().map(|account| account.split('@').next().unwrap_or(account))
+        self.facts
+            .user
+            .as_deref()
+            .map(|account| account.split('@').next().unwrap_or(account))
     }
 
     async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
-        let mut wire = reach(&self.wire).await.map_err(|error| Failure::new(0, error))?;
-        let sets = wire.run(sql).await.map_err(|broken| error::failure(0, sql, broken.error))?;
+        let mut wire = reach(&self.wire)
+            .await
+            .map_err(|error| Failure::new(0, error))?;
+        let sets = wire
+            .run(sql)
+            .await
+            .map_err(|broken| error::failure(0, sql, broken.error))?;
         Ok(sets.into_iter().next().unwrap_or_default())
     }
 
-    async fn run(&mut self, pieces: &[Piece<'_>], done: &mut (dyn FnMut(usize) + Send)) -> Result<(), Failure> {
+    async fn run(
+        &mut self,
+        pieces: &[Piece<'_>],
+        done: &mut (dyn FnMut(usize) + Send),
+    ) -> Result<(), Failure> {
         let limit = self.script().statement_timeout;
-        let mut wire = reach(&self.wire).await.map_err(|error| Failure::new(0, error))?;
+        let mut wire = reach(&self.wire)
+            .await
+            .map_err(|error| Failure::new(0, error))?;
         let ran = crate::pieces::run(&mut wire, &self.kill, limit, pieces, done).await;
         self.in_transaction = wire.in_transaction();
         ran
@@ -229,7 +274,10 @@ impl Connection for MysqlConnection {
             done => return done.map_err(error::plain),
         }
         let sql = format!("CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4; USE {name}");
-        wire.run(&sql).await.map(drop).map_err(|broken| error::plain(broken.error))
+        wire.run(&sql)
+            .await
+            .map(drop)
+            .map_err(|broken| error::plain(broken.error))
     }
 
     fn lock_condition(&self, key: &LockKey) -> Option<String> {
@@ -237,8 +285,10 @@ impl Connection for MysqlConnection {
     }
 
     fn prepare(&self, work: &Work<'_>) -> Vec<String> {
-        *self.script() =
-            Script { statement_timeout: work.statement_timeout, luggage: Luggage::of(work.migration) };
+        *self.script() = Script {
+            statement_timeout: work.statement_timeout,
+            luggage: Luggage::of(work.migration),
+        };
         settings::before_migration(work, &self.home)
     }
 
@@ -264,8 +314,17 @@ impl Connection for MysqlConnection {
             _ => return Ok(Manner::Shared),
         };
         let mut wire = reach(&self.wire).await?;
-        let before = schema::before(&mut wire, &self.facts, &self.home, &deed, effective.as_deref()).await?;
-        Ok(Manner::Alone { before: Some(before) })
+        let before = schema::before(
+            &mut wire,
+            &self.facts,
+            &self.home,
+            &deed,
+            effective.as_deref(),
+        )
+        .await?;
+        Ok(Manner::Alone {
+            before: Some(before),
+        })
     }
 
     fn keeps_session(&self) -> bool {
@@ -284,7 +343,9 @@ impl Connection for MysqlConnection {
 
     async fn restore(&mut self, keepsake: &str) -> Result<()> {
         let mut luggage = self.take_luggage();
-        luggage.unpack(&mut *reach(&self.wire).await?, keepsake).await?;
+        luggage
+            .unpack(&mut *reach(&self.wire).await?, keepsake)
+            .await?;
         self.script().luggage = luggage;
         Ok(())
     }
@@ -299,14 +360,25 @@ impl Connection for MysqlConnection {
     }
 
     fn best_lock(&self) -> LockStrategy {
-        if self.facts.clustered { LockStrategy::Table } else { LockStrategy::Advisory }
+        if self.facts.clustered {
+            LockStrategy::Table
+        } else {
+            LockStrategy::Advisory
+        }
     }
 
     async fn prove_alive(&mut self, silence: Option<Duration>) -> Result<()> {
         self.heartbeat = None;
-        let limit = silence.map_or_else(|| "DEFAULT".to_owned(), |silence| silence.as_secs().max(1).to_string());
+        let limit = silence.map_or_else(
+            || "DEFAULT".to_owned(),
+            |silence| silence.as_secs().max(1).to_string(),
+        );
         let sql = format!("SET SESSION wait_timeout = {limit}");
-        reach(&self.wire).await?.execute(&sql).await.map_err(error::plain)?;
+        reach(&self.wire)
+            .await?
+            .execute(&sql)
+            .await
+            .map_err(error::plain)?;
         self.heartbeat = silence.map(|silence| Heartbeat::start(&self.wire, silence));
         Ok(())
     }

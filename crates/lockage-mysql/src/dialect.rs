@@ -30,14 +30,18 @@ pub(crate) fn backticked(name: &str) -> String {
 
 /// A text that means the same whatever `sql_mode` and the session's character set are: digits where it is not plain.
 pub(crate) fn literal(text: &str) -> String {
-    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'\\') {
+    if text
+        .bytes()
+        .all(|byte| (b' '..=b'~').contains(&byte) && byte != b'\\')
+    {
         return format!("'{}'", text.replace('\'', "''"));
     }
-    text.bytes().fold("_utf8mb4 0x".to_owned(), |mut out, byte| {
-        use std::fmt::Write;
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    text.bytes()
+        .fold("_utf8mb4 0x".to_owned(), |mut out, byte| {
+            use std::fmt::Write;
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
 }
 
 /// Short texts can be keys: 250 characters are 1000 bytes, of 3072 that a key may have.

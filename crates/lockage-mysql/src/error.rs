@@ -17,7 +17,13 @@ struct Entry {
 }
 
 const fn entry(numbers: &'static [u16], kind: ErrorKind) -> Entry {
-    Entry { numbers, kind, cause: Cause::Other, retryable: false, hint: None }
+    Entry {
+        numbers,
+        kind,
+        cause: Cause::Other,
+        retryable: false,
+        hint: None,
+    }
 }
 
 impl Entry {
@@ -26,11 +32,17 @@ impl Entry {
     }
 
     const fn retryable(self) -> Self {
-        Self { retryable: true, ..self }
+        Self {
+            retryable: true,
+            ..self
+        }
     }
 
     const fn hint(self, hint: &'static str) -> Self {
-        Self { hint: Some(hint), ..self }
+        Self {
+            hint: Some(hint),
+            ..self
+        }
     }
 }
 
@@ -76,7 +88,11 @@ pub(crate) fn failure(piece: usize, sql: &str, error: mysql_async::Error) -> Fai
         _ => None,
     };
     let (cause, error) = judge(error);
-    Failure { place, cause, ..Failure::new(piece, error) }
+    Failure {
+        place,
+        cause,
+        ..Failure::new(piece, error)
+    }
 }
 
 /// Judges an error of the driver outside a piece.
@@ -96,7 +112,10 @@ fn judge(error: mysql_async::Error) -> (Cause, Error) {
     match error {
         mysql_async::Error::Server(server) => {
             const OTHER: Entry = entry(&[], MigrationFailed);
-            let found = TABLE.iter().find(|entry| entry.numbers.contains(&server.code)).unwrap_or(&OTHER);
+            let found = TABLE
+                .iter()
+                .find(|entry| entry.numbers.contains(&server.code))
+                .unwrap_or(&OTHER);
             let mut made = Error::new(found.kind, server.message.clone());
             if let Some(hint) = found.hint {
                 made = made.with_hint(hint);
@@ -114,17 +133,34 @@ fn judge(error: mysql_async::Error) -> (Cause, Error) {
             (Cause::Other, made.retryable().with_source(source))
         }
         mysql_async::Error::Driver(
-            source @ (DriverError::ConnectionClosed | DriverError::PoolDisconnected | DriverError::PacketOutOfOrder),
-        ) => (Cause::Other, Error::new(SessionLost, "the connection is closed").retryable().with_source(source)),
-        mysql_async::Error::Driver(DriverError::PacketTooLarge) => {
-            (Cause::Other, Error::new(MigrationFailed, "a statement is longer than a packet can be"))
-        }
+            source @ (DriverError::ConnectionClosed
+            | DriverError::PoolDisconnected
+            | DriverError::PacketOutOfOrder),
+        ) => (
+            Cause::Other,
+            Error::new(SessionLost, "the connection is closed")
+                .retryable()
+                .with_source(source),
+        ),
+        mysql_async::Error::Driver(DriverError::PacketTooLarge) => (
+            Cause::Other,
+            Error::new(
+                MigrationFailed,
+                "a statement is longer than a packet can be",
+            ),
+        ),
         mysql_async::Error::Other(source) if source.is::<mysql_async::LocalInfileError>() => {
-            let made = Error::new(Unsupported, "the server asked for a file of this machine; that is refused")
-                .with_hint("use INSERT, or LOAD DATA without LOCAL");
+            let made = Error::new(
+                Unsupported,
+                "the server asked for a file of this machine; that is refused",
+            )
+            .with_hint("use INSERT, or LOAD DATA without LOCAL");
             (Cause::Other, made.with_source(source))
         }
-        error => (Cause::Other, Error::new(Unexpected, error.to_string()).with_source(error)),
+        error => (
+            Cause::Other,
+            Error::new(Unexpected, error.to_string()).with_source(error),
+        ),
     }
 }
 
@@ -139,8 +175,14 @@ fn place(sql: &str, number: u16, message: &str) -> Option<Place> {
     }
     let (before, line) = message.rsplit_once(" at line ")?;
     let line: u32 = line.trim().parse().ok()?;
-    let from = sql.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum::<usize>();
-    let near = before.split_once(" near '").map(|(_, near)| near.strip_suffix('\'').unwrap_or(near));
+    let from = sql
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1) as usize)
+        .map(str::len)
+        .sum::<usize>();
+    let near = before
+        .split_once(" near '")
+        .map(|(_, near)| near.strip_suffix('\'').unwrap_or(near));
     let place = near.and_then(|near| {
         let rest = sql.get(from..)?;
         let at = if near.is_empty() {
@@ -169,9 +211,16 @@ mod tests {
 
     #[test]
     fn no_number_stands_in_the_table_twice() {
-        let mut numbers: Vec<u16> = TABLE.iter().flat_map(|entry| entry.numbers).copied().collect();
+        let mut numbers: Vec<u16> = TABLE
+            .iter()
+            .flat_map(|entry| entry.numbers)
+            .copied()
+            .collect();
         numbers.sort_unstable();
-        assert!(numbers.windows(2).all(|pair| pair[0] != pair[1]), "{numbers:?}");
+        assert!(
+            numbers.windows(2).all(|pair| pair[0] != pair[1]),
+            "{numbers:?}"
+        );
     }
 
     #[test]
@@ -192,7 +241,9 @@ mod tests {
     fn a_syntax_error_tells_its_place() {
         let sql = "SELECT 1,\n  2 FORM\n  t";
         let at = |near: &str, line: u32| {
-            let message = format!("You have an error in your SQL syntax; check … near '{near}' at line {line}");
+            let message = format!(
+                "You have an error in your SQL syntax; check … near '{near}' at line {line}"
+            );
             failure(0, sql, server(1064, &message)).place
         };
         assert_eq!(at("t", 3), Some(Place::Byte(sql.len() - 1)));
@@ -202,7 +253,13 @@ mod tests {
         let long = format!("CREATE TABEL t ({})", "a, ".repeat(60));
         let near: String = long[7..].chars().take(NEAR).collect();
         let message = format!("near … near '{near}' at line 1");
-        assert_eq!(failure(0, &long, server(1064, &message)).place, Some(Place::Byte(7)));
-        assert_eq!(failure(0, sql, server(1054, "near 't' at line 3")).place, None);
+        assert_eq!(
+            failure(0, &long, server(1064, &message)).place,
+            Some(Place::Byte(7))
+        );
+        assert_eq!(
+            failure(0, sql, server(1054, "near 't' at line 3")).place,
+            None
+        );
     }
 }

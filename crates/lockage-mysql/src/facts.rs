@@ -40,14 +40,20 @@ pub(crate) const IDENTITY: &str =
 
 /// The answer to [`IDENTITY`].
 pub(crate) fn identity(variables: &[Row]) -> String {
-    ["server_uuid", "server_id", "hostname", "port"].map(|name| value(variables, name)).join("/")
+    ["server_uuid", "server_id", "hostname", "port"]
+        .map(|name| value(variables, name))
+        .join("/")
 }
 
 /// The value of a variable; empty where the server has none such.
 fn value<'a>(variables: &'a [Row], name: &str) -> &'a str {
     variables
         .iter()
-        .find(|row| row.first().and_then(Option::as_deref).is_some_and(|found| found.eq_ignore_ascii_case(name)))
+        .find(|row| {
+            row.first()
+                .and_then(Option::as_deref)
+                .is_some_and(|found| found.eq_ignore_ascii_case(name))
+        })
         .and_then(|row| row.get(1)?.as_deref())
         .unwrap_or_default()
 }
@@ -58,7 +64,10 @@ impl Facts {
         let variable = |name| value(variables, name);
         let column = |index: usize| session.and_then(|row| row.get(index)?.clone());
         let text = variable("version");
-        let flavour = if [text, variable("version_comment")].iter().any(|text| text.to_lowercase().contains("mariadb")) {
+        let flavour = if [text, variable("version_comment")]
+            .iter()
+            .any(|text| text.to_lowercase().contains("mariadb"))
+        {
             Flavour::MariaDb
         } else {
             Flavour::MySql
@@ -67,11 +76,15 @@ impl Facts {
         Ok(Self {
             flavour,
             version: version(text),
-            clustered: variable("wsrep_on").eq_ignore_ascii_case("on") && !matches!(provider, "" | "none"),
+            clustered: variable("wsrep_on").eq_ignore_ascii_case("on")
+                && !matches!(provider, "" | "none"),
             identity: identity(variables),
-            connection: column(0)
-                .and_then(|id| id.parse().ok())
-                .ok_or_else(|| Error::new(ErrorKind::Connect, "the server does not number its sessions"))?,
+            connection: column(0).and_then(|id| id.parse().ok()).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Connect,
+                    "the server does not number its sessions",
+                )
+            })?,
             database: column(1),
             user: column(2),
         })
@@ -101,21 +114,46 @@ mod tests {
     use super::*;
 
     fn facts(variables: &[(&str, &str)]) -> Facts {
-        let rows: Vec<_> =
-            variables.iter().map(|(name, value)| vec![Some((*name).to_owned()), Some((*value).to_owned())]).collect();
-        Facts::read(&rows, Some(&vec![Some("7".into()), None, Some("app@%".into())])).unwrap()
+        let rows: Vec<_> = variables
+            .iter()
+            .map(|(name, value)| vec![Some((*name).to_owned()), Some((*value).to_owned())])
+            .collect();
+        Facts::read(
+            &rows,
+            Some(&vec![Some("7".into()), None, Some("app@%".into())]),
+        )
+        .unwrap()
     }
 
     #[test]
     fn servers_are_told_apart() {
-        let mysql = facts(&[("version", "9.7.1"), ("version_comment", "MySQL Community Server - GPL")]);
-        assert_eq!((mysql.flavour, mysql.version, mysql.clustered), (Flavour::MySql, (9, 7, 1), false));
-        let old = facts(&[("version", "5.5.5-10.5.29-MariaDB-0+deb11u1"), ("wsrep_on", "OFF")]);
-        assert_eq!((old.flavour, old.version, old.clustered), (Flavour::MariaDb, (10, 5, 29), false));
+        let mysql = facts(&[
+            ("version", "9.7.1"),
+            ("version_comment", "MySQL Community Server - GPL"),
+        ]);
+        assert_eq!(
+            (mysql.flavour, mysql.version, mysql.clustered),
+            (Flavour::MySql, (9, 7, 1), false)
+        );
+        let old = facts(&[
+            ("version", "5.5.5-10.5.29-MariaDB-0+deb11u1"),
+            ("wsrep_on", "OFF"),
+        ]);
+        assert_eq!(
+            (old.flavour, old.version, old.clustered),
+            (Flavour::MariaDb, (10, 5, 29), false)
+        );
         assert!(!old.has_atomic_ddl() && mysql.has_atomic_ddl());
-        let galera = [("version", "11.8.2-MariaDB"), ("wsrep_on", "ON"), ("wsrep_provider", "/usr/lib/libgalera_smm.so")];
+        let galera = [
+            ("version", "11.8.2-MariaDB"),
+            ("wsrep_on", "ON"),
+            ("wsrep_provider", "/usr/lib/libgalera_smm.so"),
+        ];
         assert!(facts(&galera).clustered);
         assert!(!facts(&[("wsrep_on", "ON"), ("wsrep_provider", "none")]).clustered);
-        assert_eq!((mysql.connection, mysql.database, mysql.user.as_deref()), (7, None, Some("app@%")));
+        assert_eq!(
+            (mysql.connection, mysql.database, mysql.user.as_deref()),
+            (7, None, Some("app@%"))
+        );
     }
 }

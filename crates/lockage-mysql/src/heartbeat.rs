@@ -34,7 +34,9 @@ async fn beat(shared: SharedWire, every: Duration) {
         tokio::time::sleep(due).await;
         due = every;
         // Whoever has it in use is heard by the server anyway.
-        let Ok(mut guard) = shared.try_lock() else { continue };
+        let Ok(mut guard) = shared.try_lock() else {
+            continue;
+        };
         let Some(wire) = guard.as_mut() else { return };
         let idle = wire.last_use().elapsed();
         if idle < every {

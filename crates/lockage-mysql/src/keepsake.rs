@@ -29,8 +29,11 @@ impl Luggage {
     pub(crate) fn of(migration: &Migration) -> Self {
         let mut luggage = Self::default();
         // What cannot be read is told when the script runs.
-        let Ok(reader) = migration.open() else { return luggage };
-        for statement in Splitter::new(reader, DIALECT.syntax).map_while(|statement| statement.ok()) {
+        let Ok(reader) = migration.open() else {
+            return luggage;
+        };
+        for statement in Splitter::new(reader, DIALECT.syntax).map_while(|statement| statement.ok())
+        {
             luggage.variables.extend(user_variables(&statement.text));
             luggage.prepares |= prepared(&statement.text).is_some();
         }
@@ -54,9 +57,17 @@ impl Luggage {
                 self.prepared.insert(name.to_lowercase(), text);
             }
             Some(Prepared::Variable(name, variable)) => {
-                let row = wire.raw_row(&format!("SELECT @{}", backticked(&variable))).await.map_err(error::plain)?;
-                let text = row.and_then(|row| row.into_iter().next()?.1).unwrap_or_default();
-                self.prepared.insert(name.to_lowercase(), String::from_utf8_lossy(&text).into_owned());
+                let row = wire
+                    .raw_row(&format!("SELECT @{}", backticked(&variable)))
+                    .await
+                    .map_err(error::plain)?;
+                let text = row
+                    .and_then(|row| row.into_iter().next()?.1)
+                    .unwrap_or_default();
+                self.prepared.insert(
+                    name.to_lowercase(),
+                    String::from_utf8_lossy(&text).into_owned(),
+                );
             }
             Some(Prepared::Forgotten(name)) => {
                 self.prepared.remove(&name.to_lowercase());
@@ -70,12 +81,21 @@ impl Luggage {
     pub(crate) async fn pack(&self, wire: &mut Wire) -> Result<Option<String>> {
         let mut statements = Vec::new();
         if !self.variables.is_empty() {
-            let names: Vec<String> = self.variables.iter().map(|name| format!("@{}", backticked(name))).collect();
-            let row = wire.raw_row(&format!("SELECT {}", names.join(", "))).await.map_err(error::plain)?;
+            let names: Vec<String> = self
+                .variables
+                .iter()
+                .map(|name| format!("@{}", backticked(name)))
+                .collect();
+            let row = wire
+                .raw_row(&format!("SELECT {}", names.join(", ")))
+                .await
+                .map_err(error::plain)?;
             let set: Vec<String> = names
                 .iter()
                 .zip(row.unwrap_or_default())
-                .filter_map(|(name, (kind, value))| Some(format!("{name} = {}", written(kind, &value?))))
+                .filter_map(|(name, (kind, value))| {
+                    Some(format!("{name} = {}", written(kind, &value?)))
+                })
                 .collect();
             if !set.is_empty() {
                 statements.push(format!("SET {}", set.join(", ")));
@@ -91,14 +111,22 @@ impl Luggage {
     /// Runs what [`pack`](Self::pack) wrote.
     pub(crate) async fn unpack(&mut self, wire: &mut Wire, keepsake: &str) -> Result<()> {
         let mut text = String::new();
-        for statement in Splitter::new(keepsake.as_bytes(), DIALECT.syntax).map_while(|statement| statement.ok()) {
+        for statement in
+            Splitter::new(keepsake.as_bytes(), DIALECT.syntax).map_while(|statement| statement.ok())
+        {
             wire.execute(&statement.text).await.map_err(error::plain)?;
             if statement.text.starts_with(&format!("SET {TEXT}")) {
-                let row = wire.raw_row(&format!("SELECT {TEXT}")).await.map_err(error::plain)?;
-                let bytes = row.and_then(|row| row.into_iter().next()?.1).unwrap_or_default();
+                let row = wire
+                    .raw_row(&format!("SELECT {TEXT}"))
+                    .await
+                    .map_err(error::plain)?;
+                let bytes = row
+                    .and_then(|row| row.into_iter().next()?.1)
+                    .unwrap_or_default();
                 text = String::from_utf8_lossy(&bytes).into_owned();
             } else if let Some(Prepared::Variable(name, _)) = prepared(&statement.text) {
-                self.prepared.insert(name.to_lowercase(), std::mem::take(&mut text));
+                self.prepared
+                    .insert(name.to_lowercase(), std::mem::take(&mut text));
             }
         }
         Ok(())

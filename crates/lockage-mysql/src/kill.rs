@@ -30,7 +30,12 @@ pub(crate) enum Kill {
 
 impl KillSwitch {
     pub(crate) fn new(gangway: Gangway, connection: u64, identity: String) -> Self {
-        Self { gangway, connection, identity, cancelled: Arc::default() }
+        Self {
+            gangway,
+            connection,
+            identity,
+            cancelled: Arc::default(),
+        }
     }
 
     /// Whether somebody cancelled, once.
@@ -41,7 +46,10 @@ impl KillSwitch {
     /// Has the server end the statement, or the session.
     pub(crate) async fn kill(&self, kill: Kill) -> Result<()> {
         let mut wire = self.gangway.open().await?;
-        let sets = wire.run(crate::facts::IDENTITY).await.map_err(|broken| error::plain(broken.error))?;
+        let sets = wire
+            .run(crate::facts::IDENTITY)
+            .await
+            .map_err(|broken| error::plain(broken.error))?;
         let found = crate::facts::identity(sets.first().map(Vec::as_slice).unwrap_or_default());
         if found != self.identity {
             return Err(Error::new(

@@ -40,7 +40,8 @@ mod tls;
 mod wire;
 
 use lockage_core::{
-    Backend, Capabilities, ConnectOptions, Error, ErrorKind, LockStrategy, Location, Migration, Result, Session,
+    Backend, Capabilities, ConnectOptions, Error, ErrorKind, Location, LockStrategy, Migration,
+    Result, Session,
 };
 use lockage_sql::SqlSession;
 
@@ -70,12 +71,19 @@ lockage_core::register_backend!(BACKEND);
 
 async fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
     if options.lock_strategy == LockStrategy::Transaction {
-        return Err(Error::new(ErrorKind::InvalidConfig, "MySQL has no lock that ends with a transaction")
-            .with_hint("leave --lock-strategy out, or make it advisory or table"));
+        return Err(Error::new(
+            ErrorKind::InvalidConfig,
+            "MySQL has no lock that ends with a transaction",
+        )
+        .with_hint("leave --lock-strategy out, or make it advisory or table"));
     }
     let gangway = Gangway::new(options)?;
     let connection = MysqlConnection::open(gangway, options).await?;
-    Ok(Box::new(SqlSession::new(connection, options.clone(), CAPABILITIES)))
+    Ok(Box::new(SqlSession::new(
+        connection,
+        options.clone(),
+        CAPABILITIES,
+    )))
 }
 
 fn inspect(migration: &Migration, each: &mut dyn FnMut(lockage_core::Statement<'_>)) -> Result<()> {

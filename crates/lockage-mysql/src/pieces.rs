@@ -53,7 +53,9 @@ impl Convoy {
             self.text.push_str("; ");
         }
         self.text.push_str(sql);
-        let statements = lockage_sql::script::Splitter::new(sql.as_bytes(), crate::dialect::DIALECT.syntax).count();
+        let statements =
+            lockage_sql::script::Splitter::new(sql.as_bytes(), crate::dialect::DIALECT.syntax)
+                .count();
         self.pieces.extend(std::iter::repeat_n(index, statements));
     }
 
@@ -66,13 +68,20 @@ impl Convoy {
     ) -> Result<(), Failure> {
         let text = std::mem::take(&mut self.text);
         let pieces = std::mem::take(&mut self.pieces);
-        let Some(last) = pieces.last().copied() else { return Ok(()) };
+        let Some(last) = pieces.last().copied() else {
+            return Ok(());
+        };
         let sets = wire.run(&text).await.map_err(|broken| {
             let piece = pieces.get(broken.index).copied().unwrap_or(last);
-            Failure { place: None, ..error::failure(piece, &text, broken.error) }
+            Failure {
+                place: None,
+                ..error::failure(piece, &text, broken.error)
+            }
         })?;
         if let Some(refusal) = refusal {
-            let answer = sets.last().and_then(|rows| rows.first()?.first()?.as_deref());
+            let answer = sets
+                .last()
+                .and_then(|rows| rows.first()?.first()?.as_deref());
             if answer != Some("1") {
                 return Err(Failure::new(last, refusal.clone().into()));
             }
@@ -127,14 +136,26 @@ async fn statement(
         Err(error) => match error::number(&error) {
             // Nothing but a comment that is meant for other servers.
             Some(1065) => Ok(()),
-            Some(1317 | 1969 | 3024) if cancelled => Err(Failure::new(index, interrupted().with_source(error))),
-            Some(1317) => Err(Failure::new(index, match late {
-                Some(limit) => too_late(limit).with_source(error),
-                None => Error::new(ErrorKind::MigrationFailed, "somebody cancelled the statement (KILL QUERY)").with_source(error),
-            })),
+            Some(1317 | 1969 | 3024) if cancelled => {
+                Err(Failure::new(index, interrupted().with_source(error)))
+            }
+            Some(1317) => Err(Failure::new(
+                index,
+                match late {
+                    Some(limit) => too_late(limit).with_source(error),
+                    None => Error::new(
+                        ErrorKind::MigrationFailed,
+                        "somebody cancelled the statement (KILL QUERY)",
+                    )
+                    .with_source(error),
+                },
+            )),
             _ => {
                 let failure = error::failure(index, sql, error);
-                Err(Failure { error: of_a_script(failure.error), ..failure })
+                Err(Failure {
+                    error: of_a_script(failure.error),
+                    ..failure
+                })
             }
         },
     }
@@ -153,6 +174,9 @@ fn interrupted() -> Error {
 }
 
 fn too_late(limit: Duration) -> Error {
-    Error::new(ErrorKind::MigrationFailed, format!("the statement took longer than {limit:?} and was ended"))
-        .with_hint("give it more time with `-- lockage: statement-timeout=10m` or --statement-timeout")
+    Error::new(
+        ErrorKind::MigrationFailed,
+        format!("the statement took longer than {limit:?} and was ended"),
+    )
+    .with_hint("give it more time with `-- lockage: statement-timeout=10m` or --statement-timeout")
 }

@@ -8,8 +8,7 @@ use crate::dialect::backticked;
 
 /// The same on every server, so that a script means the same everywhere and stored routines remember the same. `ANSI_QUOTES` and
 /// `NO_BACKSLASH_ESCAPES` are off: scripts are split by these rules. `ONLY_FULL_GROUP_BY` is off, since MySQL and MariaDB disagree on it.
-pub(crate) const SQL_MODE: &str =
-    "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
+pub(crate) const SQL_MODE: &str = "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
 
 /// What every session begins with. The comments hold what only one of the two servers knows.
 pub(crate) fn beginning() -> String {
@@ -37,7 +36,11 @@ pub(crate) fn before_migration(work: &Work<'_>, home: &str) -> Vec<String> {
 /// Whole seconds, at least one; without a limit the server's own.
 fn seconds(limit: Option<Duration>) -> String {
     match limit {
-        Some(limit) => limit.as_millis().div_ceil(1000).clamp(1, 31_536_000).to_string(),
+        Some(limit) => limit
+            .as_millis()
+            .div_ceil(1000)
+            .clamp(1, 31_536_000)
+            .to_string(),
         None => "DEFAULT".into(),
     }
 }

@@ -19,7 +19,9 @@ pub(crate) fn options(address: &Address) -> SslOpts {
     SslOpts::default()
         .with_root_certs(address.ca.iter().map(path).collect())
         .with_disable_built_in_roots(address.ca.is_some())
-        .with_client_identity(identity.map(|(certificate, key)| ClientIdentity::new(path(certificate), path(key))))
+        .with_client_identity(
+            identity.map(|(certificate, key)| ClientIdentity::new(path(certificate), path(key))),
+        )
         .with_danger_accept_invalid_certs(!matches!(trust, Trust::VerifyCa | Trust::VerifyIdentity))
         .with_danger_skip_domain_validation(trust != Trust::VerifyIdentity)
 }

@@ -38,7 +38,11 @@ pub(crate) type RawRow = Vec<(ValueKind, Option<Vec<u8>>)>;
 
 impl Wire {
     pub(crate) fn new(conn: Conn) -> Self {
-        Self { conn, busy: Arc::default(), last_use: Instant::now() }
+        Self {
+            conn,
+            busy: Arc::default(),
+            last_use: Instant::now(),
+        }
     }
 
     /// Whether a call was begun and has not come back: dropped then, the server may still be at work.
@@ -53,9 +57,10 @@ impl Wire {
 
     /// Whether the server said in its last answer that a transaction is open.
     pub(crate) fn in_transaction(&self) -> bool {
-        self.conn
-            .last_ok_packet()
-            .is_some_and(|ok| ok.status_flags().contains(StatusFlags::SERVER_STATUS_IN_TRANS))
+        self.conn.last_ok_packet().is_some_and(|ok| {
+            ok.status_flags()
+                .contains(StatusFlags::SERVER_STATUS_IN_TRANS)
+        })
     }
 
     /// Runs a text of one or more statements in one round trip; one set of rows a result.
@@ -77,14 +82,20 @@ impl Wire {
     }
 
     /// The first row of one query, with what is needed to write its values down again.
-    pub(crate) async fn raw_row(&mut self, sql: &str) -> Result<Option<RawRow>, mysql_async::Error> {
+    pub(crate) async fn raw_row(
+        &mut self,
+        sql: &str,
+    ) -> Result<Option<RawRow>, mysql_async::Error> {
         let begun = self.begin();
         let done = self.conn.query_first::<mysql_async::Row, _>(sql).await;
         begun.store(false, Ordering::SeqCst);
         self.last_use = Instant::now();
         Ok(done?.map(|row| {
             let kinds: Vec<ValueKind> = row.columns_ref().iter().map(kind).collect();
-            kinds.into_iter().zip(row.unwrap().into_iter().map(bytes)).collect()
+            kinds
+                .into_iter()
+                .zip(row.unwrap().into_iter().map(bytes))
+                .collect()
         }))
     }
 
@@ -127,7 +138,8 @@ async fn run(conn: &mut Conn, sql: &str) -> Result<Vec<Vec<Row>>, Broken> {
 
 fn text(value: Value) -> Option<String> {
     bytes(value).map(|bytes| {
-        String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     })
 }
 
@@ -145,15 +157,26 @@ const BINARY: u16 = 63;
 
 fn kind(column: &mysql_async::Column) -> ValueKind {
     use ColumnType::{
-        MYSQL_TYPE_DECIMAL, MYSQL_TYPE_DOUBLE, MYSQL_TYPE_FLOAT, MYSQL_TYPE_INT24, MYSQL_TYPE_LONG, MYSQL_TYPE_LONGLONG,
-        MYSQL_TYPE_NEWDECIMAL, MYSQL_TYPE_SHORT, MYSQL_TYPE_TINY, MYSQL_TYPE_YEAR,
+        MYSQL_TYPE_DECIMAL, MYSQL_TYPE_DOUBLE, MYSQL_TYPE_FLOAT, MYSQL_TYPE_INT24, MYSQL_TYPE_LONG,
+        MYSQL_TYPE_LONGLONG, MYSQL_TYPE_NEWDECIMAL, MYSQL_TYPE_SHORT, MYSQL_TYPE_TINY,
+        MYSQL_TYPE_YEAR,
     };
     match column.column_type() {
-        MYSQL_TYPE_DECIMAL | MYSQL_TYPE_DOUBLE | MYSQL_TYPE_FLOAT | MYSQL_TYPE_INT24 | MYSQL_TYPE_LONG
-        | MYSQL_TYPE_LONGLONG | MYSQL_TYPE_NEWDECIMAL | MYSQL_TYPE_SHORT | MYSQL_TYPE_TINY | MYSQL_TYPE_YEAR => {
-            ValueKind::Number
+        MYSQL_TYPE_DECIMAL
+        | MYSQL_TYPE_DOUBLE
+        | MYSQL_TYPE_FLOAT
+        | MYSQL_TYPE_INT24
+        | MYSQL_TYPE_LONG
+        | MYSQL_TYPE_LONGLONG
+        | MYSQL_TYPE_NEWDECIMAL
+        | MYSQL_TYPE_SHORT
+        | MYSQL_TYPE_TINY
+        | MYSQL_TYPE_YEAR => ValueKind::Number,
+        _ if column.character_set() == BINARY
+            && column.flags().contains(ColumnFlags::BINARY_FLAG) =>
+        {
+            ValueKind::Bytes
         }
-        _ if column.character_set() == BINARY && column.flags().contains(ColumnFlags::BINARY_FLAG) => ValueKind::Bytes,
         _ => ValueKind::Text,
     }
 }

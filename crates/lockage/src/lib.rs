@@ -16,6 +16,7 @@
 //!
 //! | feature | URLs | |
 //! |---|---|---|
+//! | `mysql` | `mysql:`, `mariadb:` | either serves MySQL, MariaDB and Galera; TLS included |
 //! | `postgres` | `postgres:`, `postgresql:` | TLS included; `lockage-postgres` alone can do without |
 //! | `sqlite` | `sqlite:`, `sqlite3:` | SQLite is compiled in |
 //!
@@ -25,6 +26,8 @@ mod embed;
 mod migrations;
 
 pub use lockage_core::*;
+#[cfg(feature = "mysql")]
+pub use lockage_mysql as mysql;
 #[cfg(feature = "postgres")]
 pub use lockage_postgres as postgres;
 #[cfg(feature = "sqlite")]

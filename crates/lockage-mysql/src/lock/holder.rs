@@ -13,14 +13,27 @@ const NOT_SHOWN: &str = "more is shown with the right PROCESS";
 /// `PROCESS` sees only sessions of its own account.
 pub(crate) async fn holder(wire: &mut Wire, name: &str) -> Result<Option<LockHolder>> {
     let name = literal(name);
-    let sets = wire.run(&format!("SELECT IS_USED_LOCK({name})")).await.map_err(|broken| error::plain(broken.error))?;
-    let Some(session) = sets.into_iter().flatten().next().and_then(|row| row.into_iter().next()?) else {
+    let sets = wire
+        .run(&format!("SELECT IS_USED_LOCK({name})"))
+        .await
+        .map_err(|broken| error::plain(broken.error))?;
+    let Some(session) = sets
+        .into_iter()
+        .flatten()
+        .next()
+        .and_then(|row| row.into_iter().next()?)
+    else {
         return Ok(None);
     };
     let mut holder = LockHolder::default();
-    let sql = format!("SELECT USER, HOST, INFO FROM information_schema.PROCESSLIST WHERE ID = {session}");
+    let sql =
+        format!("SELECT USER, HOST, INFO FROM information_schema.PROCESSLIST WHERE ID = {session}");
     // Where the list cannot be read, the number alone is told.
-    let row = wire.run(&sql).await.ok().and_then(|sets| sets.into_iter().flatten().next());
+    let row = wire
+        .run(&sql)
+        .await
+        .ok()
+        .and_then(|sets| sets.into_iter().flatten().next());
     match row {
         Some(row) => {
             let mut columns = row.into_iter();

@@ -58,36 +58,62 @@ async fn ask(wire: &mut Wire, name: &str) -> Result<Answer> {
             };
         }
     };
-    match sets.first().and_then(|rows| rows.first()?.first()?.as_deref()) {
+    match sets
+        .first()
+        .and_then(|rows| rows.first()?.first()?.as_deref())
+    {
         Some("1") => Ok(Answer::Got),
         Some("0") => Ok(Answer::Busy),
         _ => {
             let warnings = run(wire, "SHOW WARNINGS").await?;
-            let texts: Vec<String> =
-                warnings.into_iter().flatten().filter_map(|row| row.into_iter().nth(2)?).collect();
-            Ok(Answer::Failed(if texts.is_empty() { "it answered NULL".into() } else { texts.join("; ") }))
+            let texts: Vec<String> = warnings
+                .into_iter()
+                .flatten()
+                .filter_map(|row| row.into_iter().nth(2)?)
+                .collect();
+            Ok(Answer::Failed(if texts.is_empty() {
+                "it answered NULL".into()
+            } else {
+                texts.join("; ")
+            }))
         }
     }
 }
 
 /// True while this session holds the lock.
 pub(crate) fn condition(name: &str) -> String {
-    format!("COALESCE(IS_USED_LOCK({}) = CONNECTION_ID(), 0)", literal(name))
+    format!(
+        "COALESCE(IS_USED_LOCK({}) = CONNECTION_ID(), 0)",
+        literal(name)
+    )
 }
 
 pub(crate) async fn holds(wire: &mut Wire, name: &str) -> Result<bool> {
-    Ok(is_one(run(wire, &format!("SELECT {}", condition(name))).await?.first()))
+    Ok(is_one(
+        run(wire, &format!("SELECT {}", condition(name)))
+            .await?
+            .first(),
+    ))
 }
 
 pub(crate) async fn unlock(wire: &mut Wire, key: &LockKey, name: &str) -> Result<()> {
-    if is_one(run(wire, &format!("SELECT RELEASE_LOCK({})", literal(name))).await?.first()) {
+    if is_one(
+        run(wire, &format!("SELECT RELEASE_LOCK({})", literal(name)))
+            .await?
+            .first(),
+    ) {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::LockLost, format!("this session did not hold the lock {key}")))
+    Err(Error::new(
+        ErrorKind::LockLost,
+        format!("this session did not hold the lock {key}"),
+    ))
 }
 
 async fn run(wire: &mut Wire, sql: &str) -> Result<Vec<Vec<lockage_sql::Row>>> {
-    wire.run(sql).await.map_err(|broken| error::plain(broken.error))
+    wire.run(sql)
+        .await
+        .map_err(|broken| error::plain(broken.error))
 }
 
 fn is_one(rows: Option<&Vec<lockage_sql::Row>>) -> bool {

@@ -22,21 +22,27 @@ pub(crate) fn lock_name(key: &LockKey, database: &str) -> String {
     };
     let database = database.to_lowercase();
     let plain = format!("lockage:{key}:{database}");
-    if plain.len() <= LONGEST && is_plain(key.strip_prefix('=').unwrap_or(&key)) && is_plain(&database) {
+    if plain.len() <= LONGEST
+        && is_plain(key.strip_prefix('=').unwrap_or(&key))
+        && is_plain(&database)
+    {
         return plain;
     }
     let mut hasher = Sha256::new();
     hasher.update(key);
     hasher.update([0]);
     hasher.update(&database);
-    hasher.finalize()[..24].iter().fold("lockage#".to_owned(), |mut name, byte| {
-        let _ = write!(name, "{byte:02x}");
-        name
-    })
+    hasher.finalize()[..24]
+        .iter()
+        .fold("lockage#".to_owned(), |mut name, byte| {
+            let _ = write!(name, "{byte:02x}");
+            name
+        })
 }
 
 fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte))
+    text.bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte))
 }
 
 #[cfg(test)]
@@ -51,14 +57,26 @@ mod tests {
     fn names_of_locks_never_change() {
         assert_eq!(lock_name(&LockKey::default(), "shop"), "lockage:4006:shop");
         assert_eq!(lock_name(&LockKey::default(), "Shop"), "lockage:4006:shop");
-        assert_eq!(lock_name(&LockKey::id(i64::MIN), "shop"), "lockage:-9223372036854775808:shop");
+        assert_eq!(
+            lock_name(&LockKey::id(i64::MIN), "shop"),
+            "lockage:-9223372036854775808:shop"
+        );
         assert_eq!(named("orders", "shop"), "lockage:=orders:shop");
         // printf '=Orders\0shop' | sha256sum
-        assert_eq!(named("Orders", "shop"), "lockage#29e0b7d8b304d21213fd8881a614f508efc96376393fcc96");
+        assert_eq!(
+            named("Orders", "shop"),
+            "lockage#29e0b7d8b304d21213fd8881a614f508efc96376393fcc96"
+        );
         // printf '4006\0my shop' | sha256sum
-        assert_eq!(lock_name(&LockKey::default(), "My Shop"), "lockage#e36609a792bf9e69ecb2dda8e4cdf284649385489482ece2");
+        assert_eq!(
+            lock_name(&LockKey::default(), "My Shop"),
+            "lockage#e36609a792bf9e69ecb2dda8e4cdf284649385489482ece2"
+        );
         // printf '4006\0%060d' 0 | sha256sum
-        assert_eq!(lock_name(&LockKey::default(), &"0".repeat(60)), "lockage#7e546118fa31f30eb7bb7bff8ed0c790b4d0e1e9a1c3b94b");
+        assert_eq!(
+            lock_name(&LockKey::default(), &"0".repeat(60)),
+            "lockage#7e546118fa31f30eb7bb7bff8ed0c790b4d0e1e9a1c3b94b"
+        );
     }
 
     #[test]
@@ -77,7 +95,10 @@ mod tests {
             lock_name(&LockKey::id(7), &"é".repeat(64)),
         ];
         for (index, name) in names.iter().enumerate() {
-            assert!(name.chars().count() <= LONGEST && *name == name.to_lowercase(), "{name}");
+            assert!(
+                name.chars().count() <= LONGEST && *name == name.to_lowercase(),
+                "{name}"
+            );
             assert!(!names[..index].contains(name), "{name}");
         }
     }

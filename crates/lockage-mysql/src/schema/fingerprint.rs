@@ -11,7 +11,13 @@ use crate::wire::{Broken, Wire};
 /// What is looked at: the kind of object, the view of `information_schema`, the columns of the database and of the object's name, and what
 /// makes up the object there. Statistics and counters are left out: they change by themselves.
 const VIEWS: &[(&str, &str, &str, &str, &str)] = &[
-    ("t", "TABLES", "TABLE_SCHEMA", "TABLE_NAME", "TABLE_TYPE, ENGINE, TABLE_COLLATION, CREATE_OPTIONS"),
+    (
+        "t",
+        "TABLES",
+        "TABLE_SCHEMA",
+        "TABLE_NAME",
+        "TABLE_TYPE, ENGINE, TABLE_COLLATION, CREATE_OPTIONS",
+    ),
     (
         "t",
         "COLUMNS",
@@ -27,7 +33,13 @@ const VIEWS: &[(&str, &str, &str, &str, &str)] = &[
         "TABLE_NAME",
         "INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, NON_UNIQUE, COLLATION, SUB_PART, INDEX_TYPE, INDEX_COMMENT",
     ),
-    ("t", "TABLE_CONSTRAINTS", "TABLE_SCHEMA", "TABLE_NAME", "CONSTRAINT_NAME, CONSTRAINT_TYPE"),
+    (
+        "t",
+        "TABLE_CONSTRAINTS",
+        "TABLE_SCHEMA",
+        "TABLE_NAME",
+        "CONSTRAINT_NAME, CONSTRAINT_TYPE",
+    ),
     (
         "t",
         "KEY_COLUMN_USAGE",
@@ -35,9 +47,27 @@ const VIEWS: &[(&str, &str, &str, &str, &str)] = &[
         "TABLE_NAME",
         "CONSTRAINT_NAME, COLUMN_NAME, ORDINAL_POSITION, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME",
     ),
-    ("t", "REFERENTIAL_CONSTRAINTS", "CONSTRAINT_SCHEMA", "TABLE_NAME", "CONSTRAINT_NAME, UPDATE_RULE, DELETE_RULE"),
-    ("t", "PARTITIONS", "TABLE_SCHEMA", "TABLE_NAME", "PARTITION_NAME, SUBPARTITION_NAME, PARTITION_METHOD, PARTITION_EXPRESSION, PARTITION_DESCRIPTION"),
-    ("t", "VIEWS", "TABLE_SCHEMA", "TABLE_NAME", "VIEW_DEFINITION, CHECK_OPTION, SECURITY_TYPE, DEFINER"),
+    (
+        "t",
+        "REFERENTIAL_CONSTRAINTS",
+        "CONSTRAINT_SCHEMA",
+        "TABLE_NAME",
+        "CONSTRAINT_NAME, UPDATE_RULE, DELETE_RULE",
+    ),
+    (
+        "t",
+        "PARTITIONS",
+        "TABLE_SCHEMA",
+        "TABLE_NAME",
+        "PARTITION_NAME, SUBPARTITION_NAME, PARTITION_METHOD, PARTITION_EXPRESSION, PARTITION_DESCRIPTION",
+    ),
+    (
+        "t",
+        "VIEWS",
+        "TABLE_SCHEMA",
+        "TABLE_NAME",
+        "VIEW_DEFINITION, CHECK_OPTION, SECURITY_TYPE, DEFINER",
+    ),
     (
         "g",
         "TRIGGERS",
@@ -45,9 +75,27 @@ const VIEWS: &[(&str, &str, &str, &str, &str)] = &[
         "TRIGGER_NAME",
         "EVENT_MANIPULATION, EVENT_OBJECT_TABLE, ACTION_ORDER, ACTION_STATEMENT, ACTION_TIMING, SQL_MODE, DEFINER",
     ),
-    ("r", "ROUTINES", "ROUTINE_SCHEMA", "ROUTINE_NAME", "ROUTINE_TYPE, DTD_IDENTIFIER, ROUTINE_DEFINITION, SQL_MODE, DEFINER, SECURITY_TYPE"),
-    ("r", "PARAMETERS", "SPECIFIC_SCHEMA", "SPECIFIC_NAME", "ORDINAL_POSITION, PARAMETER_MODE, PARAMETER_NAME, DTD_IDENTIFIER"),
-    ("e", "EVENTS", "EVENT_SCHEMA", "EVENT_NAME", "EVENT_DEFINITION, EVENT_TYPE, INTERVAL_VALUE, INTERVAL_FIELD, STATUS, ON_COMPLETION"),
+    (
+        "r",
+        "ROUTINES",
+        "ROUTINE_SCHEMA",
+        "ROUTINE_NAME",
+        "ROUTINE_TYPE, DTD_IDENTIFIER, ROUTINE_DEFINITION, SQL_MODE, DEFINER, SECURITY_TYPE",
+    ),
+    (
+        "r",
+        "PARAMETERS",
+        "SPECIFIC_SCHEMA",
+        "SPECIFIC_NAME",
+        "ORDINAL_POSITION, PARAMETER_MODE, PARAMETER_NAME, DTD_IDENTIFIER",
+    ),
+    (
+        "e",
+        "EVENTS",
+        "EVENT_SCHEMA",
+        "EVENT_NAME",
+        "EVENT_DEFINITION, EVENT_TYPE, INTERVAL_VALUE, INTERVAL_FIELD, STATUS, ON_COMPLETION",
+    ),
 ];
 
 /// A number for each object of a database.
@@ -57,13 +105,21 @@ pub(super) struct Fingerprint(BTreeMap<(String, String), String>);
 impl Fingerprint {
     /// Takes the fingerprint in one query; what the user may not see is not in it.
     pub(super) async fn take(wire: &mut Wire, database: &str) -> Result<Self, Broken> {
-        let rows = wire.run(&query(database)).await?.into_iter().next().unwrap_or_default();
+        let rows = wire
+            .run(&query(database))
+            .await?
+            .into_iter()
+            .next()
+            .unwrap_or_default();
         Ok(Self(
             rows.into_iter()
                 .map(|row| {
                     let mut columns = row.into_iter().map(Option::unwrap_or_default);
                     let mut next = || columns.next().unwrap_or_default();
-                    ((next(), next().to_lowercase()), format!("{}{}{}", next(), next(), next()))
+                    (
+                        (next(), next().to_lowercase()),
+                        format!("{}{}{}", next(), next(), next()),
+                    )
                 })
                 .collect(),
         ))
@@ -73,7 +129,9 @@ impl Fingerprint {
     pub(super) fn without(&self, changes: &[Change]) -> String {
         let mut hasher = Sha256::new();
         let rest = self.0.iter().filter(|((kind, name), _)| {
-            !changes.iter().any(|change| kind_of(change.object) == kind && change.name.name.to_lowercase() == *name)
+            !changes.iter().any(|change| {
+                kind_of(change.object) == kind && change.name.name.to_lowercase() == *name
+            })
         });
         for ((kind, name), number) in rest {
             for part in [kind, name, number] {
@@ -100,7 +158,10 @@ fn query(database: &str) -> String {
     let parts: Vec<String> = VIEWS
         .iter()
         .map(|(kind, view, schema, name, columns)| {
-            let columns: Vec<String> = columns.split(", ").map(|column| format!("IFNULL({column}, '\\0')")).collect();
+            let columns: Vec<String> = columns
+                .split(", ")
+                .map(|column| format!("IFNULL({column}, '\\0')"))
+                .collect();
             format!(
                 "SELECT '{kind}' AS k, {name} AS n, MD5(CONCAT_WS('\\n', '{view}', {})) AS h \
                  FROM information_schema.{view} WHERE {schema} = {database}",
@@ -108,7 +169,8 @@ fn query(database: &str) -> String {
             )
         })
         .collect();
-    let half = |from: u32| format!("BIT_XOR(CAST(CONV(SUBSTR(h, {from}, 16), 16, 10) AS UNSIGNED))");
+    let half =
+        |from: u32| format!("BIT_XOR(CAST(CONV(SUBSTR(h, {from}, 16), 16, 10) AS UNSIGNED))");
     format!(
         "SELECT k, n, {}, {}, COUNT(*) FROM ({}) AS parts WHERE n NOT IN ('{}', '{}', '{}') GROUP BY k, n",
         half(1),

@@ -47,31 +47,55 @@ impl Snapshot {
         if words.next() != Some("1") {
             return None;
         }
-        Some(Self { rest: words.next()?.to_owned(), seen: words.map(Seen::from_word).collect(), effective })
+        Some(Self {
+            rest: words.next()?.to_owned(),
+            seen: words.map(Seen::from_word).collect(),
+            effective,
+        })
     }
 }
 
 /// Looks at the schema before a statement. `effective` is what really runs, where that is not what the script says.
-pub(crate) async fn before(wire: &mut Wire, facts: &Facts, home: &str, deed: &Deed, effective: Option<&str>) -> Result<String> {
+pub(crate) async fn before(
+    wire: &mut Wire,
+    facts: &Facts,
+    home: &str,
+    deed: &Deed,
+    effective: Option<&str>,
+) -> Result<String> {
     let (rest, seen) = match deed {
         Deed::Repeatable => ("?".to_owned(), Vec::new()),
         Deed::Changes(changes) => (rest(wire, home, changes).await?, all(wire, changes).await?),
         Deed::Truncates(table) => ("?".to_owned(), vec![storage(wire, facts, table).await?]),
         Deed::Opaque => (rest(wire, home, &[]).await?, Vec::new()),
     };
-    Ok(Snapshot { rest, seen, effective: effective.map(str::to_owned) }.write())
+    Ok(Snapshot {
+        rest,
+        seen,
+        effective: effective.map(str::to_owned),
+    }
+    .write())
 }
 
 /// Finds out whether a statement took effect, by what was seen before it and what is seen now.
-pub(crate) async fn settle(wire: &mut Wire, facts: &Facts, home: &str, text: &str, before: Option<&str>) -> Result<Settled> {
+pub(crate) async fn settle(
+    wire: &mut Wire,
+    facts: &Facts,
+    home: &str,
+    text: &str,
+    before: Option<&str>,
+) -> Result<Settled> {
     let Some(before) = before.and_then(Snapshot::read) else {
-        return Ok(Settled::Unknown("it commits by itself, and may have done so halfway".into()));
+        return Ok(Settled::Unknown(
+            "it commits by itself, and may have done so halfway".into(),
+        ));
     };
     let deed = match classify(before.effective.as_deref().unwrap_or(text)) {
         Class::Ddl(deed) => deed,
         _ => {
             return Ok(Settled::Unknown(
-                "it writes a table whose engine has no transactions, and may have done so halfway".into(),
+                "it writes a table whose engine has no transactions, and may have done so halfway"
+                    .into(),
             ));
         }
     };
@@ -81,18 +105,31 @@ pub(crate) async fn settle(wire: &mut Wire, facts: &Facts, home: &str, text: &st
         Deed::Changes(changes) => settle_changes(wire, facts, home, &changes, &before).await,
         Deed::Opaque => {
             let same = before.rest != "?" && rest(wire, home, &[]).await? == before.rest;
-            let seen = if same { "tables, views and routines are as they were" } else { "something in it changed" };
-            Ok(Settled::Unknown(format!("the schema does not show it ({seen})")))
+            let seen = if same {
+                "tables, views and routines are as they were"
+            } else {
+                "something in it changed"
+            };
+            Ok(Settled::Unknown(format!(
+                "the schema does not show it ({seen})"
+            )))
         }
     }
 }
 
-async fn settle_truncate(wire: &mut Wire, facts: &Facts, table: &Name, before: Option<&Seen>) -> Result<Settled> {
+async fn settle_truncate(
+    wire: &mut Wire,
+    facts: &Facts,
+    table: &Name,
+    before: Option<&Seen>,
+) -> Result<Settled> {
     let name = quoted(table);
     match (before, storage(wire, facts, table).await?) {
-        (Some(Seen::Present(before)), Seen::Present(now)) => {
-            Ok(if *before == now { Settled::NotDone } else { Settled::Done })
-        }
+        (Some(Seen::Present(before)), Seen::Present(now)) => Ok(if *before == now {
+            Settled::NotDone
+        } else {
+            Settled::Done
+        }),
         _ if object::is_empty(wire, table).await.map_err(plain)? => Ok(Settled::Done),
         _ => Ok(Settled::Unknown(format!(
             "{name} has rows, and this user may not see whether they were written before or behind (that takes the right PROCESS)"
@@ -100,10 +137,19 @@ async fn settle_truncate(wire: &mut Wire, facts: &Facts, table: &Name, before: O
     }
 }
 
-async fn settle_changes(wire: &mut Wire, facts: &Facts, home: &str, changes: &[Change], before: &Snapshot) -> Result<Settled> {
+async fn settle_changes(
+    wire: &mut Wire,
+    facts: &Facts,
+    home: &str,
+    changes: &[Change],
+    before: &Snapshot,
+) -> Result<Settled> {
     let now = all(wire, changes).await?;
     if now.len() != before.seen.len() {
-        return Err(Error::new(ErrorKind::Unexpected, "the journal's note on the schema fits another statement"));
+        return Err(Error::new(
+            ErrorKind::Unexpected,
+            "the journal's note on the schema fits another statement",
+        ));
     }
     let mut verdicts = Vec::new();
     for ((change, before), now) in changes.iter().zip(&before.seen).zip(&now) {
@@ -115,7 +161,9 @@ async fn settle_changes(wire: &mut Wire, facts: &Facts, home: &str, changes: &[C
     if verdicts.iter().all(|verdict| *verdict == Verdict::Done) {
         return Ok(Settled::Done);
     }
-    let open = verdicts.iter().all(|verdict| matches!(verdict, Verdict::Done | Verdict::Changed));
+    let open = verdicts
+        .iter()
+        .all(|verdict| matches!(verdict, Verdict::Done | Verdict::Changed));
     if open && before.rest != "?" && rest(wire, home, changes).await? == before.rest {
         // Nothing else in the whole schema changed, so nobody else was at it.
         return Ok(Settled::Done);
@@ -124,7 +172,12 @@ async fn settle_changes(wire: &mut Wire, facts: &Facts, home: &str, changes: &[C
         .iter()
         .zip(before.seen.iter().zip(&now))
         .map(|(change, (before, now))| {
-            format!("{} {} {}", change.object.word().to_lowercase(), quoted(&change.name), told(before, now))
+            format!(
+                "{} {} {}",
+                change.object.word().to_lowercase(),
+                quoted(&change.name),
+                told(before, now)
+            )
         })
         .collect();
     Ok(Settled::Unknown(seen.join("; ")))
@@ -141,33 +194,60 @@ enum Verdict {
     Silent,
 }
 
-async fn verdict(wire: &mut Wire, facts: &Facts, change: &Change, before: &Seen, now: &Seen) -> Result<Verdict> {
+async fn verdict(
+    wire: &mut Wire,
+    facts: &Facts,
+    change: &Change,
+    before: &Seen,
+    now: &Seen,
+) -> Result<Verdict> {
     Ok(match (&change.becomes, before, now) {
         (_, Seen::Hidden, _) | (_, _, Seen::Hidden) => Verdict::Silent,
         (Becomes::There | Becomes::Filled, Seen::Absent, Seen::Absent) => Verdict::Not,
         (Becomes::There, Seen::Absent, Seen::Present(_)) => Verdict::Done,
         // A server that died may have left the table without its rows.
-        (Becomes::Filled, Seen::Absent, Seen::Present(_)) if facts.has_atomic_ddl() => Verdict::Done,
+        (Becomes::Filled, Seen::Absent, Seen::Present(_)) if facts.has_atomic_ddl() => {
+            Verdict::Done
+        }
         // The statement fails, or leaves alone what is there.
-        (Becomes::There | Becomes::Filled, Seen::Present(before), Seen::Present(now)) if before == now => Verdict::Not,
+        (Becomes::There | Becomes::Filled, Seen::Present(before), Seen::Present(now))
+            if before == now =>
+        {
+            Verdict::Not
+        }
         (Becomes::Gone, Seen::Present(_), Seen::Absent) => Verdict::Done,
-        (Becomes::Gone, Seen::Present(_), Seen::Present(_)) | (Becomes::Gone, Seen::Absent, Seen::Absent) => Verdict::Not,
-        (Becomes::Other(_), Seen::Present(before), Seen::Present(now)) if before == now => Verdict::Not,
-        (Becomes::Other(clauses), Seen::Present(_), now) => altered(wire, change, clauses, now).await?,
+        (Becomes::Gone, Seen::Present(_), Seen::Present(_))
+        | (Becomes::Gone, Seen::Absent, Seen::Absent) => Verdict::Not,
+        (Becomes::Other(_), Seen::Present(before), Seen::Present(now)) if before == now => {
+            Verdict::Not
+        }
+        (Becomes::Other(clauses), Seen::Present(_), now) => {
+            altered(wire, change, clauses, now).await?
+        }
         (Becomes::Other(_), Seen::Absent, Seen::Absent) => Verdict::Not,
         _ => Verdict::Silent,
     })
 }
 
 /// What the parts of a table say of the clauses. All clauses take effect, or none, so those that tell must agree.
-async fn altered(wire: &mut Wire, change: &Change, clauses: &[Clause], now: &Seen) -> Result<Verdict> {
+async fn altered(
+    wire: &mut Wire,
+    change: &Change,
+    clauses: &[Clause],
+    now: &Seen,
+) -> Result<Verdict> {
     let mut table = change.name.clone();
     if let Some(new) = clauses.iter().find_map(|clause| match clause {
         Clause::RenamesTable(new) => Some(new),
         _ => None,
     }) {
         let renamed = *now == Seen::Absent
-            && matches!(object::look(wire, change.object, new).await.map_err(plain)?, Seen::Present(_));
+            && matches!(
+                object::look(wire, change.object, new)
+                    .await
+                    .map_err(plain)?,
+                Seen::Present(_)
+            );
         return Ok(match (renamed, now) {
             (true, _) => Verdict::Done,
             (false, Seen::Present(_)) => Verdict::Not,
@@ -186,7 +266,8 @@ async fn altered(wire: &mut Wire, change: &Change, clauses: &[Clause], now: &See
             _ => continue,
         };
         // Dropped and added again, it is there before and after.
-        let both_ways = clauses.contains(&Clause::Adds(part.clone())) && clauses.contains(&Clause::Drops(part.clone()));
+        let both_ways = clauses.contains(&Clause::Adds(part.clone()))
+            && clauses.contains(&Clause::Drops(part.clone()));
         if both_ways {
             continue;
         }
@@ -216,13 +297,19 @@ fn told(before: &Seen, now: &Seen) -> &'static str {
 async fn all(wire: &mut Wire, changes: &[Change]) -> Result<Vec<Seen>> {
     let mut seen = Vec::with_capacity(changes.len());
     for change in changes {
-        seen.push(object::look(wire, change.object, &change.name).await.map_err(plain)?);
+        seen.push(
+            object::look(wire, change.object, &change.name)
+                .await
+                .map_err(plain)?,
+        );
     }
     Ok(seen)
 }
 
 async fn storage(wire: &mut Wire, facts: &Facts, table: &Name) -> Result<Seen> {
-    let found = object::storage(wire, facts.flavour, table).await.map_err(plain)?;
+    let found = object::storage(wire, facts.flavour, table)
+        .await
+        .map_err(plain)?;
     Ok(found.map_or(Seen::Hidden, Seen::Present))
 }
 
@@ -241,10 +328,13 @@ fn plain(broken: Broken) -> Error {
 
 /// The first 16 bytes, in hexadecimal.
 fn short_hex(digest: &[u8]) -> String {
-    digest.iter().take(16).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    digest
+        .iter()
+        .take(16)
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -254,7 +344,11 @@ mod tests {
     #[test]
     fn a_snapshot_survives_the_journal() {
         for snapshot in [
-            Snapshot { rest: "?".into(), seen: Vec::new(), effective: None },
+            Snapshot {
+                rest: "?".into(),
+                seen: Vec::new(),
+                effective: None,
+            },
             Snapshot {
                 rest: "ab".into(),
                 seen: vec![Seen::Absent, Seen::Hidden, Seen::Present("cd".into())],

@@ -73,7 +73,8 @@ fn without_counter(definition: &str) -> String {
     const COUNTER: &str = " AUTO_INCREMENT=";
     match definition.rfind(COUNTER) {
         Some(at) => {
-            let behind = definition[at + COUNTER.len()..].trim_start_matches(|digit: char| digit.is_ascii_digit());
+            let behind = definition[at + COUNTER.len()..]
+                .trim_start_matches(|digit: char| digit.is_ascii_digit());
             format!("{}{behind}", &definition[..at])
         }
         None => definition.to_owned(),
@@ -82,10 +83,19 @@ fn without_counter(definition: &str) -> String {
 
 /// Whether a table has a part.
 pub(super) async fn has(wire: &mut Wire, table: &Name, part: &Part) -> Result<bool, Broken> {
-    let schema = table.database.as_deref().map_or_else(|| "DATABASE()".to_owned(), literal);
-    let of_table = format!("TABLE_SCHEMA = {schema} AND TABLE_NAME = {}", literal(&table.name));
+    let schema = table
+        .database
+        .as_deref()
+        .map_or_else(|| "DATABASE()".to_owned(), literal);
+    let of_table = format!(
+        "TABLE_SCHEMA = {schema} AND TABLE_NAME = {}",
+        literal(&table.name)
+    );
     let found = |view: &str, column: &str, name: &str| {
-        format!("EXISTS (SELECT 1 FROM information_schema.{view} WHERE {of_table} AND {column} = {})", literal(name))
+        format!(
+            "EXISTS (SELECT 1 FROM information_schema.{view} WHERE {of_table} AND {column} = {})",
+            literal(name)
+        )
     };
     let condition = match part {
         Part::Column(name) => found("COLUMNS", "COLUMN_NAME", name),
@@ -103,33 +113,59 @@ pub(super) async fn has(wire: &mut Wire, table: &Name, part: &Part) -> Result<bo
 
 /// Whether a table has no rows.
 pub(super) async fn is_empty(wire: &mut Wire, table: &Name) -> Result<bool, Broken> {
-    let sets = wire.run(&format!("SELECT NOT EXISTS (SELECT 1 FROM {})", quoted(table))).await?;
+    let sets = wire
+        .run(&format!(
+            "SELECT NOT EXISTS (SELECT 1 FROM {})",
+            quoted(table)
+        ))
+        .await?;
     Ok(is_one(&sets))
 }
 
 fn is_one(sets: &[Vec<lockage_sql::Row>]) -> bool {
-    let value = sets.first().and_then(|rows| rows.first()?.first()?.as_deref());
+    let value = sets
+        .first()
+        .and_then(|rows| rows.first()?.first()?.as_deref());
     value == Some("1")
 }
 
 /// The number of a table's storage, another after each `TRUNCATE`; `None` where the server does not show it to this user.
-pub(super) async fn storage(wire: &mut Wire, flavour: Flavour, table: &Name) -> Result<Option<String>, Broken> {
+pub(super) async fn storage(
+    wire: &mut Wire,
+    flavour: Flavour,
+    table: &Name,
+) -> Result<Option<String>, Broken> {
     // Other characters stand encoded in the names there.
-    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if !plain(&table.name) || table.database.as_deref().is_some_and(|database| !plain(database)) {
+    let plain = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    if !plain(&table.name)
+        || table
+            .database
+            .as_deref()
+            .is_some_and(|database| !plain(database))
+    {
         return Ok(None);
     }
     let view = match flavour {
         Flavour::MySql => "INNODB_TABLES",
         Flavour::MariaDb => "INNODB_SYS_TABLES",
     };
-    let schema = table.database.as_deref().map_or_else(|| "DATABASE()".to_owned(), literal);
+    let schema = table
+        .database
+        .as_deref()
+        .map_or_else(|| "DATABASE()".to_owned(), literal);
     let sql = format!(
         "SELECT TABLE_ID FROM information_schema.{view} WHERE NAME = CONCAT({schema}, '/', {})",
         literal(&table.name)
     );
     match wire.run(&sql).await {
-        Ok(sets) => Ok(sets.into_iter().flatten().next().and_then(|row| row.into_iter().next()?)),
+        Ok(sets) => Ok(sets
+            .into_iter()
+            .flatten()
+            .next()
+            .and_then(|row| row.into_iter().next()?)),
         Err(broken) if error::number(&broken.error).is_some() => Ok(None),
         Err(broken) => Err(broken),
     }
@@ -142,7 +178,10 @@ mod tests {
     #[test]
     fn a_counter_is_no_part_of_a_definition() {
         let definition = "CREATE TABLE `t` (\n `a` int\n) ENGINE=InnoDB AUTO_INCREMENT=42 DEFAULT CHARSET=utf8mb4";
-        assert_eq!(without_counter(definition), definition.replace(" AUTO_INCREMENT=42", ""));
+        assert_eq!(
+            without_counter(definition),
+            definition.replace(" AUTO_INCREMENT=42", "")
+        );
         assert_eq!(without_counter("x"), "x");
     }
 }

@@ -33,7 +33,9 @@ pub(super) fn clauses(actions: &Cursor<'_>) -> Vec<Clause> {
 }
 
 fn clause(mut at: Cursor<'_>) -> Vec<Clause> {
-    let Some(verb) = at.next() else { return Vec::new() };
+    let Some(verb) = at.next() else {
+        return Vec::new();
+    };
     match verb.to_ascii_uppercase().as_str() {
         "ADD" => adds(at),
         "DROP" => drops(at),
@@ -46,7 +48,9 @@ fn clause(mut at: Cursor<'_>) -> Vec<Clause> {
             }
         }
         "RENAME" => renames_something(at),
-        "EXCHANGE" | "DISCARD" | "IMPORT" | "TRUNCATE" | "CONVERT" if !at.sees(&["TO", "CHARACTER"]) && !at.sees(&["TO", "CHARSET"]) => {
+        "EXCHANGE" | "DISCARD" | "IMPORT" | "TRUNCATE" | "CONVERT"
+            if !at.sees(&["TO", "CHARACTER"]) && !at.sees(&["TO", "CHARSET"]) =>
+        {
             vec![Clause::Hidden]
         }
         _ => vec![Clause::Silent],
@@ -56,7 +60,11 @@ fn clause(mut at: Cursor<'_>) -> Vec<Clause> {
 fn adds(mut at: Cursor<'_>) -> Vec<Clause> {
     if at.takes(&["PARTITION"]) {
         at.takes(&["IF", "NOT", "EXISTS"]);
-        let name = if at.takes(&["(", "PARTITION"]) { at.next().and_then(unquoted) } else { None };
+        let name = if at.takes(&["(", "PARTITION"]) {
+            at.next().and_then(unquoted)
+        } else {
+            None
+        };
         return vec![name.map_or(Clause::Silent, |name| Clause::Adds(Part::Partition(name)))];
     }
     if at.takes(&["CONSTRAINT"]) {
@@ -65,7 +73,13 @@ fn adds(mut at: Cursor<'_>) -> Vec<Clause> {
             return vec![Clause::Adds(Part::PrimaryKey)];
         }
         let name = match at.peek() {
-            Some(word) if ["UNIQUE", "FOREIGN", "CHECK"].iter().any(|kind| word.eq_ignore_ascii_case(kind)) => None,
+            Some(word)
+                if ["UNIQUE", "FOREIGN", "CHECK"]
+                    .iter()
+                    .any(|kind| word.eq_ignore_ascii_case(kind)) =>
+            {
+                None
+            }
             _ => at.next().and_then(unquoted),
         };
         if at.sees(&["PRIMARY", "KEY"]) {
@@ -86,16 +100,26 @@ fn adds(mut at: Cursor<'_>) -> Vec<Clause> {
         };
         return vec![name.map_or(Clause::Silent, |name| Clause::Adds(Part::Key(name)))];
     }
-    if at.takes_any(&["FOREIGN", "CHECK", "SYSTEM", "PERIOD"]).is_some() {
+    if at
+        .takes_any(&["FOREIGN", "CHECK", "SYSTEM", "PERIOD"])
+        .is_some()
+    {
         return vec![Clause::Silent];
     }
     at.takes(&["COLUMN"]);
     at.takes(&["IF", "NOT", "EXISTS"]);
     if at.sees(&["("]) {
         let inner: Vec<_> = at.rest().iter().skip(1).copied().collect();
-        return inside(&inner).into_iter().map(|name| Clause::Adds(Part::Column(name))).collect();
+        return inside(&inner)
+            .into_iter()
+            .map(|name| Clause::Adds(Part::Column(name)))
+            .collect();
     }
-    vec![at.next().and_then(unquoted).map_or(Clause::Silent, |name| Clause::Adds(Part::Column(name)))]
+    vec![
+        at.next()
+            .and_then(unquoted)
+            .map_or(Clause::Silent, |name| Clause::Adds(Part::Column(name))),
+    ]
 }
 
 /// The first names of the definitions in `(a INT, b INT)`, its first parenthesis taken off.
@@ -130,14 +154,22 @@ fn drops(mut at: Cursor<'_>) -> Vec<Clause> {
     }
     let part: fn(String) -> Part = if at.takes(&["PARTITION"]) {
         Part::Partition
-    } else if at.takes(&["FOREIGN", "KEY"]) || at.takes_any(&["INDEX", "KEY", "CONSTRAINT", "CHECK"]).is_some() {
+    } else if at.takes(&["FOREIGN", "KEY"])
+        || at
+            .takes_any(&["INDEX", "KEY", "CONSTRAINT", "CHECK"])
+            .is_some()
+    {
         Part::Key
     } else {
         at.takes(&["COLUMN"]);
         Part::Column
     };
     at.takes(&["IF", "EXISTS"]);
-    vec![at.next().and_then(unquoted).map_or(Clause::Silent, |name| Clause::Drops(part(name)))]
+    vec![
+        at.next()
+            .and_then(unquoted)
+            .map_or(Clause::Silent, |name| Clause::Drops(part(name))),
+    ]
 }
 
 fn renames_something(mut at: Cursor<'_>) -> Vec<Clause> {
@@ -150,7 +182,11 @@ fn renames_something(mut at: Cursor<'_>) -> Vec<Clause> {
         return vec![at.name().map_or(Clause::Silent, Clause::RenamesTable)];
     };
     at.takes(&["IF", "EXISTS"]);
-    match (at.next().and_then(unquoted), at.takes(&["TO"]), at.next().and_then(unquoted)) {
+    match (
+        at.next().and_then(unquoted),
+        at.takes(&["TO"]),
+        at.next().and_then(unquoted),
+    ) {
         (Some(old), true, Some(new)) => renames(part, old, new),
         _ => vec![Clause::Silent],
     }
@@ -185,24 +221,57 @@ mod tests {
         use Clause::{Adds, Drops, Hidden, RenamesTable, Silent};
         for (actions, expected) in [
             ("ADD a INT", vec![Adds(column("a"))]),
-            ("add column `a b` DECIMAL(10, 2) NOT NULL DEFAULT (1 + 2) AFTER c, DROP d", vec![Adds(column("a b")), Drops(column("d"))]),
-            ("ADD COLUMN (a INT, b DECIMAL(1,2))", vec![Adds(column("a")), Adds(column("b"))]),
+            (
+                "add column `a b` DECIMAL(10, 2) NOT NULL DEFAULT (1 + 2) AFTER c, DROP d",
+                vec![Adds(column("a b")), Drops(column("d"))],
+            ),
+            (
+                "ADD COLUMN (a INT, b DECIMAL(1,2))",
+                vec![Adds(column("a")), Adds(column("b"))],
+            ),
             ("ADD COLUMN IF NOT EXISTS a INT", vec![Adds(column("a"))]),
             ("ADD UNIQUE KEY u (a)", vec![Adds(key("u"))]),
             ("ADD UNIQUE (a)", vec![Silent]),
             ("ADD INDEX USING BTREE (a)", vec![Silent]),
             ("ADD FULLTEXT f (a)", vec![Adds(key("f"))]),
-            ("ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES t (b)", vec![Adds(key("fk"))]),
-            ("ADD CONSTRAINT PRIMARY KEY (a)", vec![Adds(Part::PrimaryKey)]),
+            (
+                "ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES t (b)",
+                vec![Adds(key("fk"))],
+            ),
+            (
+                "ADD CONSTRAINT PRIMARY KEY (a)",
+                vec![Adds(Part::PrimaryKey)],
+            ),
             ("ADD FOREIGN KEY (a) REFERENCES t (b)", vec![Silent]),
-            ("DROP PRIMARY KEY, ADD PRIMARY KEY (a)", vec![Drops(Part::PrimaryKey), Adds(Part::PrimaryKey)]),
-            ("DROP FOREIGN KEY fk, DROP INDEX i", vec![Drops(key("fk")), Drops(key("i"))]),
-            ("CHANGE a b INT", vec![Drops(column("a")), Adds(column("b"))]),
+            (
+                "DROP PRIMARY KEY, ADD PRIMARY KEY (a)",
+                vec![Drops(Part::PrimaryKey), Adds(Part::PrimaryKey)],
+            ),
+            (
+                "DROP FOREIGN KEY fk, DROP INDEX i",
+                vec![Drops(key("fk")), Drops(key("i"))],
+            ),
+            (
+                "CHANGE a b INT",
+                vec![Drops(column("a")), Adds(column("b"))],
+            ),
             ("CHANGE a A INT", vec![Silent]),
-            ("RENAME COLUMN a TO b", vec![Drops(column("a")), Adds(column("b"))]),
-            ("RENAME TO s.t", vec![RenamesTable(Name { database: Some("s".into()), name: "t".into() })]),
+            (
+                "RENAME COLUMN a TO b",
+                vec![Drops(column("a")), Adds(column("b"))],
+            ),
+            (
+                "RENAME TO s.t",
+                vec![RenamesTable(Name {
+                    database: Some("s".into()),
+                    name: "t".into(),
+                })],
+            ),
             ("MODIFY a BIGINT, ENGINE = InnoDB", vec![Silent, Silent]),
-            ("ADD PARTITION (PARTITION p1 VALUES LESS THAN (10))", vec![Adds(Part::Partition("p1".into()))]),
+            (
+                "ADD PARTITION (PARTITION p1 VALUES LESS THAN (10))",
+                vec![Adds(Part::Partition("p1".into()))],
+            ),
             ("TRUNCATE PARTITION p1", vec![Hidden]),
             ("CONVERT TO CHARACTER SET utf8mb4", vec![Silent]),
             ("EXCHANGE PARTITION p WITH TABLE t", vec![Hidden]),

@@ -18,7 +18,10 @@ pub(crate) struct Name {
 
 impl<'t> Cursor<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { tokens: tokens(text, DIALECT.syntax).collect(), at: 0 }
+        Self {
+            tokens: tokens(text, DIALECT.syntax).collect(),
+            at: 0,
+        }
     }
 
     pub(super) fn peek(&self) -> Option<&'t str> {
@@ -37,7 +40,10 @@ impl<'t> Cursor<'t> {
 
     /// Whether the words come next.
     pub(super) fn sees(&self, words: &[&str]) -> bool {
-        words.iter().enumerate().all(|(count, word)| is(self.ahead(count), word))
+        words
+            .iter()
+            .enumerate()
+            .all(|(count, word)| is(self.ahead(count), word))
     }
 
     /// Takes the words where they come next.
@@ -76,10 +82,16 @@ impl<'t> Cursor<'t> {
     pub(super) fn name(&mut self) -> Option<Name> {
         let first = unquoted(self.next()?)?;
         if self.peek() != Some(".") {
-            return Some(Name { database: None, name: first });
+            return Some(Name {
+                database: None,
+                name: first,
+            });
         }
         self.next();
-        Some(Name { database: Some(first), name: unquoted(self.next()?)? })
+        Some(Name {
+            database: Some(first),
+            name: unquoted(self.next()?)?,
+        })
     }
 
     /// Names with commas between them.
@@ -109,7 +121,10 @@ impl<'t> Cursor<'t> {
                 part.push(*token);
             }
         }
-        parts.into_iter().map(|tokens| Self { tokens, at: 0 }).collect()
+        parts
+            .into_iter()
+            .map(|tokens| Self { tokens, at: 0 })
+            .collect()
     }
 
     /// Whether a word stands anywhere in what is left, outside parentheses.
@@ -133,14 +148,18 @@ pub(super) fn unquoted(token: &str) -> Option<String> {
         Some(rest) => Some(rest.strip_suffix('`')?.replace("``", "`")),
         None => {
             let first = token.chars().next()?;
-            (first.is_alphanumeric() || "_$".contains(first) || !first.is_ascii()).then(|| token.to_owned())
+            (first.is_alphanumeric() || "_$".contains(first) || !first.is_ascii())
+                .then(|| token.to_owned())
         }
     }
 }
 
 /// The text of a string literal without its quotes; `None` where a token is none, or one with escapes.
 pub(super) fn literal_text(token: &str) -> Option<String> {
-    let quote = token.chars().next().filter(|quote| "'\"".contains(*quote))?;
+    let quote = token
+        .chars()
+        .next()
+        .filter(|quote| "'\"".contains(*quote))?;
     let inner = token.strip_prefix(quote)?.strip_suffix(quote)?;
     (!inner.contains('\\')).then(|| inner.replace(&format!("{quote}{quote}"), &quote.to_string()))
 }

@@ -67,7 +67,19 @@ impl Object {
 }
 
 /// Words behind which an account, a server or the whole instance changes.
-const ELSEWHERE: &[&str] = &["USER", "ROLE", "SERVER", "TABLESPACE", "UNDO", "LOGFILE", "RESOURCE", "REFERENCE", "INSTANCE", "PACKAGE", "LIBRARY"];
+const ELSEWHERE: &[&str] = &[
+    "USER",
+    "ROLE",
+    "SERVER",
+    "TABLESPACE",
+    "UNDO",
+    "LOGFILE",
+    "RESOURCE",
+    "REFERENCE",
+    "INSTANCE",
+    "PACKAGE",
+    "LIBRARY",
+];
 
 /// Statements for which twice is the same as once.
 const REPEATABLE: &[&[&str]] = &[
@@ -126,7 +138,11 @@ pub(super) fn deed(mut at: Cursor<'_>) -> Option<Deed> {
 }
 
 fn one(object: Object, name: Name, becomes: Becomes) -> Deed {
-    Deed::Changes(vec![Change { object, name, becomes }])
+    Deed::Changes(vec![Change {
+        object,
+        name,
+        becomes,
+    }])
 }
 
 fn create(mut at: Cursor<'_>) -> Option<Deed> {
@@ -137,7 +153,11 @@ fn create(mut at: Cursor<'_>) -> Option<Deed> {
     // `DEFINER = 'a'@'b' SQL SECURITY INVOKER ALGORITHM = MERGE AGGREGATE UNIQUE …` stand in front of the kind.
     let object = loop {
         if ELSEWHERE.iter().any(|word| at.sees(&[word])) {
-            return Some(if replaces || at.holds("EXISTS") { Deed::Repeatable } else { Deed::Opaque });
+            return Some(if replaces || at.holds("EXISTS") {
+                Deed::Repeatable
+            } else {
+                Deed::Opaque
+            });
         }
         if let Some(object) = object(&mut at) {
             break object;
@@ -150,7 +170,9 @@ fn create(mut at: Cursor<'_>) -> Option<Deed> {
         }
     };
     let lenient = at.takes(&["IF", "NOT", "EXISTS"]);
-    let Some(name) = at.name() else { return Some(Deed::Opaque) };
+    let Some(name) = at.name() else {
+        return Some(Deed::Opaque);
+    };
     if object == Object::Table {
         let filled = at.holds("SELECT") || at.holds("VALUES") || at.sees(&["(", "SELECT"]);
         // What is made anew loses the rows that somebody may have put there meanwhile.
@@ -164,12 +186,25 @@ fn create(mut at: Cursor<'_>) -> Option<Deed> {
     if object == Object::Function && at.holds("SONAME") {
         return Some(Deed::Opaque);
     }
-    Some(if replaces || lenient { Deed::Repeatable } else { one(object, name, Becomes::There) })
+    Some(if replaces || lenient {
+        Deed::Repeatable
+    } else {
+        one(object, name, Becomes::There)
+    })
 }
 
 fn object(at: &mut Cursor<'_>) -> Option<Object> {
     let word = at.takes_any(&[
-        "TABLE", "TABLES", "VIEW", "SEQUENCE", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "DATABASE", "SCHEMA",
+        "TABLE",
+        "TABLES",
+        "VIEW",
+        "SEQUENCE",
+        "TRIGGER",
+        "PROCEDURE",
+        "FUNCTION",
+        "EVENT",
+        "DATABASE",
+        "SCHEMA",
     ])?;
     Some(match word.to_ascii_uppercase().as_str() {
         "TABLE" | "TABLES" => Object::Table,
@@ -189,7 +224,11 @@ fn create_index(mut at: Cursor<'_>) -> Option<Deed> {
     if !at.skip_behind("ON") {
         return None;
     }
-    Some(one(Object::Table, at.name()?, Becomes::Other(vec![Clause::Adds(Part::Key(index))])))
+    Some(one(
+        Object::Table,
+        at.name()?,
+        Becomes::Other(vec![Clause::Adds(Part::Key(index))]),
+    ))
 }
 
 fn alter(mut at: Cursor<'_>) -> Option<Deed> {
@@ -206,13 +245,21 @@ fn alter(mut at: Cursor<'_>) -> Option<Deed> {
         };
     };
     at.takes(&["IF", "EXISTS"]);
-    if object == Object::Database && (at.sees(&["CHARACTER"]) || at.sees(&["COLLATE"]) || at.sees(&["DEFAULT"]) || at.sees(&["CHARSET"])) {
+    if object == Object::Database
+        && (at.sees(&["CHARACTER"])
+            || at.sees(&["COLLATE"])
+            || at.sees(&["DEFAULT"])
+            || at.sees(&["CHARSET"]))
+    {
         return Some(Deed::Repeatable);
     }
     let name = at.name()?;
     let clauses = match object {
         Object::Table => {
-            if at.takes_any(&["WAIT", "NOWAIT"]).is_some_and(|word| word.eq_ignore_ascii_case("WAIT")) {
+            if at
+                .takes_any(&["WAIT", "NOWAIT"])
+                .is_some_and(|word| word.eq_ignore_ascii_case("WAIT"))
+            {
                 at.next();
             }
             clauses(&at)
@@ -237,17 +284,32 @@ fn drop_(mut at: Cursor<'_>) -> Option<Deed> {
         return None;
     }
     if ELSEWHERE.iter().any(|word| at.sees(&[word])) {
-        return Some(if at.holds("EXISTS") { Deed::Repeatable } else { Deed::Opaque });
+        return Some(if at.holds("EXISTS") {
+            Deed::Repeatable
+        } else {
+            Deed::Opaque
+        });
     }
     if at.takes(&["INDEX"]) {
         return Some(drop_index(at).unwrap_or(Deed::Opaque));
     }
-    let Some(object) = object(&mut at) else { return Some(Deed::Opaque) };
+    let Some(object) = object(&mut at) else {
+        return Some(Deed::Opaque);
+    };
     if at.takes(&["IF", "EXISTS"]) {
         return Some(Deed::Repeatable);
     }
     Some(at.names().map_or(Deed::Opaque, |names| {
-        Deed::Changes(names.into_iter().map(|name| Change { object, name, becomes: Becomes::Gone }).collect())
+        Deed::Changes(
+            names
+                .into_iter()
+                .map(|name| Change {
+                    object,
+                    name,
+                    becomes: Becomes::Gone,
+                })
+                .collect(),
+        )
     }))
 }
 
@@ -257,8 +319,16 @@ fn drop_index(mut at: Cursor<'_>) -> Option<Deed> {
     if !at.skip_behind("ON") {
         return None;
     }
-    let part = if index.eq_ignore_ascii_case("PRIMARY") { Part::PrimaryKey } else { Part::Key(index) };
-    Some(one(Object::Table, at.name()?, Becomes::Other(vec![Clause::Drops(part)])))
+    let part = if index.eq_ignore_ascii_case("PRIMARY") {
+        Part::PrimaryKey
+    } else {
+        Part::Key(index)
+    };
+    Some(one(
+        Object::Table,
+        at.name()?,
+        Becomes::Other(vec![Clause::Drops(part)]),
+    ))
 }
 
 /// `RENAME TABLE a TO b, c TO d`: every old name goes and every new one comes, but those that are both.
@@ -271,7 +341,10 @@ fn rename(mut at: Cursor<'_>) -> Option<Deed> {
     let mut new = Vec::new();
     loop {
         old.push(at.name()?);
-        if at.takes_any(&["WAIT", "NOWAIT"]).is_some_and(|word| word.eq_ignore_ascii_case("WAIT")) {
+        if at
+            .takes_any(&["WAIT", "NOWAIT"])
+            .is_some_and(|word| word.eq_ignore_ascii_case("WAIT"))
+        {
             at.next();
         }
         if !at.takes(&["TO"]) {
@@ -282,9 +355,19 @@ fn rename(mut at: Cursor<'_>) -> Option<Deed> {
             break;
         }
     }
-    let change = |name: &Name, becomes| Change { object: Object::Table, name: name.clone(), becomes };
-    let gone = old.iter().filter(|name| !new.contains(name)).map(|name| change(name, Becomes::Gone));
-    let there = new.iter().filter(|name| !old.contains(name)).map(|name| change(name, Becomes::There));
+    let change = |name: &Name, becomes| Change {
+        object: Object::Table,
+        name: name.clone(),
+        becomes,
+    };
+    let gone = old
+        .iter()
+        .filter(|name| !new.contains(name))
+        .map(|name| change(name, Becomes::Gone));
+    let there = new
+        .iter()
+        .filter(|name| !old.contains(name))
+        .map(|name| change(name, Becomes::There));
     let changes: Vec<Change> = gone.chain(there).collect();
     // Names that only change places tell nothing.
     (!changes.is_empty()).then_some(Deed::Changes(changes))

@@ -34,13 +34,19 @@ pub(crate) fn classify(text: &str) -> Class {
 }
 
 fn class(mut at: Cursor<'_>) -> Class {
-    let Some(first) = at.peek() else { return Class::Data };
+    let Some(first) = at.peek() else {
+        return Class::Data;
+    };
     match first.to_ascii_uppercase().as_str() {
         "USE" => Class::Session,
         "SET" => {
             at.next();
             if at.takes(&["STATEMENT"]) {
-                return if at.skip_behind("FOR") { class(at) } else { Class::Data };
+                return if at.skip_behind("FOR") {
+                    class(at)
+                } else {
+                    Class::Data
+                };
             }
             session::class_of_set(&at)
         }
@@ -50,7 +56,9 @@ fn class(mut at: Cursor<'_>) -> Class {
                 let text = at.next().and_then(cursor::literal_text);
                 return text.map_or(Class::Data, |text| classify(&text));
             }
-            at.next().and_then(cursor::unquoted).map_or(Class::Data, Class::Execute)
+            at.next()
+                .and_then(cursor::unquoted)
+                .map_or(Class::Data, Class::Execute)
         }
         _ => ddl::deed(at).map_or(Class::Data, Class::Ddl),
     }

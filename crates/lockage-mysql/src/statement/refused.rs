@@ -11,9 +11,21 @@ const REFUSED: &[(&[&str], &str, &str)] = &[
         "LOCK TABLES keeps the journal from being written",
         "leave it out: nobody else migrates meanwhile; an ALTER TABLE or one transaction does what it was for",
     ),
-    (&["LOCK", "TABLES"], "LOCK TABLES keeps the journal from being written", "leave LOCK TABLES and UNLOCK TABLES out, as mysqldump --skip-add-locks does"),
-    (&["LOCK", "INSTANCE"], "LOCK INSTANCE keeps the journal from being written", "leave it out"),
-    (&["XA"], "an XA transaction has no room for the journal", "use START TRANSACTION and COMMIT"),
+    (
+        &["LOCK", "TABLES"],
+        "LOCK TABLES keeps the journal from being written",
+        "leave LOCK TABLES and UNLOCK TABLES out, as mysqldump --skip-add-locks does",
+    ),
+    (
+        &["LOCK", "INSTANCE"],
+        "LOCK INSTANCE keeps the journal from being written",
+        "leave it out",
+    ),
+    (
+        &["XA"],
+        "an XA transaction has no room for the journal",
+        "use START TRANSACTION and COMMIT",
+    ),
 ];
 
 /// Why a statement cannot stand in a migration; `None` where it can.
@@ -31,7 +43,10 @@ pub(crate) fn refuse(text: &str) -> Option<Error> {
     let loads = at.takes(&["LOAD", "DATA"]) || at.takes(&["LOAD", "XML"]);
     at.takes_any(&["LOW_PRIORITY", "CONCURRENT"]);
     (loads && at.sees(&["LOCAL"])).then(|| {
-        Error::new(ErrorKind::InvalidMigration, "LOAD … LOCAL reads a file of this machine; that is refused")
-            .with_hint("use INSERT, or LOAD DATA without LOCAL")
+        Error::new(
+            ErrorKind::InvalidMigration,
+            "LOAD … LOCAL reads a file of this machine; that is refused",
+        )
+        .with_hint("use INSERT, or LOAD DATA without LOCAL")
     })
 }

@@ -9,14 +9,18 @@ pub(super) fn class_of_set(at: &Cursor<'_>) -> Class {
         return Class::Ddl(super::Deed::Repeatable);
     }
     // What user variables get is kept in the journal; what system variables get is set again.
-    let only_ours = at.parts().iter().all(|part| {
-        match part.peek() {
-            Some("@") => part.ahead(1).is_some_and(|name| name.starts_with(['`', '\'', '"'])),
-            Some(first) => first.starts_with('@'),
-            None => false,
-        }
+    let only_ours = at.parts().iter().all(|part| match part.peek() {
+        Some("@") => part
+            .ahead(1)
+            .is_some_and(|name| name.starts_with(['`', '\'', '"'])),
+        Some(first) => first.starts_with('@'),
+        None => false,
     });
-    if only_ours { Class::Data } else { Class::Session }
+    if only_ours {
+        Class::Data
+    } else {
+        Class::Session
+    }
 }
 
 /// The names of the user variables in a text, as they stand behind the `@`, in lower case and without quotes.
@@ -77,7 +81,11 @@ pub(crate) fn prepared(text: &str) -> Option<Prepared> {
         return None;
     }
     match at.next()? {
-        "@" => Some(Prepared::Variable(name, at.next().and_then(|token| unquoted(token).or_else(|| literal_text(token)))?)),
+        "@" => Some(Prepared::Variable(
+            name,
+            at.next()
+                .and_then(|token| unquoted(token).or_else(|| literal_text(token)))?,
+        )),
         token => match token.strip_prefix('@') {
             Some(variable) => Some(Prepared::Variable(name, variable.to_lowercase())),
             None => literal_text(token).map(|text| Prepared::Text(name, text)),

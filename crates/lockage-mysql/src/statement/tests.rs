@@ -1,14 +1,18 @@
 use super::*;
 
 fn name(name: &str) -> Name {
-    Name { database: None, name: name.into() }
+    Name {
+        database: None,
+        name: name.into(),
+    }
 }
 
 fn changes(text: &str) -> Vec<(Object, String, Becomes)> {
     match classify(text) {
-        Class::Ddl(Deed::Changes(changes)) => {
-            changes.into_iter().map(|change| (change.object, change.name.name, change.becomes)).collect()
-        }
+        Class::Ddl(Deed::Changes(changes)) => changes
+            .into_iter()
+            .map(|change| (change.object, change.name.name, change.becomes))
+            .collect(),
         other => panic!("{text}: {other:?}"),
     }
 }
@@ -92,11 +96,26 @@ fn what_nothing_tells_of_afterwards() {
 fn what_the_schema_tells() {
     use Becomes::{Filled, Gone, Other, There};
     for (text, expected) in [
-        ("CREATE TABLE `My Table` (a INT)", vec![(Object::Table, "My Table", There)]),
-        ("create table t (a int default (select 1))", vec![(Object::Table, "t", There)]),
-        ("CREATE TABLE t AS SELECT 1", vec![(Object::Table, "t", Filled)]),
-        ("CREATE TABLE IF NOT EXISTS t (a INT) SELECT 1 AS a", vec![(Object::Table, "t", Filled)]),
-        ("CREATE TABLE t (SELECT 1)", vec![(Object::Table, "t", Filled)]),
+        (
+            "CREATE TABLE `My Table` (a INT)",
+            vec![(Object::Table, "My Table", There)],
+        ),
+        (
+            "create table t (a int default (select 1))",
+            vec![(Object::Table, "t", There)],
+        ),
+        (
+            "CREATE TABLE t AS SELECT 1",
+            vec![(Object::Table, "t", Filled)],
+        ),
+        (
+            "CREATE TABLE IF NOT EXISTS t (a INT) SELECT 1 AS a",
+            vec![(Object::Table, "t", Filled)],
+        ),
+        (
+            "CREATE TABLE t (SELECT 1)",
+            vec![(Object::Table, "t", Filled)],
+        ),
         (
             "CREATE DEFINER = 'a'@'b' TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1",
             vec![(Object::Trigger, "tr", There)],
@@ -105,45 +124,130 @@ fn what_the_schema_tells() {
             "CREATE ALGORITHM = MERGE DEFINER = CURRENT_USER() SQL SECURITY INVOKER VIEW v AS SELECT 1",
             vec![(Object::View, "v", There)],
         ),
-        ("CREATE AGGREGATE FUNCTION f() RETURNS INT RETURN 1", vec![(Object::Function, "f", There)]),
-        ("CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1", vec![(Object::Event, "e", There)]),
+        (
+            "CREATE AGGREGATE FUNCTION f() RETURNS INT RETURN 1",
+            vec![(Object::Function, "f", There)],
+        ),
+        (
+            "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1",
+            vec![(Object::Event, "e", There)],
+        ),
         ("CREATE DATABASE d", vec![(Object::Database, "d", There)]),
-        ("CREATE UNIQUE INDEX i ON t (a)", vec![(Object::Table, "t", Other(vec![Clause::Adds(Part::Key("i".into()))]))]),
-        ("DROP INDEX `PRIMARY` ON t", vec![(Object::Table, "t", Other(vec![Clause::Drops(Part::PrimaryKey)]))]),
-        ("DROP TABLE a, `b`", vec![(Object::Table, "a", Gone), (Object::Table, "b", Gone)]),
+        (
+            "CREATE UNIQUE INDEX i ON t (a)",
+            vec![(
+                Object::Table,
+                "t",
+                Other(vec![Clause::Adds(Part::Key("i".into()))]),
+            )],
+        ),
+        (
+            "DROP INDEX `PRIMARY` ON t",
+            vec![(
+                Object::Table,
+                "t",
+                Other(vec![Clause::Drops(Part::PrimaryKey)]),
+            )],
+        ),
+        (
+            "DROP TABLE a, `b`",
+            vec![(Object::Table, "a", Gone), (Object::Table, "b", Gone)],
+        ),
         ("DROP PROCEDURE p", vec![(Object::Procedure, "p", Gone)]),
-        ("RENAME TABLE a TO b", vec![(Object::Table, "a", Gone), (Object::Table, "b", There)]),
-        ("RENAME TABLE a TO a_old, a_new TO a", vec![(Object::Table, "a_new", Gone), (Object::Table, "a_old", There)]),
-        ("ALTER TABLE t ADD c INT", vec![(Object::Table, "t", Other(vec![Clause::Adds(Part::Column("c".into()))]))]),
-        ("ALTER ONLINE IGNORE TABLE t WAIT 5 ENGINE=InnoDB", vec![(Object::Table, "t", Other(vec![Clause::Silent]))]),
-        ("/*!50003 CREATE*/ /*!50017 DEFINER=`r`@`l`*/ /*!50003 TRIGGER t AFTER INSERT ON u FOR EACH ROW SET @a = 1 */", vec![(Object::Trigger, "t", There)]),
-        ("SET STATEMENT max_statement_time=0 FOR DROP TABLE a", vec![(Object::Table, "a", Gone)]),
-        ("EXECUTE IMMEDIATE 'DROP VIEW v'", vec![(Object::View, "v", Gone)]),
+        (
+            "RENAME TABLE a TO b",
+            vec![(Object::Table, "a", Gone), (Object::Table, "b", There)],
+        ),
+        (
+            "RENAME TABLE a TO a_old, a_new TO a",
+            vec![
+                (Object::Table, "a_new", Gone),
+                (Object::Table, "a_old", There),
+            ],
+        ),
+        (
+            "ALTER TABLE t ADD c INT",
+            vec![(
+                Object::Table,
+                "t",
+                Other(vec![Clause::Adds(Part::Column("c".into()))]),
+            )],
+        ),
+        (
+            "ALTER ONLINE IGNORE TABLE t WAIT 5 ENGINE=InnoDB",
+            vec![(Object::Table, "t", Other(vec![Clause::Silent]))],
+        ),
+        (
+            "/*!50003 CREATE*/ /*!50017 DEFINER=`r`@`l`*/ /*!50003 TRIGGER t AFTER INSERT ON u FOR EACH ROW SET @a = 1 */",
+            vec![(Object::Trigger, "t", There)],
+        ),
+        (
+            "SET STATEMENT max_statement_time=0 FOR DROP TABLE a",
+            vec![(Object::Table, "a", Gone)],
+        ),
+        (
+            "EXECUTE IMMEDIATE 'DROP VIEW v'",
+            vec![(Object::View, "v", Gone)],
+        ),
     ] {
-        let expected: Vec<_> =
-            expected.into_iter().map(|(object, name, becomes)| (object, name.to_owned(), becomes)).collect();
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|(object, name, becomes)| (object, name.to_owned(), becomes))
+            .collect();
         assert_eq!(changes(text), expected, "{text}");
     }
-    assert_eq!(classify("TRUNCATE TABLE s.t"), Class::Ddl(Deed::Truncates(Name { database: Some("s".into()), ..name("t") })));
+    assert_eq!(
+        classify("TRUNCATE TABLE s.t"),
+        Class::Ddl(Deed::Truncates(Name {
+            database: Some("s".into()),
+            ..name("t")
+        }))
+    );
     assert_eq!(classify("EXECUTE s USING @a"), Class::Execute("s".into()));
 }
 
 #[test]
 fn what_a_migration_cannot_have() {
-    for text in ["LOCK TABLES t WRITE", "XA START 'x'", "load data local infile 'x' into table t", "LOAD XML CONCURRENT LOCAL INFILE 'x' INTO TABLE t", "FLUSH TABLES WITH READ LOCK"] {
+    for text in [
+        "LOCK TABLES t WRITE",
+        "XA START 'x'",
+        "load data local infile 'x' into table t",
+        "LOAD XML CONCURRENT LOCAL INFILE 'x' INTO TABLE t",
+        "FLUSH TABLES WITH READ LOCK",
+    ] {
         assert!(refuse(text).is_some(), "{text}");
     }
-    for text in ["LOAD DATA INFILE 'local' INTO TABLE t", "UNLOCK TABLES", "FLUSH TABLES", "INSERT INTO `lock` VALUES ('LOCAL')"] {
+    for text in [
+        "LOAD DATA INFILE 'local' INTO TABLE t",
+        "UNLOCK TABLES",
+        "FLUSH TABLES",
+        "INSERT INTO `lock` VALUES ('LOCAL')",
+    ] {
         assert!(refuse(text).is_none(), "{text}");
     }
 }
 
 #[test]
 fn variables_and_prepared_statements() {
-    assert_eq!(user_variables("SET @A = @@sql_mode, @`b c` = @a + @'d'"), ["a", "b c", "d"]);
-    assert_eq!(user_variables("GRANT ALL ON x TO 'u'@'h', `v`@`%`; SELECT 'a@b'"), [""; 0]);
-    assert_eq!(prepared("PREPARE s FROM 'DROP TABLE `a`'"), Some(Prepared::Text("s".into(), "DROP TABLE `a`".into())));
-    assert_eq!(prepared("prepare s from @Q"), Some(Prepared::Variable("s".into(), "q".into())));
-    assert_eq!(prepared("DEALLOCATE PREPARE s"), Some(Prepared::Forgotten("s".into())));
+    assert_eq!(
+        user_variables("SET @A = @@sql_mode, @`b c` = @a + @'d'"),
+        ["a", "b c", "d"]
+    );
+    assert_eq!(
+        user_variables("GRANT ALL ON x TO 'u'@'h', `v`@`%`; SELECT 'a@b'"),
+        [""; 0]
+    );
+    assert_eq!(
+        prepared("PREPARE s FROM 'DROP TABLE `a`'"),
+        Some(Prepared::Text("s".into(), "DROP TABLE `a`".into()))
+    );
+    assert_eq!(
+        prepared("prepare s from @Q"),
+        Some(Prepared::Variable("s".into(), "q".into()))
+    );
+    assert_eq!(
+        prepared("DEALLOCATE PREPARE s"),
+        Some(Prepared::Forgotten("s".into()))
+    );
     assert_eq!(prepared("SELECT 1"), None);
 }

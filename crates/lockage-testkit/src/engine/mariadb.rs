@@ -73,6 +73,8 @@ impl MariadbServer {
                 "--innodb-buffer-pool-size=64M",
             ])
             .arg(format!("--datadir={}", folder.path().join("data").display()))
+            // Two servers that are made at the same moment trip over each other's files in a common one.
+            .env("TMPDIR", folder.path())
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .output()?;
@@ -133,6 +135,7 @@ impl MariadbServer {
                     "--innodb-flush-log-at-trx-commit=2",
                 ])
                 .args(&self.settings)
+                .env("TMPDIR", folder)
                 .current_dir(folder);
             command
         };
