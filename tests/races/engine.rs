@@ -1,5 +1,6 @@
 //! The engines of the races, seen through their own clients.
 
+mod mysql;
 mod postgres;
 mod sqlite;
 
@@ -46,6 +47,8 @@ pub(crate) fn all() -> Vec<Arc<dyn Engine>> {
             journal_mode: "delete",
         }),
         Arc::new(postgres::Server::find()),
+        Arc::new(mysql::Server::mariadb()),
+        Arc::new(mysql::Server::mysql()),
     ]
 }
 
@@ -64,4 +67,18 @@ pub(crate) fn wait_for<T>(
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// The same server, another database.
+fn with_database(url: &str, database: &str) -> String {
+    let (server, query) = url
+        .split_once('?')
+        .map_or((url, String::new()), |(url, query)| {
+            (url, format!("?{query}"))
+        });
+    let authority = server.find("//").map_or(0, |at| at + 2);
+    let end = server[authority..]
+        .find('/')
+        .map_or(server.len(), |at| authority + at);
+    format!("{}/{database}{query}", &server[..end])
 }

@@ -4,7 +4,7 @@ use lockage_testkit::engine::PostgresOrigin;
 use lockage_testkit::unique_name;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-use super::{Database, Engine};
+use super::{Database, Engine, with_database};
 
 /// The server of `LOCKAGE_TEST_POSTGRES_URL`, or one from the machine's binaries.
 pub(crate) struct Server(Result<Arc<PostgresOrigin>, String>);
@@ -14,20 +14,6 @@ impl Server {
         let url = std::env::var("LOCKAGE_TEST_POSTGRES_URL").ok();
         Self(PostgresOrigin::find(url, &std::env::var("PATH").unwrap_or_default()).map(Arc::new))
     }
-}
-
-/// The same server, another database.
-fn with_database(url: &str, database: &str) -> String {
-    let (server, query) = url
-        .split_once('?')
-        .map_or((url, String::new()), |(url, query)| {
-            (url, format!("?{query}"))
-        });
-    let authority = server.find("//").map_or(0, |at| at + 2);
-    let end = server[authority..]
-        .find('/')
-        .map_or(server.len(), |at| authority + at);
-    format!("{}/{database}{query}", &server[..end])
 }
 
 impl Engine for Server {

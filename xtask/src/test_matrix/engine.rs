@@ -3,13 +3,15 @@
 use std::fmt;
 
 use clap::ValueEnum;
-use lockage_testkit::engine::PostgresOrigin;
+use lockage_testkit::engine::{MariadbOrigin, PostgresOrigin};
 
 /// An engine of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {
     Sqlite,
     Postgres,
+    Mariadb,
+    Mysql,
 }
 
 impl Engine {
@@ -21,6 +23,8 @@ impl Engine {
         match self {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
+            Self::Mariadb => "mariadb",
+            Self::Mysql => "mysql",
         }
     }
 
@@ -29,6 +33,7 @@ impl Engine {
         match self {
             Self::Sqlite => "lockage-sqlite",
             Self::Postgres => "lockage-postgres",
+            Self::Mariadb | Self::Mysql => "lockage-mysql",
         }
     }
 
@@ -37,6 +42,8 @@ impl Engine {
         match self {
             Self::Sqlite => None,
             Self::Postgres => Some("LOCKAGE_TEST_POSTGRES_URL"),
+            Self::Mariadb => Some("LOCKAGE_TEST_MARIADB_URL"),
+            Self::Mysql => Some("LOCKAGE_TEST_MYSQL_URL"),
         }
     }
 }
@@ -56,6 +63,7 @@ pub(super) struct Cell {
 enum Source {
     Embedded,
     Postgres(PostgresOrigin),
+    Mariadb(MariadbOrigin),
 }
 
 impl Cell {
@@ -68,6 +76,13 @@ impl Cell {
         let source = match engine {
             Engine::Sqlite => Source::Embedded,
             Engine::Postgres => Source::Postgres(PostgresOrigin::find(url, &path)?),
+            Engine::Mariadb => Source::Mariadb(MariadbOrigin::find(url, &path)?),
+            Engine::Mysql if url.is_none() => {
+                return Err(
+                    "set LOCKAGE_TEST_MYSQL_URL to the URL of a superuser of a MySQL server".into(),
+                );
+            }
+            Engine::Mysql => Source::Mariadb(MariadbOrigin::find(url, &path)?),
         };
         Ok(Self { engine, source })
     }
@@ -77,6 +92,7 @@ impl Cell {
         match &self.source {
             Source::Embedded => "linked into the tests".into(),
             Source::Postgres(postgres) => postgres.to_string(),
+            Source::Mariadb(mariadb) => mariadb.to_string(),
         }
     }
 
@@ -88,6 +104,7 @@ impl Cell {
         let url = match &self.source {
             Source::Embedded => return Ok(Vec::new()),
             Source::Postgres(postgres) => postgres.url(),
+            Source::Mariadb(mariadb) => mariadb.url(),
         };
         Ok(vec![(variable, url.map_err(|error| error.to_string())?)])
     }

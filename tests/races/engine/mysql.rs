@@ -1,0 +1,112 @@
+use std::sync::Arc;
+
+use lockage_testkit::engine::MariadbOrigin;
+use lockage_testkit::unique_name;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Opts, Row, from_value_opt};
+
+use super::{Database, Engine, with_database};
+
+/// A server that speaks MySQL's protocol: of a URL, or MariaDB from the machine's binaries.
+pub(crate) struct Server {
+    name: &'static str,
+    origin: Result<Arc<MariadbOrigin>, String>,
+}
+
+impl Server {
+    pub(crate) fn mariadb() -> Self {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let url = std::env::var("LOCKAGE_TEST_MARIADB_URL").ok();
+        Self {
+            name: "mariadb",
+            origin: MariadbOrigin::find(url, &path).map(Arc::new),
+        }
+    }
+
+    pub(crate) fn mysql() -> Self {
+        let origin = match std::env::var("LOCKAGE_TEST_MYSQL_URL") {
+            Ok(url) => MariadbOrigin::find(Some(url), ""),
+            Err(_) => Err("set LOCKAGE_TEST_MYSQL_URL".to_owned()),
+        };
+        Self {
+            name: "mysql",
+            origin: origin.map(Arc::new),
+        }
+    }
+}
+
+impl Engine for Server {
+    fn name(&self) -> String {
+        self.name.into()
+    }
+
+    fn missing(&self) -> Option<String> {
+        self.origin.as_ref().err().cloned()
+    }
+
+    fn fresh(&self) -> Result<Box<dyn Database>, String> {
+        let server = Arc::clone(self.origin.as_ref()?);
+        let admin = server.url().map_err(|error| error.to_string())?;
+        let name = unique_name("race");
+        query(&admin, &format!("CREATE DATABASE {name}"))?;
+        Ok(Box::new(OneDatabase {
+            url: with_database(&admin, &name),
+            admin,
+            name,
+            _server: server,
+        }))
+    }
+
+    fn twenty_seconds(&self) -> String {
+        "DO SLEEP(20)".into()
+    }
+
+    fn transactional_ddl(&self) -> bool {
+        false
+    }
+}
+
+struct OneDatabase {
+    url: String,
+    admin: String,
+    name: String,
+    _server: Arc<MariadbOrigin>,
+}
+
+impl Database for OneDatabase {
+    fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    fn column(&self, sql: &str) -> Result<Vec<String>, String> {
+        query(&self.url, sql)
+    }
+}
+
+impl Drop for OneDatabase {
+    fn drop(&mut self) {
+        // What is left of it goes with the server.
+        let _ = query(&self.admin, &format!("DROP DATABASE {}", self.name));
+    }
+}
+
+/// The first column of what a statement gives.
+fn query(url: &str, sql: &str) -> Result<Vec<String>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let told = |error: mysql_async::Error| format!("{sql}: {error}");
+    runtime.block_on(async {
+        let opts = Opts::from_url(url).map_err(|error| error.to_string())?;
+        let mut connection = Conn::new(opts).await.map_err(told)?;
+        let rows: Vec<Row> = connection.query(sql).await.map_err(told)?;
+        connection.disconnect().await.map_err(told)?;
+        rows.into_iter()
+            .map(|mut row| {
+                let value = row.take(0).ok_or("an empty row")?;
+                from_value_opt::<String>(value).map_err(|error| error.to_string())
+            })
+            .collect()
+    })
+}
