@@ -124,11 +124,7 @@ pub trait Connection: LockProvider + fmt::Debug {
     }
 
     /// The same as [`settle`](Self::settle) with what [`manner`](Self::manner) had noted before the statement.
-    async fn settle_since(
-        &mut self,
-        statement: &str,
-        _before: Option<&str>,
-    ) -> Result<Settled> {
+    async fn settle_since(&mut self, statement: &str, _before: Option<&str>) -> Result<Settled> {
         self.settle(statement).await
     }
 

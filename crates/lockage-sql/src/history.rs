@@ -97,6 +97,11 @@ impl HistoryTable {
         )
     }
 
+    /// The version that a run has begun and not finished.
+    pub(crate) fn select_running(&self) -> String {
+        format!("SELECT version FROM {} WHERE state = 'running'", self.table)
+    }
+
     /// True while the history does not say that the migration is applied.
     pub(crate) fn not_applied(&self, migration: &Migration) -> String {
         // A repeatable migration is applied again; its row is replaced.

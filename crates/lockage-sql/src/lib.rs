@@ -15,7 +15,9 @@ mod session;
 mod statements;
 mod table_lock;
 
-pub use connection::{Cause, Connection, Failure, Manner, Notice, Piece, Place, Refusal, Row, Settled, Work};
+pub use connection::{
+    Cause, Connection, Failure, Manner, Notice, Piece, Place, Refusal, Row, Settled, Work,
+};
 pub use dialect::{Dialect, double_quoted, single_quoted};
 pub use history::TABLE as HISTORY_TABLE;
 pub use identity::client_host;

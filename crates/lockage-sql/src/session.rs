@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Action, Applied, Canceller, Capabilities, ConnectOptions, Event, Held, History, LockHolder, LockKey,
-    LockProvider, LockStrategy, Migrator, Observer, Result, Step,
+    Action, Applied, Canceller, Capabilities, ConnectOptions, Event, Held, History, LockHolder,
+    LockKey, LockProvider, LockStrategy, Migrator, Observer, Result, Step,
 };
 
 use crate::connection::{Cause, Connection, Failure, Notice, Piece, Refusal};
@@ -38,8 +38,7 @@ impl<C: Connection> SqlSession<C> {
             LockStrategy::Auto => connection.best_lock(),
             strategy => strategy,
         };
-        let table_lock =
-            (strategy == LockStrategy::Table).then(|| TableLock::new(by.clone()));
+        let table_lock = (strategy == LockStrategy::Table).then(|| TableLock::new(by.clone()));
         let capabilities = match table_lock {
             Some(_) => capabilities.with_lock("a row in the table lockage_lock, with a lease"),
             None => capabilities,
@@ -119,7 +118,9 @@ impl<C: Connection> SqlSession<C> {
 
     /// What stands at the end of a transaction that only the holder of a lock in a table may commit.
     pub(crate) fn fence(&self) -> Vec<Piece<'static>> {
-        self.table_lock.as_ref().map_or_else(Vec::new, TableLock::fence)
+        self.table_lock
+            .as_ref()
+            .map_or_else(Vec::new, TableLock::fence)
     }
 
     /// Where the table of the locks stands: beside the history.
@@ -178,33 +179,71 @@ impl<C: Connection> LockProvider for SqlSession<C> {
     async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
         if self.table_lock.is_some() {
             let schema = self.lock_schema().await?;
-            let Self { table_lock: Some(lock), connection, .. } = self else { return Ok(false) };
+            let Self {
+                table_lock: Some(lock),
+                connection,
+                ..
+            } = self
+            else {
+                return Ok(false);
+            };
             return lock.try_lock(connection, schema.as_deref(), key).await;
         }
         self.connection.try_lock(key).await
     }
 
     async fn holds(&mut self, key: &LockKey) -> Result<bool> {
-        if let Self { table_lock: Some(lock), connection, .. } = self {
+        if let Self {
+            table_lock: Some(lock),
+            connection,
+            ..
+        } = self
+        {
             return lock.holds(connection, key).await;
         }
         self.connection.holds(key).await
     }
 
     async fn unlock(&mut self, key: &LockKey) -> Result<()> {
-        if let Self { table_lock: Some(lock), connection, .. } = self {
+        if let Self {
+            table_lock: Some(lock),
+            connection,
+            ..
+        } = self
+        {
             return lock.unlock(connection, key).await;
         }
         self.connection.unlock(key).await
     }
 
     async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
-        if self.table_lock.is_some() {
+        let holder = if self.table_lock.is_some() {
             let schema = self.lock_schema().await?;
-            let Self { table_lock: Some(lock), connection, .. } = self else { return Ok(None) };
-            return lock.holder(connection, schema.as_deref(), key).await;
+            let Self {
+                table_lock: Some(lock),
+                connection,
+                ..
+            } = self
+            else {
+                return Ok(None);
+            };
+            lock.holder(connection, schema.as_deref(), key).await?
+        } else {
+            self.connection.holder(key).await?
+        };
+        let Some(mut holder) = holder else {
+            return Ok(None);
+        };
+        if holder.migration.is_none() {
+            // Where the engine does not tell, the history does as soon as a migration outside a transaction has begun.
+            let running = self
+                .connection
+                .query(&self.history.select_running())
+                .await
+                .unwrap_or_default();
+            holder.migration = running.into_iter().flatten().flatten().next();
         }
-        self.connection.holder(key).await
+        Ok(Some(holder))
     }
 }
 

@@ -77,9 +77,13 @@ impl<C: Connection> SqlSession<C> {
         for (index, statement) in (0..).zip(Statements::open(migration, syntax, false)?) {
             let statement = statement?;
             let line = journal.get(&index);
-            let again =
-                self.connection.is_for_session(&statement.text) && line.is_some_and(|line| line.done);
-            if !again && self.is_committed(held, step, index, &statement, line).await? {
+            let again = self.connection.is_for_session(&statement.text)
+                && line.is_some_and(|line| line.done);
+            if !again
+                && self
+                    .is_committed(held, step, index, &statement, line)
+                    .await?
+            {
                 keepsake = line.and_then(|line| line.session.clone()).or(keepsake);
             } else {
                 if let Some(keepsake) = keepsake.take() {
@@ -249,7 +253,11 @@ impl<C: Connection> SqlSession<C> {
         if !run.in_transaction {
             pieces.extend(own(self.connection.before_rows()));
         }
-        pieces.extend(own(vec![self.journal.done(migration, index, keepsake.as_deref())]));
+        pieces.extend(own(vec![self.journal.done(
+            migration,
+            index,
+            keepsake.as_deref(),
+        )]));
         pieces.extend(own(self.advance(step, index)));
         if !run.in_transaction {
             pieces.extend(self.fence());
@@ -327,7 +335,10 @@ impl<C: Connection> SqlSession<C> {
     fn advance(&self, step: &Step, index: u32) -> Vec<String> {
         match step.action {
             Action::Undo => Vec::new(),
-            _ => vec![self.history.advance(&step.migration, &State::Running, index + 1)],
+            _ => vec![
+                self.history
+                    .advance(&step.migration, &State::Running, index + 1),
+            ],
         }
     }
 
@@ -384,7 +395,11 @@ impl<C: Connection> SqlSession<C> {
     ) -> Result<()> {
         let requirements = self.requirements(held, step).await?;
         let migration = &*step.migration;
-        let done = journal.iter().rev().find(|(_, line)| line.done).map_or(0, |(index, _)| index + 1);
+        let done = journal
+            .iter()
+            .rev()
+            .find(|(_, line)| line.done)
+            .map_or(0, |(index, _)| index + 1);
         let statements = match step.action {
             Action::Undo => Vec::new(),
             _ => {

@@ -37,10 +37,16 @@ impl<C: Connection> SqlSession<C> {
             }
             Action::Accept => statements.push(self.history.accept(migration)),
             Action::SettleDone => {
-                statements.extend(open.into_iter().map(|statement| self.journal.settle(migration, statement)));
+                statements.extend(
+                    open.into_iter()
+                        .map(|statement| self.journal.settle(migration, statement)),
+                );
             }
             Action::SettleAgain => {
-                statements.extend(open.into_iter().map(|statement| self.journal.erase(migration, statement)));
+                statements.extend(
+                    open.into_iter()
+                        .map(|statement| self.journal.erase(migration, statement)),
+                );
             }
             action => {
                 return Err(Error::new(

@@ -43,7 +43,8 @@ impl<R: Read> Lexer<'_, R> {
                 Some(b'/') if self.cursor.peek(1)? == Some(b'*') => {
                     let from = self.cursor.here();
                     self.block_comment()?;
-                    if memchr::memchr(b'\n', self.cursor.slice(from, self.cursor.here())).is_some() {
+                    if memchr::memchr(b'\n', self.cursor.slice(from, self.cursor.here())).is_some()
+                    {
                         break;
                     }
                 }
@@ -57,13 +58,15 @@ impl<R: Read> Lexer<'_, R> {
         let mut count = Some(0_u32);
         while let Some(digit @ b'0'..=b'9') = self.cursor.peek(0)? {
             self.cursor.bump(1);
-            count = count.and_then(|count| count.checked_mul(10)?.checked_add(u32::from(digit - b'0')));
+            count =
+                count.and_then(|count| count.checked_mul(10)?.checked_add(u32::from(digit - b'0')));
         }
         Ok(count.filter(|count| *count > 0))
     }
 
     fn bad_go(&mut self, rest: u64) -> Scan<Option<u32>> {
-        self.cursor.seek(false, |window| memchr::memchr(b'\n', window))?;
+        self.cursor
+            .seek(false, |window| memchr::memchr(b'\n', window))?;
         let line = self.cursor.text(rest, self.cursor.here())?;
         let found = line.trim().chars().take(SHOWN).collect();
         let place = self.cursor.position(self.start);

@@ -21,7 +21,12 @@ pub(super) struct Position {
 impl Position {
     #[cold]
     pub(super) fn error(self, kind: SplitErrorKind) -> Box<SplitError> {
-        Box::new(SplitError { kind, offset: self.offset, line: self.line, column: self.column })
+        Box::new(SplitError {
+            kind,
+            offset: self.offset,
+            line: self.line,
+            column: self.column,
+        })
     }
 
     fn advance(&mut self, over: &[u8]) {
@@ -30,13 +35,17 @@ impl Position {
             None => over,
             Some(last) => {
                 let lines = memchr::memchr_iter(b'\n', over).count();
-                self.line = self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+                self.line = self
+                    .line
+                    .saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
                 self.column = 1;
                 &over[last + 1..]
             }
         };
         let characters = rest.iter().filter(|byte| !is_continuation(**byte)).count();
-        self.column = self.column.saturating_add(u32::try_from(characters).unwrap_or(u32::MAX));
+        self.column = self
+            .column
+            .saturating_add(u32::try_from(characters).unwrap_or(u32::MAX));
     }
 }
 
@@ -76,7 +85,11 @@ impl<R: Read> Cursor<R> {
             filled: 0,
             ended: false,
             failure: None,
-            mark: Position { offset: 0, line: 1, column: 1 },
+            mark: Position {
+                offset: 0,
+                line: 1,
+                column: 1,
+            },
         }
     }
 
@@ -125,7 +138,11 @@ impl<R: Read> Cursor<R> {
     }
 
     /// Goes on to the byte that `find` finds, or to the end, and says which.
-    pub(super) fn seek(&mut self, discard: bool, find: impl Fn(&[u8]) -> Option<usize>) -> Scan<bool> {
+    pub(super) fn seek(
+        &mut self,
+        discard: bool,
+        find: impl Fn(&[u8]) -> Option<usize>,
+    ) -> Scan<bool> {
         loop {
             if let Some(found) = find(self.window()) {
                 self.at += found;
@@ -148,8 +165,10 @@ impl<R: Read> Cursor<R> {
 
     /// The kept text between two offsets.
     pub(super) fn text(&self, from: u64, to: u64) -> Scan<&str> {
-        std::str::from_utf8(self.slice(from, to))
-            .map_err(|_| self.mark.error(SplitErrorKind::InvalidUtf8 { utf16: false }))
+        std::str::from_utf8(self.slice(from, to)).map_err(|_| {
+            self.mark
+                .error(SplitErrorKind::InvalidUtf8 { utf16: false })
+        })
     }
 
     /// What comes before the scan is no longer wanted.
@@ -233,7 +252,9 @@ impl<R: Read> Cursor<R> {
         self.valid += error.valid_up_to();
         if error.error_len().is_some() {
             let start = self.buffer.get(..2).unwrap_or_default();
-            let utf16 = self.base == 0 && self.valid == 0 && (start == [0xff, 0xfe] || start == [0xfe, 0xff]);
+            let utf16 = self.base == 0
+                && self.valid == 0
+                && (start == [0xff, 0xfe] || start == [0xfe, 0xff]);
             self.ended = true;
             self.failure = Some(SplitErrorKind::InvalidUtf8 { utf16 });
         }

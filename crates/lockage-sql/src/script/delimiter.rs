@@ -14,7 +14,8 @@ impl<R: Read> Lexer<'_, R> {
             return Ok(false);
         }
         let from = self.cursor.here();
-        self.cursor.seek(false, |window| memchr::memchr(b'\n', window))?;
+        self.cursor
+            .seek(false, |window| memchr::memchr(b'\n', window))?;
         let line = self.cursor.text(from, self.cursor.here())?.trim();
         let found = argument(line);
         if found.is_empty() || found.contains('\\') {
@@ -73,5 +74,7 @@ fn argument(line: &str) -> &str {
 }
 
 fn is_word(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    bytes
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }

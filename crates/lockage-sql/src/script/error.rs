@@ -89,20 +89,38 @@ impl fmt::Display for SplitError {
                 "unterminated body: the statement that starts at line {line}, column {column} has no closing END"
             ),
             SplitErrorKind::Unterminated(what) => {
-                write!(f, "unterminated {what}, opened at line {line}, column {column}")
+                write!(
+                    f,
+                    "unterminated {what}, opened at line {line}, column {column}"
+                )
             }
-            SplitErrorKind::InvalidUtf8 { utf16: true } => f.write_str("the script is UTF-16; save it as UTF-8"),
+            SplitErrorKind::InvalidUtf8 { utf16: true } => {
+                f.write_str("the script is UTF-16; save it as UTF-8")
+            }
             SplitErrorKind::InvalidUtf8 { utf16: false } => {
-                write!(f, "invalid UTF-8 at line {line}, column {column} (byte {})", self.offset)
+                write!(
+                    f,
+                    "invalid UTF-8 at line {line}, column {column} (byte {})",
+                    self.offset
+                )
             }
             SplitErrorKind::BadGo { found } => {
-                write!(f, "GO takes a count from 1 and nothing else, found `{found}` at line {line}, column {column}")
+                write!(
+                    f,
+                    "GO takes a count from 1 and nothing else, found `{found}` at line {line}, column {column}"
+                )
             }
             SplitErrorKind::BadDelimiter { found } if found.is_empty() => {
-                write!(f, "DELIMITER without a delimiter at line {line}, column {column}")
+                write!(
+                    f,
+                    "DELIMITER without a delimiter at line {line}, column {column}"
+                )
             }
             SplitErrorKind::BadDelimiter { found } => {
-                write!(f, "a delimiter cannot hold a backslash, found `{found}` at line {line}, column {column}")
+                write!(
+                    f,
+                    "a delimiter cannot hold a backslash, found `{found}` at line {line}, column {column}"
+                )
             }
             SplitErrorKind::CopyFromStdin => write!(
                 f,

@@ -152,7 +152,9 @@ impl<'s, R: Read> Lexer<'s, R> {
             }
             b'"' => match self.syntax.double_quotes {
                 DoubleQuotes::Identifier => self.identifier(b'"', true),
-                DoubleQuotes::String => self.string(b'"', self.syntax.backslash == Backslash::Escapes),
+                DoubleQuotes::String => {
+                    self.string(b'"', self.syntax.backslash == Backslash::Escapes)
+                }
             },
             b'`' if self.syntax.backticks => self.identifier(b'`', true),
             b'[' if self.syntax.brackets == Brackets::Doubled => self.identifier(b']', true),
@@ -183,7 +185,9 @@ impl<'s, R: Read> Lexer<'s, R> {
         let classes = &self.classes;
         let is = |byte: &u8, class: u8| classes[usize::from(*byte)] & class != 0;
         let from = self.cursor.here();
-        self.cursor.seek(false, |window| window.iter().position(|byte| !is(byte, INERT)))?;
+        self.cursor.seek(false, |window| {
+            window.iter().position(|byte| !is(byte, INERT))
+        })?;
         let stopped = self.cursor.peek(0)?;
         let skipped = self.cursor.slice(from, self.cursor.here());
         let prefixed = stopped == Some(b'\'') && matches!(skipped, [.., b'e' | b'E']);
@@ -207,7 +211,9 @@ impl<'s, R: Read> Lexer<'s, R> {
         let mut newline = false;
         loop {
             let window = self.cursor.window();
-            let length = window.iter().position(|byte| self.classes[usize::from(*byte)] & class == 0);
+            let length = window
+                .iter()
+                .position(|byte| self.classes[usize::from(*byte)] & class == 0);
             let taken = length.unwrap_or(window.len());
             if class == SPACE
                 && let Some(last) = window[..taken].last()
@@ -274,16 +280,21 @@ impl<'s, R: Read> Lexer<'s, R> {
         }
         Ok(!self.syntax.dashes_need_space
             || (self.leading && self.line_start)
-            || self.cursor.peek(2)?.is_none_or(|byte| byte <= b' ' || byte == 0x7f))
+            || self
+                .cursor
+                .peek(2)?
+                .is_none_or(|byte| byte <= b' ' || byte == 0x7f))
     }
 
     /// Goes on to the end of the line, before the line break.
     pub(super) fn line_comment(&mut self) -> Scan<Token> {
         let discard = self.discard;
         if self.syntax.return_ends_comment {
-            self.cursor.seek(discard, |window| memchr::memchr2(b'\n', b'\r', window))?;
+            self.cursor
+                .seek(discard, |window| memchr::memchr2(b'\n', b'\r', window))?;
         } else {
-            self.cursor.seek(discard, |window| memchr::memchr(b'\n', window))?;
+            self.cursor
+                .seek(discard, |window| memchr::memchr(b'\n', window))?;
         }
         Ok(Token::Comment)
     }
@@ -310,9 +321,11 @@ impl<'s, R: Read> Lexer<'s, R> {
         let mut depth = 1_u64;
         while depth > 0 {
             let found = if self.syntax.nested_comments {
-                self.cursor.seek(self.discard, |window| memchr::memchr2(b'*', b'/', window))?
+                self.cursor
+                    .seek(self.discard, |window| memchr::memchr2(b'*', b'/', window))?
             } else {
-                self.cursor.seek(self.discard, |window| memchr::memchr(b'*', window))?
+                self.cursor
+                    .seek(self.discard, |window| memchr::memchr(b'*', window))?
             };
             if !found {
                 let opened = opened.unwrap_or_else(|| self.cursor.position(start));
@@ -345,7 +358,9 @@ impl<'s, R: Read> Lexer<'s, R> {
 
     /// The error for something that is opened at `start` and never closed.
     pub(super) fn unterminated(&mut self, start: u64, what: Construct) -> Box<SplitError> {
-        self.cursor.position(start).error(SplitErrorKind::Unterminated(what))
+        self.cursor
+            .position(start)
+            .error(SplitErrorKind::Unterminated(what))
     }
 }
 

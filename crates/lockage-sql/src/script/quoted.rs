@@ -19,13 +19,21 @@ impl<R: Read> Lexer<'_, R> {
         self.delimited(close, false, doubled, Construct::Identifier)
     }
 
-    fn delimited(&mut self, close: u8, escapes: bool, doubled: bool, what: Construct) -> Scan<Token> {
+    fn delimited(
+        &mut self,
+        close: u8,
+        escapes: bool,
+        doubled: bool,
+        what: Construct,
+    ) -> Scan<Token> {
         self.cursor.bump(1);
         loop {
             let found = if escapes {
-                self.cursor.seek(false, |window| memchr::memchr2(close, b'\\', window))?
+                self.cursor
+                    .seek(false, |window| memchr::memchr2(close, b'\\', window))?
             } else {
-                self.cursor.seek(false, |window| memchr::memchr(close, window))?
+                self.cursor
+                    .seek(false, |window| memchr::memchr(close, window))?
             };
             if !found {
                 return Err(self.unterminated(self.start, what));

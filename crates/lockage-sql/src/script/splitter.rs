@@ -72,7 +72,12 @@ struct Span {
 impl<R: Read> Splitter<R> {
     /// A splitter for the script that `reader` yields; it buffers for itself.
     pub fn new(reader: R, syntax: &'static Syntax) -> Self {
-        Self { lexer: Lexer::new(reader, CHUNK, syntax), body: Body::new(syntax.bodies), batch: 0, stage: Stage::Start }
+        Self {
+            lexer: Lexer::new(reader, CHUNK, syntax),
+            body: Body::new(syntax.bodies),
+            batch: 0,
+            stage: Stage::Start,
+        }
     }
 
     /// The next statement with what stands around it, or `None` at the end of the script.
@@ -104,7 +109,9 @@ impl<R: Read> Splitter<R> {
             let place = self.lexer.cursor.position(span.text);
             let text = self.lexer.cursor.text(span.text, span.text_end)?.to_owned();
             // Cheaper than to look for words in every statement.
-            let copies = text.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("copy"));
+            let copies = text
+                .get(..4)
+                .is_some_and(|word| word.eq_ignore_ascii_case("copy"));
             if copies && copies_from_stdin(&text, self.lexer.syntax) {
                 self.stage = Stage::Done;
                 return Err(place.error(SplitErrorKind::CopyFromStdin));
@@ -246,7 +253,15 @@ impl<R: Read> Splitter<R> {
         }
         let text = text.unwrap_or(self.lexer.start);
         let text_end = text_end.max(text);
-        Ok((Span { text, text_end, batch, repeat }, ended))
+        Ok((
+            Span {
+                text,
+                text_end,
+                batch,
+                repeat,
+            },
+            ended,
+        ))
     }
 
     /// Before the first token of a statement, lets go of what the iterator does not hand out.

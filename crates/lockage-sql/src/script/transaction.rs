@@ -81,19 +81,31 @@ pub fn transaction_control(text: &str, syntax: &Syntax) -> Option<TransactionCon
 
 fn phrase(ahead: &VecDeque<Word<'_>>, syntax: &Syntax) -> Option<&'static TransactionPhrase> {
     syntax.transactions.iter().find(|phrase| {
-        phrase.words.len() <= ahead.len() && phrase.words.iter().zip(ahead).all(|(word, found)| found.is(word))
+        phrase.words.len() <= ahead.len()
+            && phrase
+                .words
+                .iter()
+                .zip(ahead)
+                .all(|(word, found)| found.is(word))
     })
 }
 
 /// Whether a batch starts with `CREATE [OR ALTER] PROCEDURE` or the like.
 fn defines_module(ahead: &VecDeque<Word<'_>>) -> bool {
     let mut words = ahead.iter();
-    if !words.next().is_some_and(|word| word.is("CREATE") || word.is("ALTER")) {
+    if !words
+        .next()
+        .is_some_and(|word| word.is("CREATE") || word.is("ALTER"))
+    {
         return false;
     }
     words
         .find(|word| !word.is("OR") && !word.is("ALTER"))
-        .is_some_and(|word| ["PROC", "PROCEDURE", "FUNCTION", "TRIGGER", "VIEW"].iter().any(|kind| word.is(kind)))
+        .is_some_and(|word| {
+            ["PROC", "PROCEDURE", "FUNCTION", "TRIGGER", "VIEW"]
+                .iter()
+                .any(|kind| word.is(kind))
+        })
 }
 
 /// The phrases of the dialects; the longer of two that start alike comes first.
@@ -103,12 +115,21 @@ pub(super) mod phrases {
     };
     use super::{TransactionControl, TransactionPhrase};
 
-    const fn does(words: &'static [&'static str], control: TransactionControl) -> TransactionPhrase {
-        TransactionPhrase { words, control: Some(control) }
+    const fn does(
+        words: &'static [&'static str],
+        control: TransactionControl,
+    ) -> TransactionPhrase {
+        TransactionPhrase {
+            words,
+            control: Some(control),
+        }
     }
 
     const fn looks_like(words: &'static [&'static str]) -> TransactionPhrase {
-        TransactionPhrase { words, control: None }
+        TransactionPhrase {
+            words,
+            control: None,
+        }
     }
 
     pub(in super::super) const POSTGRES: &[TransactionPhrase] = &[

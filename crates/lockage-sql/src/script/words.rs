@@ -49,7 +49,10 @@ pub(super) struct Words<'t, 's> {
 
 impl<'t, 's> Words<'t, 's> {
     pub(super) fn new(text: &'t str, syntax: &'s Syntax) -> Self {
-        Self { text, lexer: Lexer::new(text.as_bytes(), CHUNK, syntax) }
+        Self {
+            text,
+            lexer: Lexer::new(text.as_bytes(), CHUNK, syntax),
+        }
     }
 }
 

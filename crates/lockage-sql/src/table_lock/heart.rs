@@ -24,12 +24,16 @@ impl Drop for Heart {
 async fn live(mut connection: Box<dyn Connection>, beat: String, is_held: String) {
     loop {
         tokio::time::sleep(BEAT).await;
-        let beaten = connection.run(&[Piece::own(beat.as_str())], &mut |_| {}).await;
+        let beaten = connection
+            .run(&[Piece::own(beat.as_str())], &mut |_| {})
+            .await;
         match beaten {
             Ok(()) => {
                 let held = connection.query(&is_held).await;
                 let ours = held.as_ref().is_ok_and(|rows| {
-                    rows.first().and_then(|row| row.first()).is_none_or(|held| held.as_deref() == Some("1"))
+                    rows.first()
+                        .and_then(|row| row.first())
+                        .is_none_or(|held| held.as_deref() == Some("1"))
                 });
                 if held.is_ok() && !ours {
                     // The holder finds out by itself, before its next write.

@@ -52,15 +52,26 @@ struct Claim {
 
 impl TableLock {
     pub(crate) fn new(holder: String) -> Self {
-        Self { holder, claim: None }
+        Self {
+            holder,
+            claim: None,
+        }
     }
 
-    pub(crate) async fn try_lock(&mut self, on: &mut impl Connection, schema: Option<&str>, key: &LockKey) -> Result<bool> {
+    pub(crate) async fn try_lock(
+        &mut self,
+        on: &mut impl Connection,
+        schema: Option<&str>,
+        key: &LockKey,
+    ) -> Result<bool> {
         if let Some(claim) = &self.claim {
             if claim.row.key() == key {
                 return self.holds(on, key).await;
             }
-            return Err(Error::new(ErrorKind::Unsupported, "a session holds only one lock in a table at a time"));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "a session holds only one lock in a table at a time",
+            ));
         }
         let row = LockRow::new(on.dialect(), schema, key);
         let mut seen = self.look_or_make(on, schema, &row).await?;
@@ -71,7 +82,13 @@ impl TableLock {
             tokio::time::sleep(SECOND_LOOK).await;
             let again = look(on, &row).await?;
             match again {
-                Some(again) if again.token == seen.token && again.beat == seen.beat && !again.is_alive() => seen = again,
+                Some(again)
+                    if again.token == seen.token
+                        && again.beat == seen.beat
+                        && !again.is_alive() =>
+                {
+                    seen = again
+                }
                 _ => return Ok(false),
             }
         }
@@ -85,15 +102,26 @@ impl TableLock {
         if let Err(failure) = on.run(&take, &mut |_| {}).await {
             let lost_the_race = failure.cause == Cause::TableBusy;
             roll_back(on, &failure).await;
-            return if lost_the_race { Ok(false) } else { Err(failure.into()) };
+            return if lost_the_race {
+                Ok(false)
+            } else {
+                Err(failure.into())
+            };
         }
         // A cluster may say that it committed what it did not.
-        if look(on, &row).await?.is_none_or(|sight| sight.token != token) {
+        if look(on, &row)
+            .await?
+            .is_none_or(|sight| sight.token != token)
+        {
             return Ok(false);
         }
         on.prove_alive(Some(SILENCE)).await?;
         let heart = Heart::start(on.another().await?, row.beat(&token), row.is_held(&token));
-        self.claim = Some(Claim { row, token, _heart: heart });
+        self.claim = Some(Claim {
+            row,
+            token,
+            _heart: heart,
+        });
         Ok(true)
     }
 
@@ -101,12 +129,23 @@ impl TableLock {
         let Some(claim) = self.claim.as_ref().filter(|claim| claim.row.key() == key) else {
             return Ok(false);
         };
-        let rows = on.query(&format!("SELECT CASE WHEN {} THEN 1 ELSE 0 END", claim.row.is_held(&claim.token))).await?;
-        Ok(rows.first().and_then(|row| row.first()).is_some_and(|held| held.as_deref() == Some("1")))
+        let rows = on
+            .query(&format!(
+                "SELECT CASE WHEN {} THEN 1 ELSE 0 END",
+                claim.row.is_held(&claim.token)
+            ))
+            .await?;
+        Ok(rows
+            .first()
+            .and_then(|row| row.first())
+            .is_some_and(|held| held.as_deref() == Some("1")))
     }
 
     pub(crate) async fn unlock(&mut self, on: &mut impl Connection, key: &LockKey) -> Result<()> {
-        let refusal = Refusal::new(ErrorKind::LockLost, format!("this session did not hold the lock {key}"));
+        let refusal = Refusal::new(
+            ErrorKind::LockLost,
+            format!("this session did not hold the lock {key}"),
+        );
         let Some(claim) = self.claim.take_if(|claim| claim.row.key() == key) else {
             return Err(refusal.into());
         };
@@ -124,7 +163,12 @@ impl TableLock {
         on.prove_alive(None).await
     }
 
-    pub(crate) async fn holder(&self, on: &mut impl Connection, schema: Option<&str>, key: &LockKey) -> Result<Option<LockHolder>> {
+    pub(crate) async fn holder(
+        &self,
+        on: &mut impl Connection,
+        schema: Option<&str>,
+        key: &LockKey,
+    ) -> Result<Option<LockHolder>> {
         let sight = match look(on, &LockRow::new(on.dialect(), schema, key)).await {
             Ok(sight) => sight,
             Err(failure) if failure.cause == Cause::NoTable => None,
@@ -152,11 +196,18 @@ impl TableLock {
 
     /// What stands at its end.
     pub(crate) fn fence(&self) -> Vec<Piece<'static>> {
-        self.claim.as_ref().map_or_else(Vec::new, |claim| claim.row.fence(&claim.token).into())
+        self.claim
+            .as_ref()
+            .map_or_else(Vec::new, |claim| claim.row.fence(&claim.token).into())
     }
 
     /// Looks at the row; makes the table and the row where they are missing. Whoever makes them at the same time is welcome.
-    async fn look_or_make(&self, on: &mut impl Connection, schema: Option<&str>, row: &LockRow) -> Result<Sight> {
+    async fn look_or_make(
+        &self,
+        on: &mut impl Connection,
+        schema: Option<&str>,
+        row: &LockRow,
+    ) -> Result<Sight> {
         match look(on, row).await {
             Ok(Some(sight)) => return Ok(sight),
             Ok(None) => {}
@@ -180,14 +231,21 @@ impl TableLock {
         match (look(on, row).await?, made) {
             (Some(sight), _) => Ok(sight),
             (None, Err(failure)) => Err(failure.into()),
-            (None, Ok(())) => Err(Error::new(ErrorKind::Unsupported, format!("the table {TABLE} forgets what is written into it"))),
+            (None, Ok(())) => Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("the table {TABLE} forgets what is written into it"),
+            )),
         }
     }
 }
 
 async fn look(on: &mut impl Connection, row: &LockRow) -> Result<Option<Sight>, Failure> {
     let rows = on.query(&row.look()).await?;
-    rows.into_iter().next().map(table::parse).transpose().map_err(|error| Failure::new(0, error))
+    rows.into_iter()
+        .next()
+        .map(table::parse)
+        .transpose()
+        .map_err(|error| Failure::new(0, error))
 }
 
 async fn roll_back(on: &mut impl Connection, failure: &Failure) {

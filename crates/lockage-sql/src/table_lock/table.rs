@@ -47,7 +47,12 @@ impl Sight {
 
 impl LockRow {
     pub(super) fn new(dialect: &'static Dialect, schema: Option<&str>, key: &LockKey) -> Self {
-        Self { dialect, table: dialect.table(schema, TABLE), key: key.clone(), name: name_of(key) }
+        Self {
+            dialect,
+            table: dialect.table(schema, TABLE),
+            key: key.clone(),
+            name: name_of(key),
+        }
     }
 
     pub(super) fn key(&self) -> &LockKey {
@@ -56,7 +61,13 @@ impl LockRow {
 
     /// Two nodes may do it at once.
     pub(super) fn create_table(&self) -> String {
-        let Dialect { text_type, integer_type, time_type, table_options, .. } = *self.dialect;
+        let Dialect {
+            text_type,
+            integer_type,
+            time_type,
+            table_options,
+            ..
+        } = *self.dialect;
         format!(
             "CREATE TABLE IF NOT EXISTS {} (name {short} NOT NULL PRIMARY KEY, label {long} NOT NULL, token {short} NOT NULL, \
              fence {integer_type} NOT NULL, beat {integer_type} NOT NULL, holder {long} NOT NULL, session {short} NOT NULL, \
@@ -108,21 +119,39 @@ impl LockRow {
 
     /// A sign of life, and a new lease.
     pub(super) fn beat(&self, token: &str) -> String {
-        format!("UPDATE {} SET beat = beat + 1, lease_until = {} WHERE {}", self.table, self.lease(), self.is_of(token))
+        format!(
+            "UPDATE {} SET beat = beat + 1, lease_until = {} WHERE {}",
+            self.table,
+            self.lease(),
+            self.is_of(token)
+        )
     }
 
     pub(super) fn give_back(&self, token: &str) -> String {
-        format!("UPDATE {} SET token = '', beat = 0, lease_until = 0 WHERE {}", self.table, self.is_of(token))
+        format!(
+            "UPDATE {} SET token = '', beat = 0, lease_until = 0 WHERE {}",
+            self.table,
+            self.is_of(token)
+        )
     }
 
     /// True while the lock is held under this token.
     pub(super) fn is_held(&self, token: &str) -> String {
-        format!("EXISTS (SELECT 1 FROM {} WHERE {})", self.table, self.is_of(token))
+        format!(
+            "EXISTS (SELECT 1 FROM {} WHERE {})",
+            self.table,
+            self.is_of(token)
+        )
     }
 
     /// The same, of the newest state of the row, which then stays so until the transaction ends.
     pub(super) fn is_held_for_sure(&self, token: &str) -> String {
-        format!("EXISTS (SELECT 1 FROM {} WHERE {}{})", self.table, self.is_of(token), self.dialect.for_update)
+        format!(
+            "EXISTS (SELECT 1 FROM {} WHERE {}{})",
+            self.table,
+            self.is_of(token),
+            self.dialect.for_update
+        )
     }
 
     /// What stands at the end of a transaction that only the holder may commit. The row is written, not only read: on a cluster that is what
@@ -143,14 +172,19 @@ impl LockRow {
     }
 
     fn is_of(&self, token: &str) -> String {
-        format!("{} AND token = {}", self.is(), (self.dialect.literal)(token))
+        format!(
+            "{} AND token = {}",
+            self.is(),
+            (self.dialect.literal)(token)
+        )
     }
 }
 
 /// Reads a row of [`LockRow::look`].
 pub(super) fn parse(row: Row) -> Result<Sight> {
     let read = |row: Row| {
-        let [token, beat, holder, session, since, lease_ms] = <[Option<String>; 6]>::try_from(row).ok()?;
+        let [token, beat, holder, session, since, lease_ms] =
+            <[Option<String>; 6]>::try_from(row).ok()?;
         Some(Sight {
             token: token?,
             beat: beat?.parse().ok()?,
@@ -160,7 +194,12 @@ pub(super) fn parse(row: Row) -> Result<Sight> {
             lease_ms: lease_ms?.parse().ok()?,
         })
     };
-    read(row).ok_or_else(|| Error::new(ErrorKind::Unexpected, format!("a row of {TABLE} makes no sense")))
+    read(row).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Unexpected,
+            format!("a row of {TABLE} makes no sense"),
+        )
+    })
 }
 
 /// A key as the name of a row: the id in decimal; of a name `=` and the first 32 hexadecimal digits of its SHA-256, since engines
@@ -187,6 +226,9 @@ mod tests {
         assert_eq!(name_of(&LockKey::default()), "4006");
         assert_eq!(name_of(&LockKey::id(-1)), "-1");
         // printf orders | sha256sum
-        assert_eq!(name_of(&LockKey::named("orders").unwrap()), "=1c168adb00d208e42f93314529f1fa9c");
+        assert_eq!(
+            name_of(&LockKey::named("orders").unwrap()),
+            "=1c168adb00d208e42f93314529f1fa9c"
+        );
     }
 }

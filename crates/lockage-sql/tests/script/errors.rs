@@ -1,28 +1,74 @@
 use std::io::{self, Read};
 
-use lockage_sql::script::{Construct, MYSQL, POSTGRES, SQLITE, SQLSERVER, SplitErrorKind, Splitter, Syntax};
+use lockage_sql::script::{
+    Construct, MYSQL, POSTGRES, SQLITE, SQLSERVER, SplitErrorKind, Splitter, Syntax,
+};
 
 use crate::expect::{error, pieces};
 
 #[test]
 fn what_is_not_closed_is_named_with_where_it_opens() {
     let cases: &[(&'static Syntax, &str, &str)] = &[
-        (&POSTGRES, "SELECT 1;\n  SELECT 'a;\n\n", "unterminated string literal, opened at line 2, column 10"),
-        (&POSTGRES, "SELECT E'a\\'", "unterminated string literal, opened at line 1, column 8"),
-        (&POSTGRES, "SELECT E'a\\", "unterminated string literal, opened at line 1, column 8"),
-        (&POSTGRES, "SELECT 'é' é $a$ $A$", "unterminated dollar-quoted string, opened at line 1, column 14"),
-        (&POSTGRES, "SELECT \"a", "unterminated quoted identifier, opened at line 1, column 8"),
-        (&POSTGRES, "a; /* b /* c */", "unterminated block comment, opened at line 1, column 4"),
-        (&POSTGRES, "a /* b", "unterminated block comment, opened at line 1, column 3"),
-        (&POSTGRES, "SELECT (1, (2); SELECT 3", "unterminated parenthesis, opened at line 1, column 8"),
+        (
+            &POSTGRES,
+            "SELECT 1;\n  SELECT 'a;\n\n",
+            "unterminated string literal, opened at line 2, column 10",
+        ),
+        (
+            &POSTGRES,
+            "SELECT E'a\\'",
+            "unterminated string literal, opened at line 1, column 8",
+        ),
+        (
+            &POSTGRES,
+            "SELECT E'a\\",
+            "unterminated string literal, opened at line 1, column 8",
+        ),
+        (
+            &POSTGRES,
+            "SELECT 'é' é $a$ $A$",
+            "unterminated dollar-quoted string, opened at line 1, column 14",
+        ),
+        (
+            &POSTGRES,
+            "SELECT \"a",
+            "unterminated quoted identifier, opened at line 1, column 8",
+        ),
+        (
+            &POSTGRES,
+            "a; /* b /* c */",
+            "unterminated block comment, opened at line 1, column 4",
+        ),
+        (
+            &POSTGRES,
+            "a /* b",
+            "unterminated block comment, opened at line 1, column 3",
+        ),
+        (
+            &POSTGRES,
+            "SELECT (1, (2); SELECT 3",
+            "unterminated parenthesis, opened at line 1, column 8",
+        ),
         (
             &POSTGRES,
             "a; CREATE FUNCTION f() BEGIN ATOMIC SELECT 1;",
             "unterminated body: the statement that starts at line 1, column 4 has no closing END",
         ),
-        (&MYSQL, "SELECT \"a\\\"", "unterminated string literal, opened at line 1, column 8"),
-        (&MYSQL, "SELECT `a", "unterminated quoted identifier, opened at line 1, column 8"),
-        (&MYSQL, "a;\n/*!50001 b", "unterminated versioned comment, opened at line 2, column 1"),
+        (
+            &MYSQL,
+            "SELECT \"a\\\"",
+            "unterminated string literal, opened at line 1, column 8",
+        ),
+        (
+            &MYSQL,
+            "SELECT `a",
+            "unterminated quoted identifier, opened at line 1, column 8",
+        ),
+        (
+            &MYSQL,
+            "a;\n/*!50001 b",
+            "unterminated versioned comment, opened at line 2, column 1",
+        ),
         (
             &MYSQL,
             "CREATE PROCEDURE p() BEGIN IF a THEN b; END; c;",
@@ -33,9 +79,21 @@ fn what_is_not_closed_is_named_with_where_it_opens() {
             "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1;",
             "unterminated body: the statement that starts at line 1, column 1 has no closing END",
         ),
-        (&SQLITE, "SELECT [a", "unterminated quoted identifier, opened at line 1, column 8"),
-        (&SQLSERVER, "a\nGO\nSELECT [a]]", "unterminated quoted identifier, opened at line 3, column 8"),
-        (&SQLSERVER, "a\nGO /* b", "unterminated block comment, opened at line 2, column 4"),
+        (
+            &SQLITE,
+            "SELECT [a",
+            "unterminated quoted identifier, opened at line 1, column 8",
+        ),
+        (
+            &SQLSERVER,
+            "a\nGO\nSELECT [a]]",
+            "unterminated quoted identifier, opened at line 3, column 8",
+        ),
+        (
+            &SQLSERVER,
+            "a\nGO /* b",
+            "unterminated block comment, opened at line 2, column 4",
+        ),
     ];
     for (syntax, script, message) in cases {
         let found = error(script.as_bytes(), syntax);
@@ -49,7 +107,10 @@ fn what_is_not_closed_is_named_with_where_it_opens() {
 fn a_comment_larger_than_the_buffer_is_still_placed() {
     let script = format!("\n /* {}", "x\n".repeat(200_000));
     let found = error(script.as_bytes(), &POSTGRES);
-    assert!(matches!(found.kind, SplitErrorKind::Unterminated(Construct::Comment)));
+    assert!(matches!(
+        found.kind,
+        SplitErrorKind::Unterminated(Construct::Comment)
+    ));
     assert_eq!((found.offset, found.line, found.column), (2, 2, 2));
 }
 
@@ -70,7 +131,9 @@ fn go_lines_with_something_else() {
         let found = error(script.as_bytes(), &SQLSERVER);
         assert_eq!(
             found.to_string(),
-            format!("GO takes a count from 1 and nothing else, found `{shown}` at line 2, column 3"),
+            format!(
+                "GO takes a count from 1 and nothing else, found `{shown}` at line 2, column 3"
+            ),
         );
         assert_eq!(found.offset, 11);
     }
@@ -80,10 +143,16 @@ fn go_lines_with_something_else() {
 fn delimiter_lines_without_a_delimiter() {
     for script in ["DELIMITER", "a;\nDELIMITER  \nb", "DELIMITER ''"] {
         let found = error(script.as_bytes(), &MYSQL).to_string();
-        assert!(found.starts_with("DELIMITER without a delimiter at line"), "{found}");
+        assert!(
+            found.starts_with("DELIMITER without a delimiter at line"),
+            "{found}"
+        );
     }
     let found = error(b"DELIMITER \\\\", &MYSQL).to_string();
-    assert_eq!(found, r"a delimiter cannot hold a backslash, found `\\` at line 1, column 1");
+    assert_eq!(
+        found,
+        r"a delimiter cannot hold a backslash, found `\\` at line 1, column 1"
+    );
 }
 
 #[test]
@@ -100,9 +169,18 @@ fn copy_data_is_refused_where_the_copy_stands() {
 #[test]
 fn bytes_that_are_not_utf8() {
     let found = error(b"SELECT 1;\nSELECT '\xff'", &POSTGRES);
-    assert_eq!(found.to_string(), "invalid UTF-8 at line 2, column 9 (byte 18)");
-    let cut = error("SELECT 'é".as_bytes().split_last().expect("bytes").1, &POSTGRES);
-    assert_eq!(cut.to_string(), "invalid UTF-8 at line 1, column 9 (byte 8)");
+    assert_eq!(
+        found.to_string(),
+        "invalid UTF-8 at line 2, column 9 (byte 18)"
+    );
+    let cut = error(
+        "SELECT 'é".as_bytes().split_last().expect("bytes").1,
+        &POSTGRES,
+    );
+    assert_eq!(
+        cut.to_string(),
+        "invalid UTF-8 at line 1, column 9 (byte 8)"
+    );
     let utf16 = error(b"\xff\xfeS\0E\0", &SQLSERVER);
     assert_eq!(utf16.to_string(), "the script is UTF-16; save it as UTF-8");
     // What stands before is handed out first.

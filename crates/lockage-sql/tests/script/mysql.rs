@@ -13,10 +13,22 @@ fn comments() {
             // Minus minus one.
             ("SELECT 5--1; SELECT 2", &["SELECT 5--1", "SELECT 2"]),
             // What the client drops: a line between statements that starts with dashes.
-            ("--it's;\nSELECT 1;\n-----\nSELECT 2", &["SELECT 1", "SELECT 2"]),
-            ("SELECT 5\n--'a;'; SELECT 2", &["SELECT 5\n--'a;'", "SELECT 2"]),
-            ("SELECT 1;--x;\n --y; SELECT 3", &["SELECT 1", "--x", "--y", "SELECT 3"]),
-            ("SELECT '#'; SELECT 5--'a;'; SELECT 3", &["SELECT '#'", "SELECT 5--'a;'", "SELECT 3"]),
+            (
+                "--it's;\nSELECT 1;\n-----\nSELECT 2",
+                &["SELECT 1", "SELECT 2"],
+            ),
+            (
+                "SELECT 5\n--'a;'; SELECT 2",
+                &["SELECT 5\n--'a;'", "SELECT 2"],
+            ),
+            (
+                "SELECT 1;--x;\n --y; SELECT 3",
+                &["SELECT 1", "--x", "--y", "SELECT 3"],
+            ),
+            (
+                "SELECT '#'; SELECT 5--'a;'; SELECT 3",
+                &["SELECT '#'", "SELECT 5--'a;'", "SELECT 3"],
+            ),
             // Not nested.
             ("/* /* ; */ SELECT 1; SELECT 2", &["SELECT 1", "SELECT 2"]),
             (
@@ -35,17 +47,35 @@ fn literals() {
         &[
             (r"SELECT '\';'; SELECT 2", &[r"SELECT '\';'", "SELECT 2"]),
             (r"SELECT '\\'; SELECT 2", &[r"SELECT '\\'", "SELECT 2"]),
-            (r"SELECT 'it''s;', ''''; SELECT 2", &[r"SELECT 'it''s;', ''''", "SELECT 2"]),
-            (r#"SELECT "\";", ";""", ''; SELECT 2"#, &[r#"SELECT "\";", ";""", ''"#, "SELECT 2"]),
-            (r"SELECT `a;``\`; SELECT 2", &[r"SELECT `a;``\`", "SELECT 2"]),
-            (r"SELECT _utf8'\';', N'\';', x'00'; SELECT 2", &[r"SELECT _utf8'\';', N'\';', x'00'", "SELECT 2"]),
+            (
+                r"SELECT 'it''s;', ''''; SELECT 2",
+                &[r"SELECT 'it''s;', ''''", "SELECT 2"],
+            ),
+            (
+                r#"SELECT "\";", ";""", ''; SELECT 2"#,
+                &[r#"SELECT "\";", ";""", ''"#, "SELECT 2"],
+            ),
+            (
+                r"SELECT `a;``\`; SELECT 2",
+                &[r"SELECT `a;``\`", "SELECT 2"],
+            ),
+            (
+                r"SELECT _utf8'\';', N'\';', x'00'; SELECT 2",
+                &[r"SELECT _utf8'\';', N'\';', x'00'", "SELECT 2"],
+            ),
             ("SELECT $$; SELECT $a$", &["SELECT $$", "SELECT $a$"]),
             ("SELECT a[1; SELECT 2]", &["SELECT a[1", "SELECT 2]"]),
             ("SELECT (1; SELECT 2)", &["SELECT (1", "SELECT 2)"]),
-            ("SET @a := ';', @`b;` = @@c; SELECT @'d;'", &["SET @a := ';', @`b;` = @@c", "SELECT @'d;'"]),
+            (
+                "SET @a := ';', @`b;` = @@c; SELECT @'d;'",
+                &["SET @a := ';', @`b;` = @@c", "SELECT @'d;'"],
+            ),
             (
                 "CREATE FUNCTION f() RETURNS INT LANGUAGE JAVASCRIPT AS $js$ a; $$ $js$; SELECT 2",
-                &["CREATE FUNCTION f() RETURNS INT LANGUAGE JAVASCRIPT AS $js$ a; $$ $js$", "SELECT 2"],
+                &[
+                    "CREATE FUNCTION f() RETURNS INT LANGUAGE JAVASCRIPT AS $js$ a; $$ $js$",
+                    "SELECT 2",
+                ],
             ),
         ],
     );
@@ -56,14 +86,35 @@ fn versioned_comments_are_code() {
     expect(
         &MYSQL,
         &[
-            ("/*!40101 SET NAMES utf8 */;", &["/*!40101 SET NAMES utf8 */"]),
-            ("/*! SELECT 1 */; SELECT 2", &["/*! SELECT 1 */", "SELECT 2"]),
-            ("/*M!100100 SELECT 1 */; SELECT 2", &["/*M!100100 SELECT 1 */", "SELECT 2"]),
+            (
+                "/*!40101 SET NAMES utf8 */;",
+                &["/*!40101 SET NAMES utf8 */"],
+            ),
+            (
+                "/*! SELECT 1 */; SELECT 2",
+                &["/*! SELECT 1 */", "SELECT 2"],
+            ),
+            (
+                "/*M!100100 SELECT 1 */; SELECT 2",
+                &["/*M!100100 SELECT 1 */", "SELECT 2"],
+            ),
             ("/*m! no code */; SELECT 2", &["SELECT 2"]),
-            ("SELECT 1 /*!50001 , '*/;' */ ; SELECT 2", &["SELECT 1 /*!50001 , '*/;' */", "SELECT 2"]),
-            ("/*!50001 a; b */; SELECT 2", &["/*!50001 a; b */", "SELECT 2"]),
-            ("/*!50001 a /* ; */ b */; SELECT 2", &["/*!50001 a /* ; */ b */", "SELECT 2"]),
-            ("/*!50001 a /*!80000 b */ ; c */; SELECT 2", &["/*!50001 a /*!80000 b */ ; c */", "SELECT 2"]),
+            (
+                "SELECT 1 /*!50001 , '*/;' */ ; SELECT 2",
+                &["SELECT 1 /*!50001 , '*/;' */", "SELECT 2"],
+            ),
+            (
+                "/*!50001 a; b */; SELECT 2",
+                &["/*!50001 a; b */", "SELECT 2"],
+            ),
+            (
+                "/*!50001 a /* ; */ b */; SELECT 2",
+                &["/*!50001 a /* ; */ b */", "SELECT 2"],
+            ),
+            (
+                "/*!50001 a /*!80000 b */ ; c */; SELECT 2",
+                &["/*!50001 a /*!80000 b */ ; c */", "SELECT 2"],
+            ),
             ("SELECT 2 */ 3; SELECT 4", &["SELECT 2 */ 3", "SELECT 4"]),
         ],
     );
@@ -78,25 +129,58 @@ fn delimiter_lines() {
                 "DELIMITER //\nSELECT 1; SELECT 2//\nDELIMITER ;\nSELECT 3; SELECT 4",
                 &["SELECT 1; SELECT 2", "SELECT 3", "SELECT 4"],
             ),
-            ("delimiter $$\r\nSELECT 1;\r\nEND$$\r\nDelimiter ;\r\nSELECT 3;", &["SELECT 1;\r\nEND", "SELECT 3"]),
-            ("DELIMITER ;;\nSELECT 1; SELECT 2;;SELECT 3;;", &["SELECT 1; SELECT 2", "SELECT 3"]),
-            ("DELIMITER '|'\nSELECT 1|SELECT 2", &["SELECT 1", "SELECT 2"]),
-            ("DELIMITER // the rest of the line\nSELECT 1//SELECT 2", &["SELECT 1", "SELECT 2"]),
-            ("SELECT 1; DELIMITER |\nSELECT 2;|", &["SELECT 1", "SELECT 2;"]),
+            (
+                "delimiter $$\r\nSELECT 1;\r\nEND$$\r\nDelimiter ;\r\nSELECT 3;",
+                &["SELECT 1;\r\nEND", "SELECT 3"],
+            ),
+            (
+                "DELIMITER ;;\nSELECT 1; SELECT 2;;SELECT 3;;",
+                &["SELECT 1; SELECT 2", "SELECT 3"],
+            ),
+            (
+                "DELIMITER '|'\nSELECT 1|SELECT 2",
+                &["SELECT 1", "SELECT 2"],
+            ),
+            (
+                "DELIMITER // the rest of the line\nSELECT 1//SELECT 2",
+                &["SELECT 1", "SELECT 2"],
+            ),
+            (
+                "SELECT 1; DELIMITER |\nSELECT 2;|",
+                &["SELECT 1", "SELECT 2;"],
+            ),
             ("/* c */ DELIMITER |\nSELECT 2;|", &["SELECT 2;"]),
             ("DELIMITER |", &[]),
             ("DELIMITER é\nSELECT aéSELECT 2é", &["SELECT a", "SELECT 2"]),
-            ("DELIMITER $/\nSELECT a$/SELECT b$ /c$/", &["SELECT a", "SELECT b$ /c"]),
+            (
+                "DELIMITER $/\nSELECT a$/SELECT b$ /c$/",
+                &["SELECT a", "SELECT b$ /c"],
+            ),
             // Not in literals, comments or code.
-            ("DELIMITER //\nSELECT '//' -- //\n, `//` /* // */ //SELECT 2", &["SELECT '//' -- //\n, `//`", "SELECT 2"]),
-            ("DELIMITER |\n/*!50003 CREATE | x */|SELECT 2", &["/*!50003 CREATE | x */", "SELECT 2"]),
+            (
+                "DELIMITER //\nSELECT '//' -- //\n, `//` /* // */ //SELECT 2",
+                &["SELECT '//' -- //\n, `//`", "SELECT 2"],
+            ),
+            (
+                "DELIMITER |\n/*!50003 CREATE | x */|SELECT 2",
+                &["/*!50003 CREATE | x */", "SELECT 2"],
+            ),
             // A delimiter of letters is a word of its own.
-            ("DELIMITER go\nSELECT gold, ergo;go SELECT 2 go", &["SELECT gold, ergo;", "SELECT 2"]),
+            (
+                "DELIMITER go\nSELECT gold, ergo;go SELECT 2 go",
+                &["SELECT gold, ergo;", "SELECT 2"],
+            ),
             // A name elsewhere.
-            ("SELECT\ndelimiter x; SELECT 2", &["SELECT\ndelimiter x", "SELECT 2"]),
+            (
+                "SELECT\ndelimiter x; SELECT 2",
+                &["SELECT\ndelimiter x", "SELECT 2"],
+            ),
             ("delimiter.x(); SELECT 2", &["delimiter.x()", "SELECT 2"]),
             // With a delimiter of its own a body needs no END.
-            ("DELIMITER |\nCREATE PROCEDURE p() BEGIN|SELECT 2", &["CREATE PROCEDURE p() BEGIN", "SELECT 2"]),
+            (
+                "DELIMITER |\nCREATE PROCEDURE p() BEGIN|SELECT 2",
+                &["CREATE PROCEDURE p() BEGIN", "SELECT 2"],
+            ),
             // And bodies count again afterwards.
             (
                 "DELIMITER |\nSELECT 1|\nDELIMITER ;\nCREATE PROCEDURE p() BEGIN a; END; SELECT 2",

@@ -8,7 +8,10 @@ use crate::expect::{expect, statements};
 fn whole(bodies: &[&str]) {
     for body in bodies {
         let script = format!("SELECT 0; {body}; SELECT 1; SELECT 2;");
-        let found: Vec<_> = statements(&script, &MYSQL).into_iter().map(|found| found.text).collect();
+        let found: Vec<_> = statements(&script, &MYSQL)
+            .into_iter()
+            .map(|found| found.text)
+            .collect();
         assert_eq!(found, ["SELECT 0", body, "SELECT 1", "SELECT 2"]);
     }
 }
@@ -110,29 +113,60 @@ fn plain_statements_stay_plain() {
         &MYSQL,
         &[
             ("BEGIN; SELECT 1; COMMIT", &["BEGIN", "SELECT 1", "COMMIT"]),
-            ("BEGIN WORK; SELECT 1; END", &["BEGIN WORK", "SELECT 1", "END"]),
-            ("(CREATE PROCEDURE p() BEGIN a; b", &["(CREATE PROCEDURE p() BEGIN a", "b"]),
+            (
+                "BEGIN WORK; SELECT 1; END",
+                &["BEGIN WORK", "SELECT 1", "END"],
+            ),
+            (
+                "(CREATE PROCEDURE p() BEGIN a; b",
+                &["(CREATE PROCEDURE p() BEGIN a", "b"],
+            ),
             ("BEGIN (NOT ATOMIC a; b", &["BEGIN (NOT ATOMIC a", "b"]),
             ("BEGIN /* NOT ATOMIC */; SELECT 1", &["BEGIN", "SELECT 1"]),
-            ("XA BEGIN 'x'; XA END 'x'; SELECT 1", &["XA BEGIN 'x'", "XA END 'x'", "SELECT 1"]),
+            (
+                "XA BEGIN 'x'; XA END 'x'; SELECT 1",
+                &["XA BEGIN 'x'", "XA END 'x'", "SELECT 1"],
+            ),
             (
                 "CREATE TABLE procedure_ (a INT); SELECT BEGIN; SELECT 1",
-                &["CREATE TABLE procedure_ (a INT)", "SELECT BEGIN", "SELECT 1"],
+                &[
+                    "CREATE TABLE procedure_ (a INT)",
+                    "SELECT BEGIN",
+                    "SELECT 1",
+                ],
             ),
             (
                 "CREATE DEFINER=a@b SQL SECURITY DEFINER VIEW v AS SELECT CASE WHEN 1 THEN 2 END; SELECT 1",
-                &["CREATE DEFINER=a@b SQL SECURITY DEFINER VIEW v AS SELECT CASE WHEN 1 THEN 2 END", "SELECT 1"],
+                &[
+                    "CREATE DEFINER=a@b SQL SECURITY DEFINER VIEW v AS SELECT CASE WHEN 1 THEN 2 END",
+                    "SELECT 1",
+                ],
             ),
             ("SELECT CASE; SELECT 1", &["SELECT CASE", "SELECT 1"]),
-            ("DROP PROCEDURE IF EXISTS p; SELECT 1", &["DROP PROCEDURE IF EXISTS p", "SELECT 1"]),
-            ("ALTER TABLE event DROP x; SELECT 1", &["ALTER TABLE event DROP x", "SELECT 1"]),
-            ("CREATE PROCEDURE p; SELECT 1", &["CREATE PROCEDURE p", "SELECT 1"]),
+            (
+                "DROP PROCEDURE IF EXISTS p; SELECT 1",
+                &["DROP PROCEDURE IF EXISTS p", "SELECT 1"],
+            ),
+            (
+                "ALTER TABLE event DROP x; SELECT 1",
+                &["ALTER TABLE event DROP x", "SELECT 1"],
+            ),
+            (
+                "CREATE PROCEDURE p; SELECT 1",
+                &["CREATE PROCEDURE p", "SELECT 1"],
+            ),
             (
                 "CREATE PROCEDURE p() SELECT CASE WHEN 1; SELECT 1",
                 &["CREATE PROCEDURE p() SELECT CASE WHEN 1", "SELECT 1"],
             ),
-            ("CREATE TRIGGER t; SELECT 1", &["CREATE TRIGGER t", "SELECT 1"]),
-            ("CREATE USER begin IDENTIFIED BY 'x'; SELECT 1", &["CREATE USER begin IDENTIFIED BY 'x'", "SELECT 1"]),
+            (
+                "CREATE TRIGGER t; SELECT 1",
+                &["CREATE TRIGGER t", "SELECT 1"],
+            ),
+            (
+                "CREATE USER begin IDENTIFIED BY 'x'; SELECT 1",
+                &["CREATE USER begin IDENTIFIED BY 'x'", "SELECT 1"],
+            ),
         ],
     );
 }

@@ -7,16 +7,31 @@ use lockage_sql::script::{MYSQL, POSTGRES, SQLSERVER, Splitter, Syntax};
 use crate::expect::statements;
 
 fn places(script: &str, syntax: &'static Syntax) -> Vec<(u64, u32, u32)> {
-    statements(script, syntax).iter().map(|found| (found.offset, found.line, found.column)).collect()
+    statements(script, syntax)
+        .iter()
+        .map(|found| (found.offset, found.line, found.column))
+        .collect()
 }
 
 #[test]
 fn offset_line_and_column_point_at_the_first_token() {
-    assert_eq!(places("SELECT 1; SELECT 2", &POSTGRES), [(0, 1, 1), (10, 1, 11)]);
-    assert_eq!(places("\n\n  a;\r\nb\n;c", &POSTGRES), [(4, 3, 3), (8, 4, 1), (11, 5, 2)]);
+    assert_eq!(
+        places("SELECT 1; SELECT 2", &POSTGRES),
+        [(0, 1, 1), (10, 1, 11)]
+    );
+    assert_eq!(
+        places("\n\n  a;\r\nb\n;c", &POSTGRES),
+        [(4, 3, 3), (8, 4, 1), (11, 5, 2)]
+    );
     assert_eq!(places("\u{feff}a; b", &POSTGRES), [(3, 1, 1), (6, 1, 4)]);
-    assert_eq!(places("/* é\n */ 'ü'; b", &POSTGRES), [(10, 2, 5), (16, 2, 10)]);
-    assert_eq!(places("-- x\nDELIMITER |\n a|b", &MYSQL), [(18, 3, 2), (20, 3, 4)]);
+    assert_eq!(
+        places("/* é\n */ 'ü'; b", &POSTGRES),
+        [(10, 2, 5), (16, 2, 10)]
+    );
+    assert_eq!(
+        places("-- x\nDELIMITER |\n a|b", &MYSQL),
+        [(18, 3, 2), (20, 3, 4)]
+    );
     assert_eq!(places("a\nGO\n\nb", &SQLSERVER), [(0, 1, 1), (6, 4, 1)]);
 }
 
@@ -36,7 +51,11 @@ fn the_offset_finds_the_text_again() {
         let before = &script[..start];
         let line = before.matches('\n').count() + 1;
         assert_eq!(statement.line as usize, line);
-        let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .map_or(0, |rest| rest.chars().count())
+            + 1;
         assert_eq!(statement.column as usize, column);
     }
 }
@@ -60,7 +79,10 @@ fn it_reads_no_more_than_a_buffer_ahead() {
     let line = "INSERT INTO t VALUES ('some; text');\n";
     let script = line.repeat(20_000);
     let read = Rc::new(Cell::new(0));
-    let reader = Counted { inner: script.as_bytes(), read: Rc::clone(&read) };
+    let reader = Counted {
+        inner: script.as_bytes(),
+        read: Rc::clone(&read),
+    };
     for statement in Splitter::new(reader, &POSTGRES) {
         let statement = statement.expect("a sound script");
         let ahead = read.get() - (statement.offset + statement.text.len() as u64);
@@ -73,17 +95,31 @@ fn it_reads_no_more_than_a_buffer_ahead() {
 fn statements_larger_than_the_buffer() {
     let large = format!("INSERT INTO t VALUES ('{}')", "it''s; ".repeat(60_000));
     let script = format!("SELECT 1;{large};SELECT 2;{large}");
-    let texts: Vec<_> = statements(&script, &POSTGRES).into_iter().map(|found| found.text).collect();
+    let texts: Vec<_> = statements(&script, &POSTGRES)
+        .into_iter()
+        .map(|found| found.text)
+        .collect();
     assert!(texts == ["SELECT 1", large.as_str(), "SELECT 2", large.as_str()]);
 }
 
 #[test]
 fn tokens_across_the_end_of_the_buffer() {
-    for tail in ["$tag$;$tag$; b", "'';'';''; b", "/*;*/ a; b", "-- ;\na; b", "E'\\';'; b", "ééé; b"] {
+    for tail in [
+        "$tag$;$tag$; b",
+        "'';'';''; b",
+        "/*;*/ a; b",
+        "-- ;\na; b",
+        "E'\\';'; b",
+        "ééé; b",
+    ] {
         let alone = statements(tail, &POSTGRES).len();
         for length in 64 * 1024 - 16..64 * 1024 {
             let script = format!("{};{tail}", "x".repeat(length));
-            assert_eq!(statements(&script, &POSTGRES).len(), alone + 1, "{tail:?} at {length}");
+            assert_eq!(
+                statements(&script, &POSTGRES).len(),
+                alone + 1,
+                "{tail:?} at {length}"
+            );
         }
     }
 }

@@ -19,7 +19,10 @@ fn statements_end_at_semicolons() {
             ("SELECT 1 ;; SELECT 2;\r\n", &["SELECT 1", "SELECT 2"]),
             ("SELECT é; SELECT 'ü'", &["SELECT é", "SELECT 'ü'"]),
             ("SELECT 1\x0b;\x0cSELECT 2", &["SELECT 1", "SELECT 2"]),
-            ("SELECT a\u{a0}b; SELECT 2", &["SELECT a\u{a0}b", "SELECT 2"]),
+            (
+                "SELECT a\u{a0}b; SELECT 2",
+                &["SELECT a\u{a0}b", "SELECT 2"],
+            ),
         ],
     );
 }
@@ -31,15 +34,24 @@ fn comments_end_nothing_and_do_not_belong_to_the_text() {
         &[
             ("-- a; b\nSELECT 1 -- c; d\n; -- e", &["SELECT 1"]),
             ("SELECT 1 -- the last line", &["SELECT 1"]),
-            ("SELECT /* ; */ 1; SELECT 2", &["SELECT /* ; */ 1", "SELECT 2"]),
+            (
+                "SELECT /* ; */ 1; SELECT 2",
+                &["SELECT /* ; */ 1", "SELECT 2"],
+            ),
             ("/* a /* b; */ c; */ SELECT 1; /* /**/ */", &["SELECT 1"]),
             ("/*/ ; */ SELECT 1", &["SELECT 1"]),
             ("/***/ SELECT 1; SELECT 2 /**/", &["SELECT 1", "SELECT 2"]),
             ("SELECT '--'; SELECT 2", &["SELECT '--'", "SELECT 2"]),
             ("SELECT 1--'\n;SELECT 2", &["SELECT 1", "SELECT 2"]),
-            ("SELECT 1 +--'\n2;SELECT 3", &["SELECT 1 +--'\n2", "SELECT 3"]),
+            (
+                "SELECT 1 +--'\n2;SELECT 3",
+                &["SELECT 1 +--'\n2", "SELECT 3"],
+            ),
             ("SELECT 1 -- c\r;SELECT 2", &["SELECT 1", "SELECT 2"]),
-            ("SELECT 1 - -1; SELECT 4 / 2", &["SELECT 1 - -1", "SELECT 4 / 2"]),
+            (
+                "SELECT 1 - -1; SELECT 4 / 2",
+                &["SELECT 1 - -1", "SELECT 4 / 2"],
+            ),
             // Not a comment in this dialect.
             ("SELECT 1 # 2; SELECT 3", &["SELECT 1 # 2", "SELECT 3"]),
             ("/*! not code; */ SELECT 1", &["SELECT 1"]),
@@ -53,19 +65,34 @@ fn literals() {
         &POSTGRES,
         &[
             ("SELECT ';'; SELECT 2", &["SELECT ';'", "SELECT 2"]),
-            ("SELECT 'it''s;'; SELECT 2", &["SELECT 'it''s;'", "SELECT 2"]),
+            (
+                "SELECT 'it''s;'; SELECT 2",
+                &["SELECT 'it''s;'", "SELECT 2"],
+            ),
             ("SELECT ''; SELECT ''''", &["SELECT ''", "SELECT ''''"]),
             (r"SELECT '\'; SELECT 2", &[r"SELECT '\'", "SELECT 2"]),
             (r"SELECT E'\';'; SELECT 2", &[r"SELECT E'\';'", "SELECT 2"]),
             (r"SELECT e'\\'; SELECT 2", &[r"SELECT e'\\'", "SELECT 2"]),
-            (r"SELECT E'a''\';'; SELECT 2", &[r"SELECT E'a''\';'", "SELECT 2"]),
+            (
+                r"SELECT E'a''\';'; SELECT 2",
+                &[r"SELECT E'a''\';'", "SELECT 2"],
+            ),
             (r"SELECT E'\é;'; SELECT 2", &[r"SELECT E'\é;'", "SELECT 2"]),
             // An identifier that ends in e is no prefix.
-            (r"SELECT type'\'; SELECT 2", &[r"SELECT type'\'", "SELECT 2"]),
+            (
+                r"SELECT type'\'; SELECT 2",
+                &[r"SELECT type'\'", "SELECT 2"],
+            ),
             (r"SELECT E '\'; SELECT 2", &[r"SELECT E '\'", "SELECT 2"]),
-            (r"SELECT U&'\00e9;' UESCAPE '!'; SELECT 2", &[r"SELECT U&'\00e9;' UESCAPE '!'", "SELECT 2"]),
+            (
+                r"SELECT U&'\00e9;' UESCAPE '!'; SELECT 2",
+                &[r"SELECT U&'\00e9;' UESCAPE '!'", "SELECT 2"],
+            ),
             (r"SELECT U&'\'; SELECT 2", &[r"SELECT U&'\'", "SELECT 2"]),
-            (r"SELECT b'01', x'\', n';'; SELECT 2", &[r"SELECT b'01', x'\', n';'", "SELECT 2"]),
+            (
+                r"SELECT b'01', x'\', n';'; SELECT 2",
+                &[r"SELECT b'01', x'\', n';'", "SELECT 2"],
+            ),
             (
                 r#"SELECT ";""a", U&"\;"; SELECT "\"; SELECT 3"#,
                 &[r#"SELECT ";""a", U&"\;""#, r#"SELECT "\""#, "SELECT 3"],
@@ -80,14 +107,38 @@ fn an_escape_string_goes_on_behind_a_line_break() {
     expect(
         &POSTGRES,
         &[
-            ("SELECT E'a'\n'\\';'; SELECT 2", &["SELECT E'a'\n'\\';'", "SELECT 2"]),
-            ("SELECT E'a' \n '\\';'\n'\\';'; SELECT 2", &["SELECT E'a' \n '\\';'\n'\\';'", "SELECT 2"]),
-            ("SELECT E'a' -- c\n '\\';'; SELECT 2", &["SELECT E'a' -- c\n '\\';'", "SELECT 2"]),
-            ("SELECT E'a',\n'\\'; SELECT 2", &["SELECT E'a',\n'\\'", "SELECT 2"]),
-            ("SELECT E'a' /*\n*/ '\\'; SELECT 2", &["SELECT E'a' /*\n*/ '\\'", "SELECT 2"]),
-            ("SELECT E'a';\n'\\'; SELECT 2", &["SELECT E'a'", "'\\'", "SELECT 2"]),
-            ("SELECT 'a'\n'\\'; SELECT 2", &["SELECT 'a'\n'\\'", "SELECT 2"]),
-            ("SELECT E'a' AS \"b\"\n, '\\'; SELECT 2", &["SELECT E'a' AS \"b\"\n, '\\'", "SELECT 2"]),
+            (
+                "SELECT E'a'\n'\\';'; SELECT 2",
+                &["SELECT E'a'\n'\\';'", "SELECT 2"],
+            ),
+            (
+                "SELECT E'a' \n '\\';'\n'\\';'; SELECT 2",
+                &["SELECT E'a' \n '\\';'\n'\\';'", "SELECT 2"],
+            ),
+            (
+                "SELECT E'a' -- c\n '\\';'; SELECT 2",
+                &["SELECT E'a' -- c\n '\\';'", "SELECT 2"],
+            ),
+            (
+                "SELECT E'a',\n'\\'; SELECT 2",
+                &["SELECT E'a',\n'\\'", "SELECT 2"],
+            ),
+            (
+                "SELECT E'a' /*\n*/ '\\'; SELECT 2",
+                &["SELECT E'a' /*\n*/ '\\'", "SELECT 2"],
+            ),
+            (
+                "SELECT E'a';\n'\\'; SELECT 2",
+                &["SELECT E'a'", "'\\'", "SELECT 2"],
+            ),
+            (
+                "SELECT 'a'\n'\\'; SELECT 2",
+                &["SELECT 'a'\n'\\'", "SELECT 2"],
+            ),
+            (
+                "SELECT E'a' AS \"b\"\n, '\\'; SELECT 2",
+                &["SELECT E'a' AS \"b\"\n, '\\'", "SELECT 2"],
+            ),
         ],
     );
 }
@@ -98,20 +149,44 @@ fn dollar_quotes() {
         &POSTGRES,
         &[
             ("SELECT $$;$$; SELECT 2", &["SELECT $$;$$", "SELECT 2"]),
-            ("SELECT $a$;$$;$b$;$a$; SELECT 2", &["SELECT $a$;$$;$b$;$a$", "SELECT 2"]),
-            ("SELECT $a$;$A$;$a$; SELECT 2", &["SELECT $a$;$A$;$a$", "SELECT 2"]),
-            ("SELECT $a1_$;$a1_$; SELECT 2", &["SELECT $a1_$;$a1_$", "SELECT 2"]),
+            (
+                "SELECT $a$;$$;$b$;$a$; SELECT 2",
+                &["SELECT $a$;$$;$b$;$a$", "SELECT 2"],
+            ),
+            (
+                "SELECT $a$;$A$;$a$; SELECT 2",
+                &["SELECT $a$;$A$;$a$", "SELECT 2"],
+            ),
+            (
+                "SELECT $a1_$;$a1_$; SELECT 2",
+                &["SELECT $a1_$;$a1_$", "SELECT 2"],
+            ),
             ("SELECT $é$;$é$; SELECT 2", &["SELECT $é$;$é$", "SELECT 2"]),
-            ("SELECT $a$ $$a$; SELECT 2", &["SELECT $a$ $$a$", "SELECT 2"]),
-            ("SELECT $a$ $b$a$; SELECT 2", &["SELECT $a$ $b$a$", "SELECT 2"]),
-            ("DO $$ BEGIN RAISE 'a;'; END $$; SELECT 2", &["DO $$ BEGIN RAISE 'a;'; END $$", "SELECT 2"]),
+            (
+                "SELECT $a$ $$a$; SELECT 2",
+                &["SELECT $a$ $$a$", "SELECT 2"],
+            ),
+            (
+                "SELECT $a$ $b$a$; SELECT 2",
+                &["SELECT $a$ $b$a$", "SELECT 2"],
+            ),
+            (
+                "DO $$ BEGIN RAISE 'a;'; END $$; SELECT 2",
+                &["DO $$ BEGIN RAISE 'a;'; END $$", "SELECT 2"],
+            ),
             // Not the start of a literal.
-            ("SELECT a$b$c; SELECT d$b$", &["SELECT a$b$c", "SELECT d$b$"]),
+            (
+                "SELECT a$b$c; SELECT d$b$",
+                &["SELECT a$b$c", "SELECT d$b$"],
+            ),
             ("SELECT $1; SELECT $2", &["SELECT $1", "SELECT $2"]),
             ("SELECT $1a$; SELECT $1a$", &["SELECT $1a$", "SELECT $1a$"]),
             ("SELECT $ ; SELECT $-$", &["SELECT $", "SELECT $-$"]),
             // A number is no identifier.
-            ("SELECT 1$a$;$a$; SELECT 2", &["SELECT 1$a$;$a$", "SELECT 2"]),
+            (
+                "SELECT 1$a$;$a$; SELECT 2",
+                &["SELECT 1$a$;$a$", "SELECT 2"],
+            ),
         ],
     );
 }
@@ -123,9 +198,15 @@ fn parentheses_hold_their_semicolons() {
         &[
             (
                 "CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT (2);); SELECT 3",
-                &["CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT (2);)", "SELECT 3"],
+                &[
+                    "CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT (2);)",
+                    "SELECT 3",
+                ],
             ),
-            ("SELECT ')' (; '('); SELECT 2", &["SELECT ')' (; '(')", "SELECT 2"]),
+            (
+                "SELECT ')' (; '('); SELECT 2",
+                &["SELECT ')' (; '(')", "SELECT 2"],
+            ),
             ("SELECT 1); SELECT (2)", &["SELECT 1)", "SELECT (2)"]),
         ],
     );
@@ -138,11 +219,17 @@ fn sql_standard_bodies() {
         &[
             (
                 "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END; SELECT 3",
-                &["CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END", "SELECT 3"],
+                &[
+                    "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END",
+                    "SELECT 3",
+                ],
             ),
             (
                 "create or replace procedure p() begin /* c */ atomic INSERT INTO t VALUES (1);end; SELECT 3",
-                &["create or replace procedure p() begin /* c */ atomic INSERT INTO t VALUES (1);end", "SELECT 3"],
+                &[
+                    "create or replace procedure p() begin /* c */ atomic INSERT INTO t VALUES (1);end",
+                    "SELECT 3",
+                ],
             ),
             (
                 "CREATE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN a THEN CASE b WHEN 1 THEN 2 END END; SELECT 2; END; SELECT 3",
@@ -153,7 +240,10 @@ fn sql_standard_bodies() {
             ),
             (
                 "CREATE FUNCTION f() BEGIN ATOMIC SELECT (CASE WHEN 'END' = \"END\" THEN 1 END); END; SELECT 3",
-                &["CREATE FUNCTION f() BEGIN ATOMIC SELECT (CASE WHEN 'END' = \"END\" THEN 1 END); END", "SELECT 3"],
+                &[
+                    "CREATE FUNCTION f() BEGIN ATOMIC SELECT (CASE WHEN 'END' = \"END\" THEN 1 END); END",
+                    "SELECT 3",
+                ],
             ),
             (
                 "CREATE FUNCTION f() BEGIN ATOMIC SELECT t.end, t.case, 1 AS end, 2 AS case FROM t; SELECT 2; END; SELECT 3",
@@ -162,19 +252,37 @@ fn sql_standard_bodies() {
                     "SELECT 3",
                 ],
             ),
-            ("CREATE FUNCTION f() BEGIN ATOMIC END; SELECT 3", &["CREATE FUNCTION f() BEGIN ATOMIC END", "SELECT 3"]),
+            (
+                "CREATE FUNCTION f() BEGIN ATOMIC END; SELECT 3",
+                &["CREATE FUNCTION f() BEGIN ATOMIC END", "SELECT 3"],
+            ),
             // Without ATOMIC, or elsewhere, BEGIN opens nothing.
-            ("BEGIN; SELECT 1; END; SELECT 2", &["BEGIN", "SELECT 1", "END", "SELECT 2"]),
-            ("'x' CREATE FUNCTION f() BEGIN ATOMIC a; b", &["'x' CREATE FUNCTION f() BEGIN ATOMIC a", "b"]),
-            ("CREATE TABLE begin (atomic int); SELECT 2", &["CREATE TABLE begin (atomic int)", "SELECT 2"]),
-            ("CREATE VIEW v AS SELECT begin atomic; SELECT 2", &["CREATE VIEW v AS SELECT begin atomic", "SELECT 2"]),
+            (
+                "BEGIN; SELECT 1; END; SELECT 2",
+                &["BEGIN", "SELECT 1", "END", "SELECT 2"],
+            ),
+            (
+                "'x' CREATE FUNCTION f() BEGIN ATOMIC a; b",
+                &["'x' CREATE FUNCTION f() BEGIN ATOMIC a", "b"],
+            ),
+            (
+                "CREATE TABLE begin (atomic int); SELECT 2",
+                &["CREATE TABLE begin (atomic int)", "SELECT 2"],
+            ),
+            (
+                "CREATE VIEW v AS SELECT begin atomic; SELECT 2",
+                &["CREATE VIEW v AS SELECT begin atomic", "SELECT 2"],
+            ),
             (
                 "CREATE FUNCTION begin() RETURNS atomic AS 'x'; SELECT 2",
                 &["CREATE FUNCTION begin() RETURNS atomic AS 'x'", "SELECT 2"],
             ),
             (
                 "CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN; $$ LANGUAGE plpgsql; SELECT 2",
-                &["CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN; $$ LANGUAGE plpgsql", "SELECT 2"],
+                &[
+                    "CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN; $$ LANGUAGE plpgsql",
+                    "SELECT 2",
+                ],
             ),
         ],
     );
@@ -182,8 +290,11 @@ fn sql_standard_bodies() {
 
 #[test]
 fn copy_from_stdin_is_recognised() {
-    for text in ["COPY t FROM STDIN", "copy t (a, b) from stdin with (format csv)", "/* c */ COPY t FROM /* d */ STDIN"]
-    {
+    for text in [
+        "COPY t FROM STDIN",
+        "copy t (a, b) from stdin with (format csv)",
+        "/* c */ COPY t FROM /* d */ STDIN",
+    ] {
         assert!(copies_from_stdin(text, &POSTGRES), "{text}");
     }
     for text in [
@@ -197,7 +308,10 @@ fn copy_from_stdin_is_recognised() {
     ] {
         assert!(!copies_from_stdin(text, &POSTGRES), "{text}");
     }
-    assert!(!copies_from_stdin("COPY t FROM STDIN", &lockage_sql::script::MYSQL));
+    assert!(!copies_from_stdin(
+        "COPY t FROM STDIN",
+        &lockage_sql::script::MYSQL
+    ));
 }
 
 #[test]

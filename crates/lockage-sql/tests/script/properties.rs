@@ -1,7 +1,8 @@
 //! What holds for every script.
 
 use lockage_sql::script::{
-    MYSQL, POSTGRES, SQLITE, SQLSERVER, SplitErrorKind, Splitter, Syntax, leading_words, transaction_control,
+    MYSQL, POSTGRES, SQLITE, SQLSERVER, SplitErrorKind, Splitter, Syntax, leading_words,
+    transaction_control,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -126,7 +127,9 @@ fn lossless(script: &str, syntax: &'static Syntax) {
 
 /// All statements, or the error and those before.
 fn outcome(
-    splitter: impl Iterator<Item = Result<lockage_sql::script::Statement, lockage_sql::script::SplitError>>,
+    splitter: impl Iterator<
+        Item = Result<lockage_sql::script::Statement, lockage_sql::script::SplitError>,
+    >,
 ) -> Vec<String> {
     splitter
         .map(|found| match found {
@@ -244,10 +247,30 @@ fn tokens(syntax: &'static Syntax) -> Vec<&'static str> {
             ")",
             "[",
         ],
-        "SQL Server" => {
-            &[";", "[;']", "[a]]\nGO\n]", "'\\'", "/* /*\nGO\n*/ ; */", "N'\nGO\n'", "@go", "#go", "x GO", "(", ")"]
-        }
-        "SQLite" => &["[;']", "[a\"]", "`;```", "'\\'", "/* /* ; */", "$a", "?1", "(", ")"],
+        "SQL Server" => &[
+            ";",
+            "[;']",
+            "[a]]\nGO\n]",
+            "'\\'",
+            "/* /*\nGO\n*/ ; */",
+            "N'\nGO\n'",
+            "@go",
+            "#go",
+            "x GO",
+            "(",
+            ")",
+        ],
+        "SQLite" => &[
+            "[;']",
+            "[a\"]",
+            "`;```",
+            "'\\'",
+            "/* /* ; */",
+            "$a",
+            "?1",
+            "(",
+            ")",
+        ],
         other => panic!("no tokens for {other}"),
     };
     tokens.extend(own);
@@ -268,10 +291,15 @@ fn bodies(syntax: &'static Syntax) -> &'static [&'static str] {
             "BEGIN NOT ATOMIC SELECT 1; END",
             "BEGIN",
         ],
-        "SQLite" => {
-            &["CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT CASE WHEN ';' THEN 1 END; SELECT 2; END", "BEGIN", "END"]
-        }
-        _ => &["CREATE PROCEDURE p AS BEGIN SELECT 1; SELECT 2; END", "BEGIN TRAN; COMMIT;"],
+        "SQLite" => &[
+            "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT CASE WHEN ';' THEN 1 END; SELECT 2; END",
+            "BEGIN",
+            "END",
+        ],
+        _ => &[
+            "CREATE PROCEDURE p AS BEGIN SELECT 1; SELECT 2; END",
+            "BEGIN TRAN; COMMIT;",
+        ],
     }
 }
 
@@ -285,8 +313,23 @@ fn statement(syntax: &'static Syntax) -> impl Strategy<Value = String> {
 fn script() -> impl Strategy<Value = (&'static Syntax, Vec<String>, Vec<&'static str>, usize)> {
     dialect().prop_flat_map(|syntax| {
         let separators: &[&'static str] = match syntax.name {
-            "SQL Server" => &["\nGO\n", "\r\ngo\r\n", "\nGO 1 -- '\n", "\n  Go  \n\n", "\n/* ' */ GO\nGO\n-- '\n"],
-            _ => &[";", " ;\n", ";;", "/* ; */;", "-- ;\n;\n", "; -- '\n", ";/* ' */ ; ", "\r\n;\r\n"],
+            "SQL Server" => &[
+                "\nGO\n",
+                "\r\ngo\r\n",
+                "\nGO 1 -- '\n",
+                "\n  Go  \n\n",
+                "\n/* ' */ GO\nGO\n-- '\n",
+            ],
+            _ => &[
+                ";",
+                " ;\n",
+                ";;",
+                "/* ; */;",
+                "-- ;\n;\n",
+                "; -- '\n",
+                ";/* ' */ ; ",
+                "\r\n;\r\n",
+            ],
         };
         (
             Just(syntax),

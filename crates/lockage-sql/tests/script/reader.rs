@@ -10,7 +10,10 @@ pub(crate) struct Trickle<'a> {
 
 impl<'a> Trickle<'a> {
     pub(crate) fn new(bytes: &'a [u8], seed: usize) -> Self {
-        Self { rest: bytes, turn: seed }
+        Self {
+            rest: bytes,
+            turn: seed,
+        }
     }
 }
 

@@ -5,7 +5,12 @@ use lockage_sql::script::{MYSQL, POSTGRES, SQLITE, SQLSERVER, Syntax, transactio
 
 fn expect(syntax: &Syntax, cases: &[(&str, Option<TransactionControl>)]) {
     for (text, expected) in cases {
-        assert_eq!(transaction_control(text, syntax), *expected, "{text:?} on {}", syntax.name);
+        assert_eq!(
+            transaction_control(text, syntax),
+            *expected,
+            "{text:?} on {}",
+            syntax.name
+        );
     }
 }
 
@@ -77,10 +82,22 @@ fn sqlserver() {
             ("SAVE TRAN a", Some(Savepoint)),
             ("SAVE TRANSACTION a; SELECT 1; COMMIT", Some(Commit)),
             ("BEGIN SELECT 1 END", None),
-            ("BEGIN TRY SELECT 1 END TRY BEGIN CATCH THROW END CATCH", None),
-            ("SELECT @commit, #rollback.a, [commit], 'COMMIT' -- COMMIT", None),
-            ("ALTER DATABASE d SET SINGLE_USER WITH ROLLBACK IMMEDIATE", None),
-            ("ALTER DATABASE d SET READ_ONLY WITH ROLLBACK AFTER 5 SECONDS", None),
+            (
+                "BEGIN TRY SELECT 1 END TRY BEGIN CATCH THROW END CATCH",
+                None,
+            ),
+            (
+                "SELECT @commit, #rollback.a, [commit], 'COMMIT' -- COMMIT",
+                None,
+            ),
+            (
+                "ALTER DATABASE d SET SINGLE_USER WITH ROLLBACK IMMEDIATE",
+                None,
+            ),
+            (
+                "ALTER DATABASE d SET READ_ONLY WITH ROLLBACK AFTER 5 SECONDS",
+                None,
+            ),
             ("CREATE PROCEDURE p AS BEGIN TRAN COMMIT", None),
             ("create or alter proc p AS COMMIT", None),
             ("ALTER TRIGGER t ON a FOR INSERT AS ROLLBACK", None),
@@ -98,11 +115,17 @@ fn sqlite() {
             ("COMMIT TRANSACTION", Some(Commit)),
             ("END", Some(Commit)),
             ("ROLLBACK", Some(Rollback)),
-            ("ROLLBACK TRANSACTION TO SAVEPOINT a", Some(RollbackToSavepoint)),
+            (
+                "ROLLBACK TRANSACTION TO SAVEPOINT a",
+                Some(RollbackToSavepoint),
+            ),
             ("ROLLBACK TO a", Some(RollbackToSavepoint)),
             ("SAVEPOINT a", Some(Savepoint)),
             ("RELEASE a", Some(ReleaseSavepoint)),
-            ("CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END", None),
+            (
+                "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END",
+                None,
+            ),
             ("PRAGMA foreign_keys = OFF", None),
         ],
     );

@@ -3,8 +3,18 @@ use lockage_sql::script::{MYSQL, POSTGRES, SQLSERVER, Syntax, leading_words};
 #[test]
 fn the_words_a_statement_starts_with() {
     let cases: &[(&Syntax, &str, usize, &[&str])] = &[
-        (&POSTGRES, "create /* or */ Table t(a)", 2, &["CREATE", "TABLE"]),
-        (&POSTGRES, "create table t(a)", 9, &["CREATE", "TABLE", "T", "(", "A", ")"]),
+        (
+            &POSTGRES,
+            "create /* or */ Table t(a)",
+            2,
+            &["CREATE", "TABLE"],
+        ),
+        (
+            &POSTGRES,
+            "create table t(a)",
+            9,
+            &["CREATE", "TABLE", "T", "(", "A", ")"],
+        ),
         (
             &POSTGRES,
             "-- x\nselect 'a;b', \"c\", $$d$$, 12",
@@ -15,12 +25,21 @@ fn the_words_a_statement_starts_with() {
         (&POSTGRES, "select 'never closed", 3, &["SELECT"]),
         (&POSTGRES, "", 3, &[]),
         (&POSTGRES, "a b", 0, &[]),
-        (&MYSQL, "/*!40101 set names utf8 */", 3, &["SET", "NAMES", "UTF8"]),
+        (
+            &MYSQL,
+            "/*!40101 set names utf8 */",
+            3,
+            &["SET", "NAMES", "UTF8"],
+        ),
         (&MYSQL, "# c\nset @a = 1", 3, &["SET", "@A", "="]),
         (&SQLSERVER, ";with #a as [b]", 4, &[";", "WITH", "#A", "AS"]),
     ];
     for (syntax, text, count, expected) in cases {
-        assert_eq!(leading_words(text, syntax, *count), *expected, "in {text:?}");
+        assert_eq!(
+            leading_words(text, syntax, *count),
+            *expected,
+            "in {text:?}"
+        );
     }
 }
 

@@ -52,7 +52,11 @@ impl Blocks {
     pub(super) fn begin(&mut self) {
         let mut open = std::mem::take(&mut self.open);
         open.clear();
-        *self = Self { open, at_start: true, ..Self::default() };
+        *self = Self {
+            open,
+            at_start: true,
+            ..Self::default()
+        };
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -104,9 +108,8 @@ impl Blocks {
         self.label = start;
         self.before = match word {
             "AS" => Before::Naming,
-            "CASE" | "WHEN" | "THEN" | "ELSE" | "AND" | "OR" | "XOR" | "NOT" | "BETWEEN" | "LIKE" | "IN" => {
-                Before::Operator
-            }
+            "CASE" | "WHEN" | "THEN" | "ELSE" | "AND" | "OR" | "XOR" | "NOT" | "BETWEEN"
+            | "LIKE" | "IN" => Before::Operator,
             _ => Before::Operand,
         };
         match (word, self.open.last().copied()) {

@@ -15,7 +15,11 @@ impl Keyword {
         let mut bytes = [0; KEPT];
         for (to, from) in bytes.iter_mut().zip(word) {
             // No keyword holds a question mark.
-            *to = if from.is_ascii() { from.to_ascii_uppercase() } else { b'?' };
+            *to = if from.is_ascii() {
+                from.to_ascii_uppercase()
+            } else {
+                b'?'
+            };
         }
         Self { bytes, length }
     }
