@@ -22,9 +22,11 @@ pub struct LockHolder {
 
 impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.user.as_deref().unwrap_or("an unknown user"))?;
-        if let Some(host) = &self.host {
-            write!(f, "@{host}")?;
+        match (&self.user, &self.host) {
+            (Some(user), Some(host)) => write!(f, "{user}@{host}")?,
+            (Some(user), None) => f.write_str(user)?,
+            (None, Some(host)) => write!(f, "host {host}")?,
+            (None, None) => f.write_str("an unknown client")?,
         }
         if let Some(session) = &self.session {
             write!(f, " (session {session}")?;
@@ -40,5 +42,34 @@ impl fmt::Display for LockHolder {
             write!(f, ", at migration {migration}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_told_as_far_as_it_is_known() {
+        let mut holder = LockHolder {
+            session: Some("123".into()),
+            application: Some("lockage 0.1.0".into()),
+            ..LockHolder::default()
+        };
+        assert_eq!(
+            holder.to_string(),
+            "an unknown client (session 123, lockage 0.1.0)"
+        );
+        holder.host = Some("vm".into());
+        assert_eq!(holder.to_string(), "host vm (session 123, lockage 0.1.0)");
+        holder.user = Some("app".into());
+        holder.since = Some("2026-01-31T09:30:00Z".into());
+        holder.migration = Some("2 orders".into());
+        assert_eq!(
+            holder.to_string(),
+            "app@vm (session 123, lockage 0.1.0) since 2026-01-31T09:30:00Z, at migration 2 orders"
+        );
+        holder.host = None;
+        assert!(holder.to_string().starts_with("app (session 123"));
     }
 }
