@@ -18,7 +18,9 @@ mod error;
 mod lock;
 mod worker;
 
-use lockage_core::{Backend, Capabilities, ConnectOptions, Error, ErrorKind, Result, Session};
+use lockage_core::{
+    Backend, Capabilities, ConnectOptions, Error, ErrorKind, LockStrategy, Result, Session,
+};
 use lockage_sql::SqlSession;
 
 pub use lockage_core;
@@ -55,6 +57,19 @@ fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
             format!("SQLite has no schema `{schema}`"),
         )
         .with_hint("leave --schema out"));
+    }
+    if !matches!(
+        options.lock_strategy,
+        LockStrategy::Auto | LockStrategy::Advisory
+    ) {
+        let strategy = options.lock_strategy;
+        return Err(Error::new(
+            ErrorKind::InvalidConfig,
+            format!(
+                "SQLite has no lock strategy `{strategy}`: its lock is a file beside the database"
+            ),
+        )
+        .with_hint("leave --lock-strategy out, or make it auto or advisory"));
     }
     address.prepare_folder(options.create)?;
     let capabilities = if address.is_file() {

@@ -1,7 +1,8 @@
 //! The backend on real files, through the runner.
 
 use lockage_core::{
-    Action, ConnectOptions, ErrorKind, MigrationSet, Outcome, PlanOptions, Registry, Runner,
+    Action, ConnectOptions, ErrorKind, LockStrategy, MigrationSet, Outcome, PlanOptions, Registry,
+    Runner,
 };
 use lockage_sqlite::BACKEND;
 
@@ -352,4 +353,25 @@ async fn a_statement_in_doubt_is_settled_by_the_user() {
         place.text("SELECT count(*) FROM lockage_journal WHERE state = 'done'"),
         "Integer(3)"
     );
+}
+
+#[tokio::test]
+async fn a_lock_strategy_that_sqlite_has_not_is_refused() {
+    let place = Place::new();
+    let with = |strategy| {
+        place
+            .runner(&[("V1__a.sql", "CREATE TABLE a (n)")])
+            .connect_options(|options| options.lock_strategy = strategy)
+    };
+    for strategy in [LockStrategy::Transaction, LockStrategy::Table] {
+        let error = with(strategy).up().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+        assert!(
+            error.message().contains(&format!("`{strategy}`")),
+            "{error}"
+        );
+    }
+    assert_eq!(place.folder.path().read_dir().unwrap().count(), 0);
+    let report = with(LockStrategy::Advisory).up().await.unwrap();
+    assert_eq!(report.applied.len(), 1);
 }
