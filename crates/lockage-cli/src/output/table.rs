@@ -8,7 +8,8 @@ use super::Style;
 pub(crate) fn table(style: Style, head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    if style.terminal {
+    // A terminal that does not know its width says that it has none.
+    if style.terminal && table.width() != Some(0) {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     } else {
         table.set_content_arrangement(ContentArrangement::Disabled);
