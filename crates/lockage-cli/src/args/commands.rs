@@ -1,4 +1,4 @@
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use lockage::Version;
@@ -24,6 +24,10 @@ pub(crate) enum Command {
     Down(DownArgs),
     /// Checks the migration files, and the checksums in the database
     Validate(ValidateArgs),
+    /// Mends the history: accepts changed files, forgets what has no file, clears what failed half way; shows it and asks first
+    Repair(RepairArgs),
+    /// Marks what an existing database already has, so that `up` goes on from there
+    Baseline(BaselineArgs),
     /// Creates a migration file with a UTC timestamp as its version
     New(NewArgs),
     /// Looks at the migration lock
@@ -142,6 +146,57 @@ pub(crate) struct ValidateArgs {
 
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct RepairArgs {
+    /// Does it without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    /// Answers for the statement that was under way when a run died, and repairs nothing else
+    #[arg(long, value_name = "ANSWER")]
+    pub(crate) settle: Option<Settle>,
+
+    #[command(flatten)]
+    write: WriteArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+/// What became of a statement whose end nobody saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Settle {
+    /// It took effect, and the next run goes on behind it
+    Done,
+    /// It did not take effect, and the next run begins with it
+    Again,
+}
+
+impl RepairArgs {
+    pub(crate) fn settings(&self, layer: &mut Layer) {
+        self.write.settings(layer);
+        self.database.settings(layer);
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct BaselineArgs {
+    /// The version that the database is at: everything up to it counts as applied
+    #[arg(long, value_name = "V", value_parser = version)]
+    pub(crate) at: Version,
+
+    #[command(flatten)]
+    write: WriteArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+impl BaselineArgs {
+    pub(crate) fn settings(&self, layer: &mut Layer) {
+        self.write.settings(layer);
+        self.database.settings(layer);
+    }
 }
 
 #[derive(Args)]

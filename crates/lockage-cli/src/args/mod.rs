@@ -11,8 +11,8 @@ use clap::{Args, Parser};
 use crate::config::{Layer, Setting};
 
 pub(crate) use commands::{
-    CheckArgs, Command, CompletionsArgs, DownArgs, LockCommand, NewArgs, PlanArgs, UpArgs,
-    ValidateArgs, WaitArgs,
+    BaselineArgs, CheckArgs, Command, CompletionsArgs, DownArgs, LockCommand, NewArgs, PlanArgs,
+    RepairArgs, Settle, UpArgs, ValidateArgs, WaitArgs,
 };
 pub(crate) use database::DatabaseArgs;
 

@@ -8,8 +8,9 @@ use super::{Answered, json_line};
 use crate::args::CheckArgs;
 use crate::config::Settings;
 use crate::exit::Exit;
+use crate::output::json::{Deed, Run};
 use crate::output::text::{count, duration};
-use crate::output::{Answer, Output, Style, json};
+use crate::output::{Answer, Output, Style};
 
 pub(super) fn run(args: &CheckArgs, settings: &Settings, output: &Output) -> Answered {
     let target = Target::new(settings, output)?;
@@ -55,6 +56,6 @@ impl Answer for Current {
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        json_line(out, &json::Run::up(&self.report))
+        json_line(out, &Run::of(&self.report, Deed::Applied))
     }
 }

@@ -7,8 +7,9 @@ use super::target::Target;
 use super::{Answered, json_line};
 use crate::args::DownArgs;
 use crate::config::Settings;
+use crate::output::json::{Deed, Run};
 use crate::output::text::count;
-use crate::output::{Answer, Output, Style, json};
+use crate::output::{Answer, Output, Style};
 
 pub(super) fn run(args: &DownArgs, settings: &Settings, output: &Output) -> Answered {
     let options = settings.plan_options(args.to.clone(), args.steps);
@@ -38,6 +39,6 @@ impl Answer for Down {
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        json_line(out, &json::Run::down(&self.report))
+        json_line(out, &Run::of(&self.report, Deed::Undone))
     }
 }

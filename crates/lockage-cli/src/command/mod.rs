@@ -1,12 +1,14 @@
 //! One file a command.
 
 mod backends;
+mod baseline;
 mod check;
 mod completions;
 mod down;
 mod lock_status;
 mod new;
 mod plan;
+mod repair;
 mod status;
 mod target;
 mod up;
@@ -21,7 +23,7 @@ use serde::Serialize;
 use crate::Ending;
 use crate::args::{Cli, Command, LockCommand};
 use crate::config::{Environment, Settings, resolve};
-use crate::output::{Answer, Failure, Output};
+use crate::output::{Answer, Failure, Output, json::Deed};
 
 type Answered = Result<Box<dyn Answer>>;
 
@@ -37,9 +39,13 @@ pub(crate) fn run(cli: Cli, environment: &Environment, output: &Output) -> Endin
         Command::Wait(args) => args.look.settings(&mut flags),
         Command::Down(args) => args.settings(&mut flags),
         Command::Validate(args) => args.database.settings(&mut flags),
+        Command::Repair(args) => args.settings(&mut flags),
+        Command::Baseline(args) => args.settings(&mut flags),
         Command::Lock(LockCommand::Status(args)) => args.settings(&mut flags),
         // A broken configuration file is no reason to withhold these.
-        Command::Backends => return backends::run().map_err(|error| failure(error, None, false)),
+        Command::Backends => {
+            return backends::run().map_err(|error| failure(error, None, Deed::Applied));
+        }
         Command::Completions(args) => return Ok(completions::run(args)),
         Command::New(_) => {}
     }
@@ -49,7 +55,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment, output: &Output) -> Endin
         cli.global.env.as_deref(),
         environment,
     )
-    .map_err(|error| failure(error, None, false))?;
+    .map_err(|error| failure(error, None, Deed::Applied))?;
     for warning in &settings.warnings {
         output.message(&format!("warning: {warning}"));
     }
@@ -61,21 +67,28 @@ pub(crate) fn run(cli: Cli, environment: &Environment, output: &Output) -> Endin
         Command::Wait(args) => wait::run(args, &settings, output),
         Command::Down(args) => down::run(args, &settings, output),
         Command::Validate(args) => validate::run(args, &settings, output),
+        Command::Repair(args) => repair::run(args, &settings, output),
+        Command::Baseline(args) => baseline::run(args, &settings, output),
         Command::Lock(LockCommand::Status(_)) => lock_status::run(&settings, output),
         Command::New(args) => new::run(args, &settings),
         Command::Backends => backends::run(),
         Command::Completions(args) => Ok(completions::run(args)),
     };
-    let down = matches!(command, Command::Down(_));
-    answered.map_err(|error| failure(error, Some(&settings), down))
+    let deed = match command {
+        Command::Down(_) => Deed::Undone,
+        Command::Repair(_) => Deed::Repaired,
+        Command::Baseline(_) => Deed::Baselined,
+        _ => Deed::Applied,
+    };
+    answered.map_err(|error| failure(error, Some(&settings), deed))
 }
 
-fn failure(error: lockage::Error, settings: Option<&Settings>, down: bool) -> Box<Failure> {
+fn failure(error: lockage::Error, settings: Option<&Settings>, deed: Deed) -> Box<Failure> {
     Box::new(Failure {
         error,
         database: settings.and_then(Settings::shown_url),
         lock: settings.map(|settings| settings.lock.to_string()),
-        down,
+        deed,
     })
 }
 

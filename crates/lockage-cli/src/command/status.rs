@@ -91,7 +91,8 @@ impl Row {
     }
 }
 
-fn color(standing: Standing) -> Color {
+/// The colour of a state.
+pub(super) fn color(standing: Standing) -> Color {
     match standing {
         Standing::Applied => Color::Green,
         Standing::Pending | Standing::Running => Color::Yellow,
@@ -100,8 +101,16 @@ fn color(standing: Standing) -> Color {
     }
 }
 
+/// The state, and how far a migration came that was begun.
+pub(super) fn state(state: &str, done: Option<u32>, total: Option<u32>) -> String {
+    match (state, done, total) {
+        ("failed" | "running", Some(done), Some(total)) => format!("{state} ({done}/{total})"),
+        _ => state.to_owned(),
+    }
+}
+
 /// `2026-01-31T09:30:00.123Z` without the part that nobody reads.
-fn to_the_second(time: &str) -> String {
+pub(super) fn to_the_second(time: &str) -> String {
     match time.split_once('.') {
         Some((seconds, rest)) => {
             let zone = rest.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -122,12 +131,7 @@ impl Answer for Status {
             &["version", "name", "kind", "state", "when", "took", "by"],
         );
         for row in &self.migrations {
-            let state = match (row.state, row.statements_done, row.statements_total) {
-                (state @ ("failed" | "running"), Some(done), Some(total)) => {
-                    format!("{state} ({done}/{total})")
-                }
-                (state, ..) => state.to_owned(),
-            };
+            let state = state(row.state, row.statements_done, row.statements_total);
             let took = row.ms.map(|ms| duration(Duration::from_millis(ms)));
             table.add_row([
                 Cell::new(row.version.as_deref().unwrap_or("")),

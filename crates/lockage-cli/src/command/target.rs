@@ -15,6 +15,8 @@ pub(super) struct Target<'a> {
     pub(super) set: MigrationSet,
     pub(super) backend: Backend,
     pub(super) connect: ConnectOptions,
+    /// Asked for by the first signal, once something runs.
+    pub(super) interrupt: Interrupt,
     registry: Registry,
     progress: Progress,
 }
@@ -45,6 +47,7 @@ impl<'a> Target<'a> {
             set,
             backend,
             connect,
+            interrupt: Interrupt::new(),
             registry,
             progress: Progress::new(*output, backend),
         })
@@ -56,8 +59,7 @@ impl<'a> Target<'a> {
         plan: PlanOptions,
         work: impl AsyncFnOnce(Runner) -> Result<T>,
     ) -> Result<T> {
-        let interrupt = Interrupt::new();
-        signals::listen(interrupt.clone())?;
+        signals::listen(self.interrupt.clone())?;
         let runner = Runner::new(
             self.registry.clone(),
             self.connect.clone(),
@@ -67,7 +69,7 @@ impl<'a> Target<'a> {
         .wait(self.settings.wait)
         .plan_options(plan)
         .observer(self.progress.clone())
-        .interrupt(interrupt);
+        .interrupt(self.interrupt.clone());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

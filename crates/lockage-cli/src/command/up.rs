@@ -7,8 +7,9 @@ use super::target::Target;
 use super::{Answered, json_line};
 use crate::args::UpArgs;
 use crate::config::Settings;
+use crate::output::json::{Deed, Run};
 use crate::output::text::{count, duration};
-use crate::output::{Answer, Output, Style, json};
+use crate::output::{Answer, Output, Style};
 
 pub(super) fn run(args: &UpArgs, settings: &Settings, output: &Output) -> Answered {
     let options = settings.plan_options(args.plan.to.clone(), args.plan.steps);
@@ -47,7 +48,7 @@ impl Answer for Up {
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        json_line(out, &json::Run::up(&self.report))
+        json_line(out, &Run::of(&self.report, Deed::Applied))
     }
 }
 

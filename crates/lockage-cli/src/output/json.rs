@@ -16,6 +16,10 @@ pub(crate) struct Run {
     pub(crate) applied: Vec<Done>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) undone: Option<Vec<Done>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) repaired: Option<Vec<Done>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) baselined: Option<Vec<Done>>,
     pub(crate) pending: Vec<Pending>,
     pub(crate) future: Vec<String>,
     pub(crate) waited_ms: u64,
@@ -25,7 +29,27 @@ pub(crate) struct Run {
     pub(crate) error: Option<Mistake>,
 }
 
-/// A migration that was applied or undone.
+/// What a run does with migrations: the word for how it ended, and the name of the list of what it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deed {
+    Applied,
+    Undone,
+    Repaired,
+    Baselined,
+}
+
+impl Deed {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => Outcome::Applied.as_str(),
+            Self::Undone => "undone",
+            Self::Repaired => "repaired",
+            Self::Baselined => "baselined",
+        }
+    }
+}
+
+/// A migration with which something was done.
 #[derive(Debug, Serialize)]
 pub(crate) struct Done {
     version: Option<String>,
@@ -57,12 +81,18 @@ pub(crate) struct Mistake {
 }
 
 impl Run {
-    /// A run that migrates up, or only looks.
-    pub(crate) fn up(report: &Report) -> Self {
+    /// What a run did, or only saw. Nothing is applied but by a run that migrates up.
+    pub(crate) fn of(report: &Report, deed: Deed) -> Self {
+        let list = |of| (of == deed).then(|| report.applied.iter().map(Done::of).collect());
         Self {
-            outcome: report.outcome.as_str(),
-            applied: report.applied.iter().map(Done::of).collect(),
-            undone: None,
+            outcome: match report.outcome {
+                Outcome::Applied => deed.as_str(),
+                other => other.as_str(),
+            },
+            applied: list(Deed::Applied).unwrap_or_default(),
+            undone: list(Deed::Undone),
+            repaired: list(Deed::Repaired),
+            baselined: list(Deed::Baselined),
             pending: report.pending.iter().map(Pending::of).collect(),
             future: report.future.clone(),
             waited_ms: millis(report.waited),
@@ -73,26 +103,24 @@ impl Run {
         }
     }
 
-    /// A run that migrates down: what it did is undone, and nothing is applied.
-    pub(crate) fn down(report: &Report) -> Self {
-        let run = Self::up(report);
+    /// A run that found nothing to do before it began.
+    pub(crate) fn idle(database: String, lock: String, deed: Deed) -> Self {
+        let none = |of| (of == deed).then(Vec::new);
         Self {
-            outcome: match report.outcome {
-                Outcome::Applied => "undone",
-                other => other.as_str(),
-            },
-            applied: Vec::new(),
-            undone: Some(run.applied),
-            ..run
+            undone: none(Deed::Undone),
+            repaired: none(Deed::Repaired),
+            baselined: none(Deed::Baselined),
+            lock: Some(lock),
+            database: Some(database),
+            ..Self::nothing()
         }
     }
 
     /// Something that failed, with what it had done before that.
     pub(crate) fn of_failure(failure: &Failure) -> Self {
-        let run = match (failure.error.report(), failure.down) {
-            (Some(report), false) => Self::up(report),
-            (Some(report), true) => Self::down(report),
-            (None, _) => Self::nothing(),
+        let run = match failure.error.report() {
+            Some(report) => Self::of(report, failure.deed),
+            None => Self::nothing(),
         };
         Self {
             outcome: Outcome::Failed.as_str(),
@@ -117,6 +145,8 @@ impl Run {
             outcome: Outcome::UpToDate.as_str(),
             applied: Vec::new(),
             undone: None,
+            repaired: None,
+            baselined: None,
             pending: Vec::new(),
             future: Vec::new(),
             waited_ms: 0,
@@ -208,7 +238,7 @@ mod tests {
             error: Error::all([first, second]).unwrap(),
             database: Some("sqlite:a.db".into()),
             lock: Some("4006".into()),
-            down: false,
+            deed: Deed::Applied,
         };
         assert_eq!(
             serde_json::to_value(Run::of_failure(&failure)).unwrap(),

@@ -1,5 +1,6 @@
 //! What a command prints: the result on standard output, progress and messages on standard error.
 
+pub(crate) mod ask;
 pub(crate) mod diagnostic;
 pub(crate) mod json;
 pub(crate) mod progress;
@@ -51,8 +52,8 @@ pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) database: Option<String>,
     pub(crate) lock: Option<String>,
-    /// Whether the run was to take migrations back.
-    pub(crate) down: bool,
+    /// What the run was to do.
+    pub(crate) deed: json::Deed,
 }
 
 /// How the user wants to be told.

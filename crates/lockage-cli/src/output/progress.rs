@@ -88,7 +88,8 @@ impl Progress {
         current.title = format!("[{}/{steps}] {verb} {}", index + 1, step.migration);
         current.file = step.migration.file().to_owned();
         current.statements.clear();
-        if self.0.bar.is_some() || self.0.output.verbose {
+        let runs = matches!(step.action, Action::Run | Action::Undo);
+        if runs && (self.0.bar.is_some() || self.0.output.verbose) {
             let statements = &mut current.statements;
             // A script that cannot be read is the run's to tell.
             let _ = self.0.backend.inspect(&step.migration, &mut |statement| {
@@ -221,6 +222,8 @@ fn verbs(action: Action) -> (&'static str, &'static str) {
         Action::Undo => ("undoing", "undid"),
         Action::Record => ("recording", "recorded"),
         Action::Forget => ("forgetting", "forgot"),
+        Action::Accept => ("accepting", "accepted"),
+        Action::SettleDone | Action::SettleAgain => ("settling", "settled"),
         _ => ("applying", "applied"),
     }
 }

@@ -7,4 +7,6 @@ mod new;
 mod sandbox;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(all(unix, feature = "sqlite"))]
+mod terminal;
 mod usage;

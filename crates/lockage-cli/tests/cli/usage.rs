@@ -24,6 +24,8 @@ fn arguments_that_make_no_sense_exit_with_2() {
         (&["-q", "-v", "status"], "cannot be used with"),
         (&["wait", "--timeout", "5"], "write 500ms"),
         (&["new"], "required arguments were not provided"),
+        (&["baseline"], "required arguments were not provided"),
+        (&["repair", "--settle", "maybe"], "invalid value 'maybe'"),
     ] {
         let call = sandbox.run(args);
         assert_eq!((call.code, call.out.as_str()), (2, ""), "{call:?}");

@@ -132,6 +132,23 @@ fn a_signal_stops_a_run_cleanly() {
     sandbox.run(&["up", "--no-wait"]).succeeds();
 }
 
+#[test]
+fn a_history_is_mended_under_the_lock_only() {
+    let sandbox = forever();
+    sandbox.run(&["up", "--to", "1"]).succeeds();
+    let holder = Holder::start(&sandbox, &["up"]);
+    sandbox.migration(THREE[0].0, "");
+    let error = sandbox.fails(
+        &["repair", "--yes", "--no-wait"],
+        5,
+        &["the lock 4006 was not obtained", "Nothing was written"],
+    );
+    assert_eq!(error["kind"], "lock_timeout");
+    drop(holder);
+    sandbox.run(&["repair", "--yes"]).succeeds();
+    assert_states(&sandbox, &[("1", "applied"), ("2", "pending")]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_run_that_waits_for_the_lock_can_be_interrupted() {

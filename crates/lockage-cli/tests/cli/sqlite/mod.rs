@@ -1,11 +1,13 @@
 //! From end to end, on SQLite.
 
+mod baseline;
 mod down;
 mod failures;
 mod history;
 mod lock;
 mod looking;
 mod processes;
+mod repair;
 mod up;
 
 use crate::sandbox::{Call, Sandbox};

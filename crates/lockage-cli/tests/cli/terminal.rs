@@ -1,0 +1,78 @@
+//! A terminal for the program, with nobody but the test at it.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Child, Command, Stdio};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::sandbox::Call;
+
+/// A program that runs with a terminal for its standard input and standard error.
+pub(crate) struct Terminal {
+    child: Child,
+    screen: File,
+    seen: String,
+}
+
+impl Terminal {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let name = OsStr::from_bytes(name.as_bytes());
+        let line = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+        let child = command
+            .stdin(Stdio::from(line.try_clone().unwrap()))
+            .stderr(Stdio::from(line))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // With the command its ends of the line go, so that the screen ends when the program does.
+        drop(command);
+        Self {
+            child,
+            screen: File::from(master),
+            seen: String::new(),
+        }
+    }
+
+    /// Reads until a text stands on the screen.
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        while !self.seen.contains(text) {
+            assert!(self.read(), "no {text:?} in {:?}", self.seen);
+        }
+    }
+
+    pub(crate) fn type_in(&mut self, text: &str) {
+        self.screen.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Sends a signal to the program.
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// What the call came to; standard error is all that stood on the screen.
+    pub(crate) fn end(mut self) -> Call {
+        while self.read() {}
+        let mut call = Call::of(&self.child.wait_with_output().unwrap());
+        call.err = self.seen;
+        call
+    }
+
+    /// Whether there was more to read; Linux ends a terminal with an error.
+    fn read(&mut self) -> bool {
+        let mut bytes = [0; 4096];
+        let count = self.screen.read(&mut bytes).unwrap_or(0);
+        self.seen
+            .push_str(&String::from_utf8_lossy(&bytes[..count]));
+        count > 0
+    }
+}
