@@ -11,16 +11,17 @@ use lockage_sql::{Connection, Dialect, Failure, Manner, Piece, Row, Settled, Wor
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::connect::Gangway;
-use crate::dialect::{DIALECT, backticked, literal};
+use crate::dialect::{DIALECT, backticked};
 use crate::error;
 use crate::facts::{Facts, QUESTIONS};
 use crate::heartbeat::{Heartbeat, SharedWire};
 use crate::keepsake::Luggage;
 use crate::kill::KillSwitch;
 use crate::lock;
+use crate::manner::Script;
 use crate::schema;
 use crate::settings;
-use crate::statement::{Class, Deed, classify, mentions};
+use crate::statement::{Class, classify};
 use crate::wire::Wire;
 
 /// After how long a silence the server ends the session of a holder.
@@ -29,27 +30,19 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// One session on a server.
 #[derive(Debug)]
 pub(crate) struct MysqlConnection {
-    wire: SharedWire,
+    pub(crate) wire: SharedWire,
     /// Whether a call to the server was begun and has not come back.
     busy: Arc<AtomicBool>,
     gangway: Gangway,
-    facts: Facts,
+    pub(crate) facts: Facts,
     /// The database in which history and unqualified names stand.
-    home: String,
+    pub(crate) home: String,
     kill: KillSwitch,
     heartbeat: Option<Heartbeat>,
-    /// Of the migration in hand.
-    work: std::sync::Mutex<Script>,
+    pub(crate) script: std::sync::Mutex<Script>,
     /// The tables, in lower case, whose engines have no transactions; `None` when that must be asked again.
-    without_transactions: Option<Vec<String>>,
+    pub(crate) without_transactions: Option<Vec<String>>,
     in_transaction: bool,
-}
-
-/// What is known of the script in hand.
-#[derive(Debug, Default)]
-struct Script {
-    statement_timeout: Option<Duration>,
-    luggage: Luggage,
 }
 
 impl MysqlConnection {
@@ -107,7 +100,7 @@ impl MysqlConnection {
             facts,
             kill,
             heartbeat: None,
-            work: std::sync::Mutex::default(),
+            script: std::sync::Mutex::default(),
             without_transactions: None,
             in_transaction: false,
         })
@@ -123,55 +116,10 @@ impl MysqlConnection {
                 .unwrap_or_else(|| self.gangway.database()),
         )
     }
-
-    fn script(&self) -> std::sync::MutexGuard<'_, Script> {
-        self.work
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn take_luggage(&self) -> Luggage {
-        std::mem::take(&mut self.script().luggage)
-    }
-
-    /// The class of a statement, that of the prepared one for an `EXECUTE`, and the text that really runs where it is another.
-    fn class_of(&self, statement: &str) -> (Class, Option<String>) {
-        match classify(statement) {
-            Class::Execute(name) => match self.script().luggage.text_of(&name) {
-                Some(text) => (classify(text), Some(text.to_owned())),
-                None => (Class::Data, None),
-            },
-            class => (class, None),
-        }
-    }
-
-    /// Whether a statement mentions a table whose engine has no transactions.
-    async fn writes_without_transaction(&mut self, statement: &str) -> Result<bool> {
-        if self.without_transactions.is_none() {
-            let sql = format!(
-                "SELECT LOWER(t.TABLE_NAME) FROM information_schema.TABLES t JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE \
-                 WHERE t.TABLE_SCHEMA IN (DATABASE(), {}) AND e.TRANSACTIONS <> 'YES'",
-                literal(&self.home)
-            );
-            let sets = reach(&self.wire)
-                .await?
-                .run(&sql)
-                .await
-                .map_err(|broken| error::plain(broken.error))?;
-            let names = sets
-                .into_iter()
-                .flatten()
-                .filter_map(|row| row.into_iter().next()?)
-                .collect();
-            self.without_transactions = Some(names);
-        }
-        let tables = self.without_transactions.as_deref().unwrap_or_default();
-        Ok(!tables.is_empty() && mentions(statement).any(|name| tables.contains(&name)))
-    }
 }
 
 /// The connection, for one call.
-async fn reach(wire: &SharedWire) -> Result<MappedMutexGuard<'_, Wire>> {
+pub(crate) async fn reach(wire: &SharedWire) -> Result<MappedMutexGuard<'_, Wire>> {
     MutexGuard::try_map(wire.lock().await, Option::as_mut)
         .map_err(|_| Error::new(ErrorKind::SessionLost, "the session has ended").retryable())
 }
@@ -301,30 +249,7 @@ impl Connection for MysqlConnection {
     }
 
     async fn manner(&mut self, statement: &str) -> Result<Manner> {
-        let (class, effective) = self.class_of(statement);
-        let text = effective.as_deref().unwrap_or(statement);
-        let deed = match class {
-            Class::Session => return Ok(Manner::Session),
-            Class::Ddl(deed) => {
-                // It may make such a table, or change one.
-                self.without_transactions = None;
-                deed
-            }
-            _ if self.writes_without_transaction(text).await? => Deed::Opaque,
-            _ => return Ok(Manner::Shared),
-        };
-        let mut wire = reach(&self.wire).await?;
-        let before = schema::before(
-            &mut wire,
-            &self.facts,
-            &self.home,
-            &deed,
-            effective.as_deref(),
-        )
-        .await?;
-        Ok(Manner::Alone {
-            before: Some(before),
-        })
+        self.manner_of(statement).await
     }
 
     fn keeps_session(&self) -> bool {
@@ -332,22 +257,11 @@ impl Connection for MysqlConnection {
     }
 
     async fn keepsake(&mut self, statement: &str) -> Result<Option<String>> {
-        let mut luggage = self.take_luggage();
-        let mut wire = reach(&self.wire).await?;
-        luggage.note(&mut wire, statement).await?;
-        let packed = luggage.pack(&mut wire).await;
-        drop(wire);
-        self.script().luggage = luggage;
-        packed
+        self.pack(statement).await
     }
 
     async fn restore(&mut self, keepsake: &str) -> Result<()> {
-        let mut luggage = self.take_luggage();
-        luggage
-            .unpack(&mut *reach(&self.wire).await?, keepsake)
-            .await?;
-        self.script().luggage = luggage;
-        Ok(())
+        self.unpack(keepsake).await
     }
 
     fn in_transaction(&self) -> Option<bool> {

@@ -31,6 +31,7 @@ mod heartbeat;
 mod keepsake;
 mod kill;
 mod lock;
+mod manner;
 mod pieces;
 mod schema;
 mod settings;

@@ -1,6 +1,7 @@
 //! The conformance suite on a real MySQL or MariaDB.
 
 mod fixture;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -8,5 +9,5 @@ use lockage_mysql::BACKEND;
 use lockage_testkit::conformance;
 
 fn main() -> ExitCode {
-    conformance(BACKEND, fixture::Mysql::find())
+    conformance(BACKEND, fixture::Mysql::new(false))
 }

@@ -98,7 +98,8 @@ fn query(url: &str, sql: &str) -> Result<Vec<String>, String> {
         .map_err(|error| error.to_string())?;
     let told = |error: mysql_async::Error| format!("{sql}: {error}");
     runtime.block_on(async {
-        let opts = Opts::from_url(&url.replacen("mariadb://", "mysql://", 1)).map_err(|error| error.to_string())?;
+        let opts = Opts::from_url(&url.replacen("mariadb://", "mysql://", 1))
+            .map_err(|error| error.to_string())?;
         let mut connection = Conn::new(opts).await.map_err(told)?;
         let rows: Vec<Row> = connection.query(sql).await.map_err(told)?;
         connection.disconnect().await.map_err(told)?;

@@ -5,6 +5,7 @@ mod scenario;
 
 use std::process::{Command, ExitCode};
 
+use cargo_metadata::MetadataCommand;
 use lockage_testkit::engine::PostgresOrigin;
 
 use crate::command::succeeds;
@@ -23,15 +24,33 @@ pub(crate) fn run() -> Result<ExitCode, String> {
     if !succeeds(&mut build)? {
         return Ok(ExitCode::FAILURE);
     }
+    let metadata = MetadataCommand::new()
+        .no_deps()
+        .exec()
+        .map_err(|error| error.to_string())?;
+    let program = metadata
+        .target_directory
+        .join("release/lockage")
+        .into_std_path_buf();
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let mut figures = Vec::new();
-    scenario::all("sqlite", &scenario::sqlite(folder.path()), &mut figures)?;
-    scenario::memory(&scenario::sqlite(folder.path()), &mut figures)?;
+    scenario::all(
+        &program,
+        "sqlite",
+        &scenario::sqlite(folder.path()),
+        &mut figures,
+    )?;
+    scenario::memory(&program, &scenario::sqlite(folder.path()), &mut figures)?;
     let path = std::env::var("PATH").unwrap_or_default();
     match PostgresOrigin::find(std::env::var("LOCKAGE_TEST_POSTGRES_URL").ok(), &path) {
         Ok(postgres) => {
             let url = postgres.url().map_err(|error| error.to_string())?;
-            scenario::all("postgres", &scenario::postgres(&url), &mut figures)?;
+            scenario::all(
+                &program,
+                "postgres",
+                &scenario::postgres(&url),
+                &mut figures,
+            )?;
         }
         Err(reason) => println!("postgres left out: {reason}"),
     }

@@ -12,8 +12,8 @@ pub(super) struct Taken {
 }
 
 /// `lockage --url … --dir … up --create`, not yet started.
-pub(super) fn up(url: &str, dir: &Path) -> Command {
-    let mut command = Command::new("target/release/lockage");
+pub(super) fn up(program: &Path, url: &str, dir: &Path) -> Command {
+    let mut command = Command::new(program);
     command
         .args(["--quiet", "--json", "--url", url, "--dir"])
         .arg(dir)

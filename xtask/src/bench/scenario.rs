@@ -29,6 +29,7 @@ pub(super) fn postgres(admin: &str) -> Fresh<'_> {
 }
 
 pub(super) fn all(
+    program: &Path,
     engine: &str,
     fresh: &Fresh<'_>,
     figures: &mut Vec<Figure>,
@@ -36,14 +37,14 @@ pub(super) fn all(
     for (n, count) in [10, 1000].into_iter().enumerate() {
         let dir = migrations(count)?;
         let url = fresh(n);
-        let first = measure(&mut up(&url, dir.path()))?;
+        let first = measure(&mut up(program, &url, dir.path()))?;
         figures.push(Figure {
             name: format!("{engine}: applying {count} small migrations"),
             value: ms(first.wall),
             aim: "",
         });
         let mut walls = (0..REPEATS)
-            .map(|_| Ok(measure(&mut up(&url, dir.path()))?.wall))
+            .map(|_| Ok(measure(&mut up(program, &url, dir.path()))?.wall))
             .collect::<Result<Vec<_>, String>>()?;
         walls.sort();
         figures.push(Figure {
@@ -55,15 +56,19 @@ pub(super) fn all(
     let dir = migrations(10)?;
     figures.push(Figure {
         name: format!("{engine}: 64 processes, from the first that is ready to the last"),
-        value: ms(spread(64, up(&fresh(2), dir.path()))?),
+        value: ms(spread(64, up(program, &fresh(2), dir.path()))?),
         aim: "at most 500 ms",
     });
     Ok(())
 }
 
-pub(super) fn memory(fresh: &Fresh<'_>, figures: &mut Vec<Figure>) -> Result<(), String> {
+pub(super) fn memory(
+    program: &Path,
+    fresh: &Fresh<'_>,
+    figures: &mut Vec<Figure>,
+) -> Result<(), String> {
     let many = migrations(10_000)?;
-    let taken = measure(&mut up(&fresh(10), many.path()))?;
+    let taken = measure(&mut up(program, &fresh(10), many.path()))?;
     figures.push(memory_figure(
         "memory with 10,000 migrations",
         taken.peak_kib,
@@ -80,7 +85,7 @@ pub(super) fn memory(fresh: &Fresh<'_>, figures: &mut Vec<Figure>) -> Result<(),
             .map_err(|error| error.to_string())?;
     }
     drop(file);
-    let taken = measure(&mut up(&fresh(11), long.path()))?;
+    let taken = measure(&mut up(program, &fresh(11), long.path()))?;
     figures.push(memory_figure(
         "memory with one script of 100 MiB",
         taken.peak_kib,

@@ -163,7 +163,7 @@ fn query(database: &str) -> String {
                 .map(|column| format!("IFNULL({column}, '\\0')"))
                 .collect();
             format!(
-                "SELECT '{kind}' AS k, {name} AS n, MD5(CONCAT_WS('\\n', '{view}', {})) AS h \
+                "SELECT '{kind}' AS k, {name} AS n, SHA2(CONCAT_WS('\\n', '{view}', {}), 256) AS h \
                  FROM information_schema.{view} WHERE {schema} = {database}",
                 columns.join(", ")
             )

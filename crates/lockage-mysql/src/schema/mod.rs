@@ -10,16 +10,19 @@ use lockage_sql::Settled;
 
 use crate::error;
 use crate::facts::Facts;
-use crate::statement::{Becomes, Change, Class, Clause, Deed, Name, classify};
+use crate::statement::{Becomes, Change, Class, Clause, Deed, Name, classify, telling};
 use crate::wire::{Broken, Wire};
 use fingerprint::Fingerprint;
 use object::{Seen, quoted};
+
+/// What stands for something that was not looked at, or that the user may not see.
+const HIDDEN: &str = "?";
 
 /// What the journal keeps of the schema before a statement: one line of words, then the statement that was really run where that is
 /// another one, as with `EXECUTE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Snapshot {
-    /// All objects but those that the statement is about; `?` where the user may not see them.
+    /// All objects but those that the statement is about.
     rest: String,
     /// Each of those, in the order of the statement.
     seen: Vec<Seen>,
@@ -64,15 +67,24 @@ pub(crate) async fn before(
     effective: Option<&str>,
 ) -> Result<String> {
     let (rest, seen) = match deed {
-        Deed::Repeatable => ("?".to_owned(), Vec::new()),
-        Deed::Changes(changes) => (rest(wire, home, changes).await?, all(wire, changes).await?),
-        Deed::Truncates(table) => ("?".to_owned(), vec![storage(wire, facts, table).await?]),
-        Deed::Opaque => (rest(wire, home, &[]).await?, Vec::new()),
+        Deed::Repeatable | Deed::Opaque => (HIDDEN.to_owned(), Vec::new()),
+        Deed::Truncates(table) => (HIDDEN.to_owned(), vec![storage(wire, facts, table).await?]),
+        Deed::Changes(changes) => {
+            // The whole schema takes a while to look at, where it has a thousand tables; it is asked only where the objects alone may
+            // not tell.
+            let rest = if changes.iter().all(Change::tells) {
+                HIDDEN.to_owned()
+            } else {
+                rest(wire, home, changes).await?
+            };
+            (rest, all(wire, changes).await?)
+        }
     };
+    let effective = effective.map(str::to_owned);
     Ok(Snapshot {
         rest,
         seen,
-        effective: effective.map(str::to_owned),
+        effective,
     }
     .write())
 }
@@ -103,17 +115,7 @@ pub(crate) async fn settle(
         Deed::Repeatable => Ok(Settled::NotDone),
         Deed::Truncates(table) => settle_truncate(wire, facts, &table, before.seen.first()).await,
         Deed::Changes(changes) => settle_changes(wire, facts, home, &changes, &before).await,
-        Deed::Opaque => {
-            let same = before.rest != "?" && rest(wire, home, &[]).await? == before.rest;
-            let seen = if same {
-                "tables, views and routines are as they were"
-            } else {
-                "something in it changed"
-            };
-            Ok(Settled::Unknown(format!(
-                "the schema does not show it ({seen})"
-            )))
-        }
+        Deed::Opaque => Ok(Settled::Unknown("nothing in the schema shows it".into())),
     }
 }
 
@@ -164,7 +166,7 @@ async fn settle_changes(
     let open = verdicts
         .iter()
         .all(|verdict| matches!(verdict, Verdict::Done | Verdict::Changed));
-    if open && before.rest != "?" && rest(wire, home, changes).await? == before.rest {
+    if open && before.rest != HIDDEN && rest(wire, home, changes).await? == before.rest {
         // Nothing else in the whole schema changed, so nobody else was at it.
         return Ok(Settled::Done);
     }
@@ -236,7 +238,7 @@ async fn altered(
     clauses: &[Clause],
     now: &Seen,
 ) -> Result<Verdict> {
-    let mut table = change.name.clone();
+    let table = &change.name;
     if let Some(new) = clauses.iter().find_map(|clause| match clause {
         Clause::RenamesTable(new) => Some(new),
         _ => None,
@@ -257,21 +259,9 @@ async fn altered(
     if *now == Seen::Absent {
         return Ok(Verdict::Silent);
     }
-    table.database = table.database.or_else(|| change.name.database.clone());
     let (mut done, mut not) = (false, false);
-    for clause in clauses {
-        let (part, there) = match clause {
-            Clause::Adds(part) => (part, true),
-            Clause::Drops(part) => (part, false),
-            _ => continue,
-        };
-        // Dropped and added again, it is there before and after.
-        let both_ways = clauses.contains(&Clause::Adds(part.clone()))
-            && clauses.contains(&Clause::Drops(part.clone()));
-        if both_ways {
-            continue;
-        }
-        let took = object::has(wire, &table, part).await.map_err(plain)? == there;
+    for (part, there) in telling(clauses) {
+        let took = object::has(wire, table, part).await.map_err(plain)? == there;
         done |= took;
         not |= !took;
     }
@@ -317,7 +307,7 @@ async fn storage(wire: &mut Wire, facts: &Facts, table: &Name) -> Result<Seen> {
 async fn rest(wire: &mut Wire, home: &str, changes: &[Change]) -> Result<String> {
     match Fingerprint::take(wire, home).await {
         Ok(taken) => Ok(taken.without(changes)),
-        Err(broken) if error::number(&broken.error).is_some() => Ok("?".into()),
+        Err(broken) if error::number(&broken.error).is_some() => Ok(HIDDEN.into()),
         Err(broken) => Err(plain(broken)),
     }
 }

@@ -27,6 +27,23 @@ pub(crate) enum Clause {
     Hidden,
 }
 
+/// The parts by which a look at names tells, and whether each is there afterwards. What is dropped and added again is there before and
+/// after.
+pub(crate) fn telling(clauses: &[Clause]) -> Vec<(&Part, bool)> {
+    clauses
+        .iter()
+        .filter_map(|clause| match clause {
+            Clause::Adds(part) if !clauses.contains(&Clause::Drops(part.clone())) => {
+                Some((part, true))
+            }
+            Clause::Drops(part) if !clauses.contains(&Clause::Adds(part.clone())) => {
+                Some((part, false))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
 /// Reads what stands behind the table's name.
 pub(super) fn clauses(actions: &Cursor<'_>) -> Vec<Clause> {
     actions.parts().into_iter().flat_map(clause).collect()

@@ -1,6 +1,6 @@
 //! Statements that commit by themselves: what they are about, and what the schema shows when they have run.
 
-use super::alter::{Clause, Part, clauses};
+use super::alter::{Clause, Part, clauses, telling};
 use super::cursor::{Cursor, Name};
 
 /// What a statement that commits by itself does.
@@ -22,6 +22,21 @@ pub(crate) struct Change {
     pub(crate) object: Object,
     pub(crate) name: Name,
     pub(crate) becomes: Becomes,
+}
+
+impl Change {
+    /// Whether the object alone tells if the change took place.
+    pub(crate) fn tells(&self) -> bool {
+        match &self.becomes {
+            Becomes::Other(clauses) => {
+                !telling(clauses).is_empty()
+                    || clauses
+                        .iter()
+                        .any(|clause| matches!(clause, Clause::RenamesTable(_)))
+            }
+            _ => true,
+        }
+    }
 }
 
 /// What becomes of an object.
@@ -333,9 +348,7 @@ fn drop_index(mut at: Cursor<'_>) -> Option<Deed> {
 
 /// `RENAME TABLE a TO b, c TO d`: every old name goes and every new one comes, but those that are both.
 fn rename(mut at: Cursor<'_>) -> Option<Deed> {
-    if at.takes_any(&["TABLE", "TABLES"]).is_none() {
-        return None;
-    }
+    at.takes_any(&["TABLE", "TABLES"])?;
     at.takes(&["IF", "EXISTS"]);
     let mut old = Vec::new();
     let mut new = Vec::new();

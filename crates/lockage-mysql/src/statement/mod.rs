@@ -6,7 +6,7 @@ mod ddl;
 mod refused;
 mod session;
 
-pub(crate) use alter::{Clause, Part};
+pub(crate) use alter::{Clause, Part, telling};
 pub(crate) use cursor::Name;
 pub(crate) use ddl::{Becomes, Change, Deed, Object};
 pub(crate) use refused::refuse;
