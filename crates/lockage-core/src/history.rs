@@ -10,6 +10,8 @@ pub enum State {
     Running,
     /// A statement of it failed; the statements before that are committed.
     Failed,
+    /// Its undo script was begun, outside a transaction, and is not finished.
+    Undoing,
     /// It was applied and then undone.
     Undone,
     /// A state that a newer Lockage wrote.
@@ -23,6 +25,7 @@ impl State {
             Self::Applied => "applied",
             Self::Running => "running",
             Self::Failed => "failed",
+            Self::Undoing => "undoing",
             Self::Undone => "undone",
             Self::Other(word) => word,
         }
@@ -35,6 +38,7 @@ impl From<&str> for State {
             "applied" => Self::Applied,
             "running" => Self::Running,
             "failed" => Self::Failed,
+            "undoing" => Self::Undoing,
             "undone" => Self::Undone,
             other => Self::Other(other.to_owned()),
         }

@@ -117,8 +117,10 @@ pub fn plan(set: &MigrationSet, history: &History, options: &PlanOptions) -> Res
 /// undone.
 pub fn plan_down(set: &MigrationSet, history: &History, options: &PlanOptions) -> Result<Plan> {
     let entries = survey_up_to(set, history, None);
-    let applied =
-        |entry: &&Entry| entry.kind == Kind::Versioned && entry.standing == Standing::Applied;
+    let applied = |entry: &&Entry| {
+        entry.kind == Kind::Versioned
+            && matches!(entry.standing, Standing::Applied | Standing::Undoing)
+    };
     let above = |entry: &&Entry| options.to.is_none() || entry.version > options.to;
     let count = options
         .steps
@@ -224,6 +226,8 @@ fn contradiction(entry: &Entry, options: &PlanOptions) -> Option<Error> {
             },
         )
         .with_hint("restore the file, or forget the row with `lockage repair`"),
+        Standing::Undoing => Error::new(ErrorKind::Diverged, format!("{what} is undone half way"))
+            .with_hint("`lockage down` finishes it"),
         Standing::OutOfOrder if !options.out_of_order => Error::new(
             ErrorKind::Diverged,
             format!("{what} is older than a version that is already applied"),

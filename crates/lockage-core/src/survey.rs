@@ -19,6 +19,8 @@ pub enum Standing {
     Running,
     /// A statement failed, with those before it committed. To be resumed.
     Failed,
+    /// Its undo script was begun and is not finished.
+    Undoing,
     /// Applied, and the file has changed since.
     Diverged,
     /// In the history, with no file, and older than the newest file.
@@ -40,6 +42,7 @@ impl Standing {
             Self::OutOfOrder => "out of order",
             Self::Running => "running",
             Self::Failed => "failed",
+            Self::Undoing => "undoing",
             Self::Diverged => "diverged",
             Self::Missing => "missing",
             Self::Future => "future",
@@ -244,6 +247,7 @@ impl<'a> Ground<'a> {
             State::Other(_) => Standing::Unknown,
             // A marked baseline covers the versioned file of its own version.
             _ if is_baseline(row) && kind == Kind::Versioned => Standing::Ignored,
+            State::Undoing => Standing::Undoing,
             State::Running => Standing::Running,
             State::Failed => Standing::Failed,
             State::Applied if row.checksum == migration.checksum().to_string() => Standing::Applied,

@@ -263,6 +263,18 @@ fn down_refuses_before_anything_is_undone() {
 }
 
 #[test]
+fn what_is_undone_half_way_stops_the_way_up_and_is_finished_on_the_way_down() {
+    let set = set("V1 U1 V2 U2");
+    let history = history(&set, "V1 applied, V2 undoing");
+    let up = plan(&set, &history, &PlanOptions::default()).unwrap_err();
+    assert_eq!(up.kind(), ErrorKind::Diverged);
+    assert!(up.message().contains("undone half way"), "{up}");
+    let down = plan_down(&set, &history, &PlanOptions::default()).unwrap();
+    assert_eq!(down.steps.len(), 1);
+    assert_eq!(down.steps[0].migration.key(), "2");
+}
+
+#[test]
 fn what_the_options_hold_back_stays_pending_beyond_the_plan() {
     let set = set("V1 V2 V3 R:a");
     let held_back = |options: &PlanOptions| {

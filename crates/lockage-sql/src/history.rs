@@ -119,10 +119,10 @@ impl HistoryTable {
         )
     }
 
-    /// True while the history says that the migration is applied.
+    /// True while the history says that the migration is applied, or not yet wholly undone.
     pub(crate) fn is_applied(&self, migration: &Migration) -> String {
         format!(
-            "EXISTS (SELECT 1 FROM {} WHERE {} AND state = 'applied')",
+            "EXISTS (SELECT 1 FROM {} WHERE {} AND state IN ('applied', 'undoing'))",
             self.table,
             self.is(migration)
         )

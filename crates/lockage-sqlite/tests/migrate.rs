@@ -375,3 +375,31 @@ async fn a_lock_strategy_that_sqlite_has_not_is_refused() {
     let report = with(LockStrategy::Advisory).up().await.unwrap();
     assert_eq!(report.applied.len(), 1);
 }
+
+#[tokio::test]
+async fn an_undo_that_failed_half_way_is_told_and_finished() {
+    let place = Place::new();
+    let up = ("V1__a.sql", "CREATE TABLE a (n); CREATE TABLE b (n);");
+    let undo = |last: &str| format!("-- lockage: no-transaction\nDROP TABLE a;\n{last};\n");
+    place.runner(&[up]).up().await.unwrap();
+    let bad = undo("DROP TABLE nowhere");
+    let failing = place.runner(&[up, ("U1__a.sql", &bad)]);
+    failing.down().await.unwrap_err();
+    let error = failing.up().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Diverged);
+    assert!(error.message().contains("undone half way"), "{error}");
+    let good = undo("DROP TABLE b");
+    place
+        .runner(&[up, ("U1__a.sql", &good)])
+        .down()
+        .await
+        .unwrap();
+    assert_eq!(
+        place.text("SELECT state FROM lockage_history"),
+        "Text(\"undone\")"
+    );
+    assert_eq!(
+        place.runner(&[up]).up().await.unwrap().outcome,
+        Outcome::Applied
+    );
+}

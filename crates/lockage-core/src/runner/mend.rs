@@ -26,7 +26,12 @@ pub(super) fn plan_repair(set: &MigrationSet, history: &History) -> Plan {
 
 /// Answers for whatever was under way when a run died.
 pub(super) fn plan_settling(set: &MigrationSet, history: &History, answer: Action) -> Plan {
-    let unfinished = |entry: &Entry| matches!(entry.standing, Standing::Running | Standing::Failed);
+    let unfinished = |entry: &Entry| {
+        matches!(
+            entry.standing,
+            Standing::Running | Standing::Failed | Standing::Undoing
+        )
+    };
     let steps = survey(set, history)
         .into_iter()
         .filter(unfinished)

@@ -385,7 +385,7 @@ impl<C: Connection> SqlSession<C> {
         }
     }
 
-    /// Says in the history that the migration is under way. An undo keeps the row of what it undoes until it is done.
+    /// Says in the history that the migration is under way. The row of what an undo takes back says that it is being undone.
     async fn announce(
         &mut self,
         held: &Held,
@@ -401,7 +401,7 @@ impl<C: Connection> SqlSession<C> {
             .find(|(_, line)| line.done)
             .map_or(0, |(index, _)| index + 1);
         let statements = match step.action {
-            Action::Undo => Vec::new(),
+            Action::Undo => vec![self.history.advance(migration, &State::Undoing, done)],
             _ => {
                 let entry = Entry {
                     migration,

@@ -1,0 +1,96 @@
+//! What a script finds in its session, and what it finds again when a later run goes on in its middle.
+
+use lockage_testkit::Failure;
+
+use crate::place::Place;
+
+crate::tests!(
+    a_session_is_set_the_same_on_every_server_and_for_every_migration,
+    variables_and_prepared_statements_are_there_when_a_run_goes_on,
+    settings_are_there_when_a_run_goes_on,
+);
+
+async fn a_session_is_set_the_same_on_every_server_and_for_every_migration(
+    place: &Place,
+) -> Result<(), Failure> {
+    let note = "INSERT INTO seen SELECT CONCAT_WS('|', @@sql_mode, @@time_zone, @@character_set_client, IF(@@autocommit, 1, 0), IF(@@foreign_key_checks, 1, 0), \
+        IF(@@unique_checks, 1, 0), @@lock_wait_timeout, @@innodb_lock_wait_timeout, DATABASE())";
+    let create = format!("CREATE TABLE seen (s TEXT CHARACTER SET utf8mb4); {note}");
+    let spoil = "SET NAMES latin1; SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES', time_zone = '+05:00', foreign_key_checks = 0, autocommit = 0;
+        SET SESSION lock_wait_timeout = 77; SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; USE information_schema;";
+    place
+        .runner(&[
+            ("V1__a.sql", &create),
+            ("V2__b.sql", spoil),
+            ("V3__c.sql", note),
+        ])?
+        .up()
+        .await?;
+    let expected = format!(
+        "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION|+00:00|utf8mb4|1|1|1|5|5|{}",
+        place.name()
+    );
+    assert_eq!(
+        place.texts("SELECT s FROM seen").await?,
+        [expected.clone(), expected]
+    );
+    Ok(())
+}
+
+async fn variables_and_prepared_statements_are_there_when_a_run_goes_on(
+    place: &Place,
+) -> Result<(), Failure> {
+    let script = r#"CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, a TEXT CHARACTER SET utf8mb4, b DECIMAL(20, 5), c DOUBLE, d BLOB, e INT);
+        INSERT INTO t (a) VALUES ('first');
+        SET @id = LAST_INSERT_ID();
+        SET @a = 'it''s \\ "ü"', @b = 12.50000, @c = 1.5e300, @d = x'00ff', @e = NULL;
+        PREPARE put FROM 'INSERT INTO t (a, b, c, d, e) VALUES (?, ?, ?, ?, ?)';
+        SET @text = CONCAT('UPDATE t SET e = ', @id + 41);
+        PREPARE mark FROM @text;
+        FAIL HERE;
+        EXECUTE put USING @a, @b, @c, @d, @e;
+        EXECUTE mark;
+        INSERT INTO t (a) VALUES (CONCAT('id was ', @id));"#;
+    place
+        .runner(&[("V1__a.sql", script)])?
+        .up()
+        .await
+        .unwrap_err();
+    place
+        .runner(&[("V1__a.sql", &script.replace("FAIL HERE;", ""))])?
+        .up()
+        .await?;
+    let found = place
+        .texts("SELECT CONCAT_WS('|', id, a, b, c, HEX(d), IFNULL(e, '-')) FROM t ORDER BY id")
+        .await?;
+    assert_eq!(
+        found,
+        [
+            "1|first|42",
+            "2|it's \\ \"ü\"|12.50000|1.5e300|00FF|42",
+            "3|id was 1|-"
+        ]
+    );
+    Ok(())
+}
+
+async fn settings_are_there_when_a_run_goes_on(place: &Place) -> Result<(), Failure> {
+    let script = "CREATE TABLE kid (n INT, FOREIGN KEY (n) REFERENCES mother (n)); SET foreign_key_checks = 0;
+        CREATE TABLE mother (n INT PRIMARY KEY); SET @n = 7; FAIL HERE; INSERT INTO kid VALUES (@n);";
+    let script = script.replacen(
+        "CREATE TABLE kid",
+        "SET foreign_key_checks = 0; CREATE TABLE kid",
+        1,
+    );
+    place
+        .runner(&[("V1__a.sql", &script)])?
+        .up()
+        .await
+        .unwrap_err();
+    place
+        .runner(&[("V1__a.sql", &script.replace("FAIL HERE;", ""))])?
+        .up()
+        .await?;
+    assert_eq!(place.text("SELECT n FROM kid").await?, "7");
+    Ok(())
+}

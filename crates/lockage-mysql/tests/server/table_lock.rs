@@ -1,0 +1,145 @@
+//! The lock in a table: leases, takeovers, fences.
+
+use lockage_mysql::BACKEND;
+use lockage_mysql::lockage_core::{
+    Attempt, ConnectOptions, ErrorKind, LockKey, LockStrategy, Locked, MigrationSet, NoObserver,
+    PlanOptions, Registry, Unlocked, plan,
+};
+use lockage_testkit::Failure;
+
+use crate::place::Place;
+
+crate::tests!(
+    the_row_tells_who_holds_it,
+    many_make_the_table_at_once,
+    a_lease_that_ran_out_is_taken_over,
+    a_lease_is_renewed_while_the_session_is_busy,
+    a_superseded_holder_commits_nothing,
+);
+
+async fn connect(place: &Place) -> Result<Unlocked, Failure> {
+    let mut options = ConnectOptions::new(place.url())?;
+    options.lock_strategy = LockStrategy::Table;
+    Ok(Registry::default().with(BACKEND)?.connect(&options).await?)
+}
+
+async fn lock(place: &Place) -> Result<Locked, Failure> {
+    match connect(place).await?.try_lock(&LockKey::default()).await? {
+        Attempt::Locked(locked) => Ok(locked),
+        Attempt::Busy(_) => Err("the lock is held".into()),
+    }
+}
+
+async fn the_row_tells_who_holds_it(place: &Place) -> Result<(), Failure> {
+    let locked = lock(place).await?;
+    let holder = connect(place)
+        .await?
+        .holder(&LockKey::default())
+        .await?
+        .ok_or("nobody")?;
+    assert!(
+        holder.session.is_some()
+            && holder.user.is_some()
+            && holder.host.is_some()
+            && holder.since.is_some(),
+        "{holder:?}"
+    );
+    assert_eq!(place.text("SELECT label FROM lockage_lock").await?, "4006");
+    locked.release().await?;
+    assert_eq!(
+        connect(place).await?.holder(&LockKey::default()).await?,
+        None
+    );
+    Ok(())
+}
+
+async fn many_make_the_table_at_once(place: &Place) -> Result<(), Failure> {
+    let mut tries = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let session = connect(place).await?;
+        tries.spawn(async move { session.try_lock(&LockKey::default()).await });
+    }
+    let mut got = Vec::new();
+    while let Some(done) = tries.join_next().await {
+        if let Attempt::Locked(locked) = done?? {
+            got.push(locked);
+        }
+    }
+    assert_eq!(got.len(), 1, "sessions that hold the lock");
+    assert_eq!(place.text("SELECT fence FROM lockage_lock").await?, "1");
+    Ok(())
+}
+
+async fn a_lease_that_ran_out_is_taken_over(place: &Place) -> Result<(), Failure> {
+    drop(lock(place).await?);
+    let alive = connect(place).await?.try_lock(&LockKey::default()).await?;
+    assert!(
+        matches!(alive, Attempt::Busy(_)),
+        "a lease that runs on was taken"
+    );
+    place
+        .execute("UPDATE lockage_lock SET lease_until = lease_until - 3600000")
+        .await?;
+    lock(place).await?.release().await?;
+    assert_eq!(place.text("SELECT fence FROM lockage_lock").await?, "2");
+    Ok(())
+}
+
+async fn a_lease_is_renewed_while_the_session_is_busy(place: &Place) -> Result<(), Failure> {
+    let mut locked = lock(place).await?;
+    let set = MigrationSet::from_texts([("V1__a.sql", "DO SLEEP(5)")])?;
+    let steps = plan::plan(&set, &locked.history().await?, &PlanOptions::default())?.steps;
+    locked.ensure_history().await?;
+    let step = steps[0].clone();
+    let before: i64 = place
+        .text("SELECT lease_until FROM lockage_lock")
+        .await?
+        .parse()?;
+    let work = tokio::spawn(async move { locked.apply(&step, &NoObserver).await.map(|_| locked) });
+    place
+        .until("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO = 'DO SLEEP(5)'")
+        .await?;
+    place
+        .until(&format!(
+            "SELECT 1 FROM lockage_lock WHERE beat > 2 AND lease_until > {before}"
+        ))
+        .await?;
+    assert!(
+        !work.is_finished(),
+        "the lease was renewed only when the statement had ended"
+    );
+    work.await??.release().await?;
+    Ok(())
+}
+
+async fn a_superseded_holder_commits_nothing(place: &Place) -> Result<(), Failure> {
+    let set = MigrationSet::from_texts([(
+        "V1__a.sql",
+        "CREATE TABLE a (n INT); INSERT INTO a VALUES (1); INSERT INTO a VALUES (2);",
+    )])?;
+    let mut locked = lock(place).await?;
+    locked.ensure_history().await?;
+    let steps = plan::plan(&set, &locked.history().await?, &PlanOptions::default())?.steps;
+    // Another node gives the lock away in the very moment between the check and the commit.
+    place
+        .execute(
+            "CREATE PROCEDURE take_it() MODIFIES SQL DATA UPDATE lockage_lock SET token = 'thief', lease_until = lease_until + 3600000",
+        )
+        .await?;
+    let script = "CREATE TABLE a (n INT); INSERT INTO a VALUES (1); CALL take_it();";
+    let thief = MigrationSet::from_texts([("V1__a.sql", script)])?;
+    let thief = plan::plan(&thief, &locked.history().await?, &PlanOptions::default())?.steps;
+    let error = locked.apply(&thief[0], &NoObserver).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LockLost, "{error:?}");
+    assert_eq!(place.texts("SELECT n FROM a").await?, ["1"]);
+    place.execute("CALL take_it()").await?;
+    let error = locked.apply(&steps[0], &NoObserver).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LockLost, "{error:?}");
+    assert!(!locked.holds().await?);
+    assert_eq!(place.texts("SELECT n FROM a").await?, ["1"]);
+    assert_eq!(
+        locked.release().await.map(drop).unwrap_err().kind(),
+        ErrorKind::LockLost
+    );
+    Ok(())
+}
