@@ -183,6 +183,11 @@ fn bytes_that_are_not_utf8() {
     );
     let utf16 = error(b"\xff\xfeS\0E\0", &SQLSERVER);
     assert_eq!(utf16.to_string(), "the script is UTF-16; save it as UTF-8");
+    let other = error(b"\xffabc", &SQLSERVER);
+    assert_eq!(
+        other.to_string(),
+        "invalid UTF-8 at line 1, column 1 (byte 0)"
+    );
     // What stands before is handed out first.
     let mut splitter = Splitter::new(&b"SELECT 1; \xff"[..], &POSTGRES);
     assert!(splitter.next().is_some_and(|first| first.is_ok()));

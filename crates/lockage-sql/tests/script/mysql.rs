@@ -22,6 +22,11 @@ fn comments() {
                 &["SELECT 5\n--'a;'", "SELECT 2"],
             ),
             (
+                "SELECT 5 /* c */\n--'a;'; SELECT 2",
+                &["SELECT 5 /* c */\n--'a;'", "SELECT 2"],
+            ),
+            ("DELIMITER |\na\n|--x|b|", &["a", "--x", "b"]),
+            (
                 "SELECT 1;--x;\n --y; SELECT 3",
                 &["SELECT 1", "--x", "--y", "SELECT 3"],
             ),
@@ -62,6 +67,10 @@ fn literals() {
             (
                 r"SELECT _utf8'\';', N'\';', x'00'; SELECT 2",
                 &[r"SELECT _utf8'\';', N'\';', x'00'", "SELECT 2"],
+            ),
+            (
+                "CREATE FUNCTION f() $$; SELECT $$",
+                &["CREATE FUNCTION f() $$", "SELECT $$"],
             ),
             ("SELECT $$; SELECT $a$", &["SELECT $$", "SELECT $a$"]),
             ("SELECT a[1; SELECT 2]", &["SELECT a[1", "SELECT 2]"]),
@@ -155,6 +164,10 @@ fn delimiter_lines() {
             (
                 "DELIMITER $/\nSELECT a$/SELECT b$ /c$/",
                 &["SELECT a", "SELECT b$ /c"],
+            ),
+            (
+                "DELIMITER $$\nSELECT ab$$SELECT abc$$",
+                &["SELECT ab", "SELECT abc"],
             ),
             // Not in literals, comments or code.
             (

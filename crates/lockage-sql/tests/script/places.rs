@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use lockage_sql::script::{MYSQL, POSTGRES, SQLSERVER, Splitter, Syntax};
 
-use crate::expect::statements;
+use crate::expect::{pieces, statements};
 
 fn places(script: &str, syntax: &'static Syntax) -> Vec<(u64, u32, u32)> {
     statements(script, syntax)
@@ -45,6 +45,7 @@ fn the_offset_finds_the_text_again() {
     );
     let found = statements(&script, &POSTGRES);
     assert_eq!(found.len(), 2);
+    assert!(pieces(script.as_bytes(), &POSTGRES).0 == script);
     for statement in found {
         let start = usize::try_from(statement.offset).expect("an offset in a string");
         assert!(script[start..].starts_with(&statement.text));
@@ -122,4 +123,21 @@ fn tokens_across_the_end_of_the_buffer() {
             );
         }
     }
+}
+
+#[test]
+fn a_long_comment_behind_go() {
+    let script = format!("GO /* {} */\nSELECT 1", "x".repeat(200_000));
+    let found = statements(&script, &SQLSERVER);
+    assert_eq!((found[0].batch, found[0].line), (1, 2));
+}
+
+#[test]
+fn only_go_lines_make_batches() {
+    let found = statements("a; b; c", &POSTGRES);
+    assert!(
+        found
+            .iter()
+            .all(|found| (found.batch, found.repeat) == (0, 1))
+    );
 }

@@ -39,6 +39,7 @@ fn comments_end_nothing_and_do_not_belong_to_the_text() {
                 &["SELECT /* ; */ 1", "SELECT 2"],
             ),
             ("/* a /* b; */ c; */ SELECT 1; /* /**/ */", &["SELECT 1"]),
+            ("/* /*/ ; */ ; */ SELECT 1", &["SELECT 1"]),
             ("/*/ ; */ SELECT 1", &["SELECT 1"]),
             ("/***/ SELECT 1; SELECT 2 /**/", &["SELECT 1", "SELECT 2"]),
             ("SELECT '--'; SELECT 2", &["SELECT '--'", "SELECT 2"]),
@@ -118,6 +119,10 @@ fn an_escape_string_goes_on_behind_a_line_break() {
             (
                 "SELECT E'a' -- c\n '\\';'; SELECT 2",
                 &["SELECT E'a' -- c\n '\\';'", "SELECT 2"],
+            ),
+            (
+                "SELECT E'a' '\\'; SELECT 2",
+                &["SELECT E'a' '\\'", "SELECT 2"],
             ),
             (
                 "SELECT E'a',\n'\\'; SELECT 2",

@@ -45,6 +45,7 @@ fn go_elsewhere_is_a_word() {
     expect(
         &SQLSERVER,
         &[
+            ("SELECT 1 /* c */ GO\nGO", &["SELECT 1 /* c */ GO"]),
             ("SELECT 1 GO", &["SELECT 1 GO"]),
             (
                 "SELECT\n go.id,\n go_x,\n @go,\n #go,\n go#x,\n [go]\nFROM go",

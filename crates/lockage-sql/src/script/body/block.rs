@@ -74,8 +74,6 @@ impl Blocks {
             self.open.pop();
         }
         self.at_start = true;
-        self.label = false;
-        self.end_case = false;
         self.before = Before::Operator;
         self.handler = Handler::Outside;
     }
@@ -149,6 +147,5 @@ impl Blocks {
 
     fn close(&mut self) {
         self.end_case = self.open.pop() == Some(Block::CaseStatement);
-        self.label = false;
     }
 }
