@@ -26,6 +26,7 @@ fn comments() {
                 &["SELECT 5 /* c */\n--'a;'", "SELECT 2"],
             ),
             ("DELIMITER |\na\n|--x|b|", &["a", "--x", "b"]),
+            ("DELIMITER |\n|--x|", &["--x"]),
             (
                 "SELECT 1;--x;\n --y; SELECT 3",
                 &["SELECT 1", "--x", "--y", "SELECT 3"],
