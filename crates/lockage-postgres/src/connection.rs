@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use lockage_core::{Canceller, Error, ErrorKind, LockKey, Migration, Result};
 use lockage_sql::{
-    Connection, Dialect, Failure, HISTORY_TABLE, Notice, Piece, Row, Settled, Work, double_quoted,
+    Connection, Dialect, Failure, HISTORY_TABLE, Manner, Notice, Piece, Row, Settled, Work,
+    double_quoted,
 };
 
 use crate::address::Address;
@@ -170,12 +171,16 @@ impl Connection for PostgresConnection {
         settings::AS_OURSELVES_FOR_NOW.map(str::to_owned).into()
     }
 
-    fn is_for_session(&self, statement: &str) -> bool {
-        bare::is_for_session(&bare::words(statement))
-    }
-
     fn may_share_transaction(&self, statement: &str) -> bool {
         !bare::stands_alone(statement)
+    }
+
+    async fn manner(&mut self, statement: &str) -> Result<Manner> {
+        Ok(match bare::stands_alone(statement) {
+            true => Manner::Alone { before: None },
+            false if bare::is_for_session(&bare::words(statement)) => Manner::Session,
+            false => Manner::Shared,
+        })
     }
 
     async fn settle(&mut self, statement: &str) -> Result<Settled> {

@@ -12,7 +12,7 @@ use lockage_core::{Canceller, Error, ErrorKind, Result};
 use lockage_sql::{Failure, Notice, Piece, Place, Row};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_postgres::error::{DbError, ErrorPosition};
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, NoTls, SimpleQueryMessage};
 
@@ -31,7 +31,9 @@ const MOST_NOTICES: usize = 1000;
 pub(crate) struct Link {
     /// `None` once the farewell is said.
     client: Option<Client>,
-    driver: JoinHandle<Option<tokio_postgres::Error>>,
+    /// `None` once its end is known.
+    driver: Option<JoinHandle<Option<tokio_postgres::Error>>>,
+    abort: AbortHandle,
     notices: Arc<Mutex<VecDeque<Notice>>>,
     cancel: Arc<Cancel>,
     /// Whether the server works at something whose end was not awaited.
@@ -84,7 +86,8 @@ impl Link {
         };
         Ok(Self {
             client: Some(client),
-            driver,
+            abort: driver.abort_handle(),
+            driver: Some(driver),
             notices,
             cancel: Arc::new(cancel),
             busy: false,
@@ -170,13 +173,15 @@ impl Link {
         kind: ErrorKind,
     ) -> Failure {
         // Where the connection broke, its task knows why.
-        let error = if error.is_closed() && !self.driver.is_finished() {
-            match tokio::time::timeout(GRACE, &mut self.driver).await {
+        let error = match self.driver.take() {
+            Some(driver) if error.is_closed() => match tokio::time::timeout(GRACE, driver).await {
                 Ok(Ok(Some(why))) => why,
                 _ => error,
+            },
+            driver => {
+                self.driver = driver;
+                error
             }
-        } else {
-            error
         };
         let cancelled = self.cancel.asked.swap(false, Ordering::Relaxed);
         error::failure(piece, error, cancelled, kind)
@@ -186,14 +191,16 @@ impl Link {
     pub(crate) async fn close(mut self) {
         // Without a client the task sends the farewell and ends.
         self.client = None;
-        let _ = tokio::time::timeout(GRACE, &mut self.driver).await;
+        if let Some(driver) = self.driver.take() {
+            let _ = tokio::time::timeout(GRACE, driver).await;
+        }
     }
 }
 
 impl Drop for Link {
     /// Closes the socket. The server may notice that only when its statement ends, so it is asked to end that.
     fn drop(&mut self) {
-        self.driver.abort();
+        self.abort.abort();
         if self.busy {
             let cancel = Arc::clone(&self.cancel);
             self.runtime.spawn(async move { cancel.send().await });

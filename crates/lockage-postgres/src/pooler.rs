@@ -47,7 +47,10 @@ pub(crate) async fn keeps_sessions(link: &mut Link, address: &Address, tls: &Tls
         if in_time(process(link, "")).await?.ok_or_else(unclear)? != ours {
             return Err(shared());
         }
-        let theirs = in_time(process(&mut twin, "BEGIN; ")).await?;
+        let theirs = in_time(process(&mut twin, "BEGIN; "))
+            .await
+            // A pooler that keeps a session for one statement only knows no transactions.
+            .map_err(|error| shared().with_source(error))?;
         match theirs {
             Some(theirs) if theirs == ours => return Err(shared()),
             Some(_) => {}
@@ -87,7 +90,7 @@ async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<Option<T>> 
 fn shared() -> Error {
     Error::new(
         ErrorKind::Unsupported,
-        "a pooler in transaction mode stands before the server: a lock that is taken through it excludes nobody",
+        "a pooler that keeps no session for a client stands before the server: a lock that is taken through it excludes nobody",
     )
     .with_hint("connect to PostgreSQL itself, or through session pooling (for PgBouncer, pool_mode = session)")
 }

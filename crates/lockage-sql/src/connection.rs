@@ -85,12 +85,6 @@ pub trait Connection: LockProvider + fmt::Debug {
         Vec::new()
     }
 
-    /// Whether a statement does nothing but set something for the session. A run that goes on in the middle of a script repeats such
-    /// statements, since its session has not seen them.
-    fn is_for_session(&self, _statement: &str) -> bool {
-        false
-    }
-
     /// Whether a statement of a script without a transaction may share one with its journal row.
     fn may_share_transaction(&self, statement: &str) -> bool;
 

@@ -134,17 +134,17 @@ async fn dead_build(place: &Place) -> Result<(), Failure> {
         .await?;
     let runner = place.runner(&[("V1__a.sql", BUILD)])?;
     let running = tokio::spawn(async move { runner.up().await });
-    let building = "SELECT 1 FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%' AND index_relid <> 0";
+    let building = "SELECT 1 FROM here.builds WHERE phase LIKE 'waiting%' AND index_relid <> 0";
     let client = place.client().await?;
     until(&client, building).await?;
     place
-        .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_progress_create_index")
+        .execute("SELECT pg_terminate_backend(pid) FROM here.builds")
         .await?;
     let error = running.await?.err().ok_or("the build came through")?;
     assert_eq!(error.kind(), ErrorKind::SessionLost, "{error:?}");
     until(
         &client,
-        "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index)",
+        "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM here.builds)",
     )
     .await?;
     user.batch_execute("COMMIT").await?;
@@ -195,7 +195,7 @@ async fn a_build_in_the_hands_of_others_is_left_alone(place: &Place) -> Result<(
     });
     until(
         &place.client().await?,
-        "SELECT 1 FROM pg_stat_progress_create_index WHERE index_relid <> 0",
+        "SELECT 1 FROM here.builds WHERE index_relid <> 0",
     )
     .await?;
     let error = fails(place, BUILD).await?;
@@ -221,16 +221,12 @@ async fn a_cancelled_build_is_cleared_away(place: &Place) -> Result<(), Failure>
         .interrupt(interrupt.clone());
     let running = tokio::spawn(async move { runner.up().await });
     let client = place.client().await?;
-    until(
-        &client,
-        "SELECT 1 FROM pg_stat_progress_create_index WHERE index_relid <> 0",
-    )
-    .await?;
+    until(&client, "SELECT 1 FROM here.builds WHERE index_relid <> 0").await?;
     interrupt.trigger();
     // While the table is in use, the index cannot be dropped either.
     until(
         &client,
-        "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'DROP INDEX CONCURRENTLY%'",
+        "SELECT 1 FROM here.sessions WHERE query LIKE 'DROP INDEX CONCURRENTLY%'",
     )
     .await?;
     user.batch_execute("COMMIT").await?;
@@ -257,17 +253,9 @@ async fn a_build_and_replicas_that_wait_do_not_hinder_each_other(
         replicas.push(tokio::spawn(async move { runner.up().await }));
     }
     let client = place.client().await?;
-    until(
-        &client,
-        "SELECT 1 FROM pg_stat_progress_create_index WHERE index_relid <> 0",
-    )
-    .await?;
-    let waiting = format!(
-        "SELECT 1 FROM pg_stat_activity WHERE datname = '{}' AND query LIKE '%pg_try_advisory_lock%' AND pid <> pg_backend_pid() \
-         HAVING count(*) >= 3",
-        place.name()
-    );
-    until(&client, &waiting).await?;
+    until(&client, "SELECT 1 FROM here.builds WHERE index_relid <> 0").await?;
+    let waiting = "SELECT 1 FROM here.sessions WHERE query LIKE '%pg_try_advisory_lock%' HAVING count(*) >= 3";
+    until(&client, waiting).await?;
     user.batch_execute("COMMIT").await?;
     let mut locked = 0;
     for replica in replicas {
@@ -289,8 +277,8 @@ async fn a_limit_for_busy_tables_does_not_end_a_build(place: &Place) -> Result<(
     let runner = place.runner(&[("V1__a.sql", &script)])?;
     let running = tokio::spawn(async move { runner.up().await });
     // Longer than the limit.
-    let waits = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%CREATE UNIQUE INDEX%' AND wait_event_type = 'Lock' \
-                 AND query_start < clock_timestamp() - interval '100 ms' AND pid <> pg_backend_pid()";
+    let waits = "SELECT 1 FROM here.sessions WHERE query LIKE '%CREATE UNIQUE INDEX%' AND wait_event_type = 'Lock' \
+                 AND query_start < clock_timestamp() - interval '100 ms'";
     until(&place.client().await?, waits).await?;
     user.batch_execute("COMMIT").await?;
     running.await??;

@@ -19,8 +19,8 @@ crate::tests!(
 
 async fn the_holder_is_told_with_all_there_is(place: &Place) -> Result<(), Failure> {
     let gate = place.client().await?;
-    gate.batch_execute("CREATE TABLE t (n int); BEGIN; LOCK TABLE t")
-        .await?;
+    gate.batch_execute("CREATE TABLE t (n int)").await?;
+    gate.batch_execute("BEGIN; LOCK TABLE t").await?;
     let files = [
         ("V1__a.sql", "SELECT 1"),
         (
@@ -34,7 +34,7 @@ async fn the_holder_is_told_with_all_there_is(place: &Place) -> Result<(), Failu
     let running = tokio::spawn(async move { runner.up().await });
     until(
         &place.client().await?,
-        "SELECT 1 FROM pg_locks WHERE relation = 't'::regclass AND NOT granted",
+        "SELECT 1 FROM here.locks WHERE relation = 't'::regclass AND NOT granted",
     )
     .await?;
 
@@ -49,7 +49,7 @@ async fn the_holder_is_told_with_all_there_is(place: &Place) -> Result<(), Failu
     let session = holder.session.clone().ok_or("no session")?;
     assert_eq!(
         place
-            .text("SELECT pid FROM pg_locks WHERE locktype = 'advisory'")
+            .text("SELECT pid FROM here.locks WHERE locktype = 'advisory'")
             .await?,
         session
     );
@@ -86,18 +86,16 @@ async fn a_dropped_run_ends_its_statement_and_frees_the_lock(place: &Place) -> R
             .await?;
         let runner = place.runner(&[("V1__a.sql", script)])?;
         let running = tokio::spawn(async move { runner.up().await });
-        let asleep = format!(
-            "SELECT 1 FROM pg_stat_activity WHERE datname = '{}' AND wait_event = 'PgSleep'",
-            place.name()
-        );
-        until(&client, &asleep).await?;
+        let asleep = "SELECT 1 FROM here.sessions WHERE wait_event = 'PgSleep'";
+        until(&client, asleep).await?;
         running.abort();
         assert!(running.await.is_err_and(|error| error.is_cancelled()));
-        let free = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory')";
+        let free =
+            "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM here.locks WHERE locktype = 'advisory')";
         tokio::time::timeout(Duration::from_secs(60), until(&client, free)).await??;
         assert!(
             client
-                .simple_query(&asleep)
+                .simple_query(asleep)
                 .await?
                 .iter()
                 .all(|message| !matches!(message, tokio_postgres::SimpleQueryMessage::Row(_)))
@@ -109,12 +107,12 @@ async fn a_dropped_run_ends_its_statement_and_frees_the_lock(place: &Place) -> R
 async fn a_session_that_is_ended_says_so(place: &Place) -> Result<(), Failure> {
     let mut session = BACKEND.connect(&ConnectOptions::new(place.url())?).await?;
     assert!(session.try_lock(&LockKey::default()).await?);
-    let end = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'";
+    let end = "SELECT pg_terminate_backend(pid) FROM here.locks WHERE locktype = 'advisory'";
     place.execute(end).await?;
     let client = place.client().await?;
     until(
         &client,
-        "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory')",
+        "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM here.locks WHERE locktype = 'advisory')",
     )
     .await?;
     let error = session

@@ -14,6 +14,7 @@ mod tls;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use lockage_core::BoxFuture;
@@ -21,6 +22,9 @@ use lockage_testkit::Failure;
 use lockage_testkit::engine::PostgresOrigin;
 
 use place::Place;
+
+/// No test takes longer; one that does waits for something that will not come.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A test.
 type Test = for<'a> fn(&'a Place) -> BoxFuture<'a, Result<(), Failure>>;
@@ -91,12 +95,12 @@ fn run(origin: &Result<PostgresOrigin, String>, test: Test) -> Result<(), Failed
         .worker_threads(2)
         .enable_all()
         .build()?;
-    runtime
-        .block_on(async {
-            let place = Place::new(url).await?;
-            let outcome = test(&place).await;
-            place.remove().await?;
-            outcome
-        })
-        .map_err(|failure: Failure| Failed::from(format!("{failure:?}")))
+    let done = runtime.block_on(async {
+        let place = Place::new(url).await?;
+        let outcome = tokio::time::timeout(DEADLINE, test(&place)).await;
+        place.remove().await?;
+        outcome.map_err(|_| Failure::from(format!("not done after {DEADLINE:?}")))?
+    });
+    runtime.shutdown_background();
+    done.map_err(|failure| Failed::from(format!("{failure:?}")))
 }

@@ -11,6 +11,13 @@ pub(crate) struct Place {
     name: String,
 }
 
+/// What the server tells of this database: the tests of others run beside.
+const HERE: &str = "CREATE SCHEMA here; \
+    CREATE VIEW here.sessions AS SELECT * FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid(); \
+    CREATE VIEW here.builds AS SELECT * FROM pg_stat_progress_create_index WHERE datname = current_database(); \
+    CREATE VIEW here.locks AS SELECT * FROM pg_locks \
+    WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 /// The password of every role that a test makes.
 const PASSWORD: &str = "secret";
 
@@ -22,7 +29,9 @@ impl Place {
             .await?
             .batch_execute(&format!("CREATE DATABASE {name}"))
             .await?;
-        Ok(Self { server, name })
+        let place = Self { server, name };
+        place.execute(HERE).await?;
+        Ok(place)
     }
 
     pub(crate) async fn remove(&self) -> Result<(), Failure> {

@@ -133,7 +133,7 @@ async fn a_pooler_that_keeps_no_session_is_found_out_before_anything_is_written(
         );
         assert!(
             place
-                .texts("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")
+                .texts("SELECT 1 FROM here.locks WHERE locktype = 'advisory'")
                 .await?
                 .is_empty()
         );

@@ -77,12 +77,9 @@ impl<C: Connection> SqlSession<C> {
         for (index, statement) in (0..).zip(Statements::open(migration, syntax, false)?) {
             let statement = statement?;
             let line = journal.get(&index);
-            let again = self.connection.is_for_session(&statement.text)
-                && line.is_some_and(|line| line.done);
-            if !again
-                && self
-                    .is_committed(held, step, index, &statement, line)
-                    .await?
+            if self
+                .is_committed(held, step, index, &statement, line)
+                .await?
             {
                 keepsake = line.and_then(|line| line.session.clone()).or(keepsake);
             } else {
@@ -243,7 +240,10 @@ impl<C: Connection> SqlSession<C> {
             pieces.push(Piece::own(dialect.begin));
             pieces.extend(self.require_lock(held).await.map_err(plain)?);
         }
-        pieces.extend(own(self.journal.start(migration, index, text, None).into()));
+        if !dialect.transactional_ddl {
+            // It stays if the statement commits by itself.
+            pieces.extend(own(self.journal.start(migration, index, text, None).into()));
+        }
         pieces.push(script());
         let mut keepsake = None;
         if self.connection.keeps_session() {
@@ -253,11 +253,12 @@ impl<C: Connection> SqlSession<C> {
         if !run.in_transaction {
             pieces.extend(own(self.connection.before_rows()));
         }
-        pieces.extend(own(vec![self.journal.done(
-            migration,
-            index,
-            keepsake.as_deref(),
-        )]));
+        pieces.extend(own(if dialect.transactional_ddl {
+            // Behind the statement, which may have taken other rights.
+            self.journal.record(migration, index, text).into()
+        } else {
+            vec![self.journal.done(migration, index, keepsake.as_deref())]
+        }));
         pieces.extend(own(self.advance(step, index)));
         if !run.in_transaction {
             pieces.extend(self.fence());
