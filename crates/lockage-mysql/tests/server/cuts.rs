@@ -164,12 +164,25 @@ async fn cut_everywhere(place: &Place, strategy: LockStrategy, step: usize) -> R
     Ok(())
 }
 
+/// Every so many messages; LOCKAGE_TEST_EVERY_CUT in the environment asks for all of them, which takes minutes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test program reads its environment"
+)]
+fn step(usual: usize) -> usize {
+    if std::env::var_os("LOCKAGE_TEST_EVERY_CUT").is_some() {
+        1
+    } else {
+        usual
+    }
+}
+
 async fn cut_at_any_message_every_statement_takes_effect_once(
     place: &Place,
 ) -> Result<(), Failure> {
-    cut_everywhere(place, LockStrategy::Auto, 1).await
+    cut_everywhere(place, LockStrategy::Auto, step(11)).await
 }
 
 async fn cut_at_any_message_with_the_lock_in_a_table(place: &Place) -> Result<(), Failure> {
-    cut_everywhere(place, LockStrategy::Table, 7).await
+    cut_everywhere(place, LockStrategy::Table, step(23)).await
 }
