@@ -6,7 +6,7 @@ use std::time::Duration;
 use lockage_core::{ConnectOptions, DatabaseUrl, Error, ErrorKind, Result};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::SslMode;
 
 use crate::application;
 
@@ -45,6 +45,10 @@ pub(crate) enum Roots {
 pub(crate) struct Address {
     pub(crate) config: Config,
     pub(crate) trust: Trust,
+    #[cfg_attr(
+        not(any(feature = "tls", test)),
+        expect(dead_code, reason = "nobody asks without TLS")
+    )]
     pub(crate) roots: Roots,
     /// What the user calls the program.
     pub(crate) application: Option<String>,
@@ -78,7 +82,7 @@ impl Address {
         if config
             .get_hosts()
             .iter()
-            .all(|host| matches!(host, Host::Unix(_)))
+            .all(|host| matches!(host, tokio_postgres::config::Host::Unix(_)))
         {
             // A server does not encrypt what never leaves the machine.
             trust = Trust::Disable;
@@ -236,6 +240,8 @@ fn parse_trust(word: &str) -> Option<Trust> {
 
 #[cfg(test)]
 mod tests {
+    use tokio_postgres::config::Host;
+
     use super::*;
 
     fn parse(url: &str) -> Result<Address> {

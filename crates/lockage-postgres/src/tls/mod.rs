@@ -58,3 +58,27 @@ impl Tls {
         }
     }
 }
+
+#[cfg(all(test, not(feature = "tls")))]
+mod tests {
+    use lockage_core::{ConnectOptions, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn without_the_feature_only_what_needs_no_tls_is_taken() {
+        let made = |url: &str| Tls::new(&Address::parse(&ConnectOptions::new(url)?)?);
+        assert!(made("postgres://db/shop?sslmode=disable").is_ok());
+        assert!(made("postgres://db/shop").is_ok());
+        for mode in ["require", "verify-ca", "verify-full"] {
+            let error = made(&format!("postgres://db/shop?sslmode={mode}")).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+            assert!(error.message().contains("TLS"), "{error}");
+            assert!(
+                error
+                    .hint()
+                    .is_some_and(|hint| hint.contains("feature `tls`"))
+            );
+        }
+    }
+}

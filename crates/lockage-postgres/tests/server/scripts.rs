@@ -27,6 +27,7 @@ crate::tests!(
     backslashes_and_quotes_survive,
     a_server_that_reads_backslashes_is_told_not_to,
     unqualified_names_lead_to_the_schema_of_the_options,
+    a_long_script_is_one_transaction_all_the_same,
 );
 
 async fn fails(runner: Runner, kind: ErrorKind) -> Result<Error, Failure> {
@@ -515,5 +516,38 @@ async fn unqualified_names_lead_to_the_schema_of_the_options(place: &Place) -> R
         .texts("SELECT tablename FROM pg_tables WHERE schemaname = 'My app' ORDER BY 1")
         .await?;
     assert_eq!(tables, ["a", "c", "lockage_history"]);
+    Ok(())
+}
+
+/// Longer than what is sent at once.
+async fn a_long_script_is_one_transaction_all_the_same(place: &Place) -> Result<(), Failure> {
+    let row = format!("INSERT INTO a VALUES ('{}');\n", "ä".repeat(50_000));
+    let good = format!("CREATE TABLE a (t text);\n{}", row.repeat(40));
+    let bad = format!("{good}INSERT INTO a VALUES ('ä', 1);\n");
+    let error = fails(
+        place.runner(&[("V1__a.sql", &bad)])?,
+        ErrorKind::MigrationFailed,
+    )
+    .await?;
+    let location = error.location().ok_or("no location")?;
+    assert_eq!(
+        (location.line, location.column),
+        (Some(42), Some(28)),
+        "{error:?}"
+    );
+    assert!(
+        place
+            .texts("SELECT 1 FROM pg_tables WHERE tablename = 'a'")
+            .await?
+            .is_empty()
+    );
+    place.runner(&[("V1__a.sql", &good)])?.up().await?;
+    assert_eq!(place.text("SELECT count(*) FROM a").await?, "40");
+    assert_eq!(
+        place
+            .text("SELECT statements_done FROM lockage_history")
+            .await?,
+        "41"
+    );
     Ok(())
 }
