@@ -45,7 +45,8 @@ impl MariadbServer {
     pub fn find(search_path: &str) -> Option<MariadbBinaries> {
         let search_path = format!("{search_path}:/usr/sbin:/usr/local/sbin");
         let find = |program: &str| {
-            folder_of(program, Path::new("/usr/lib/mariadb"), &search_path).map(|folder| folder.join(program))
+            folder_of(program, Path::new("/usr/lib/mariadb"), &search_path)
+                .map(|folder| folder.join(program))
         };
         Some(MariadbBinaries {
             server: find("mariadbd")?,
@@ -72,7 +73,10 @@ impl MariadbServer {
                 "--innodb-log-file-size=16M",
                 "--innodb-buffer-pool-size=64M",
             ])
-            .arg(format!("--datadir={}", folder.path().join("data").display()))
+            .arg(format!(
+                "--datadir={}",
+                folder.path().join("data").display()
+            ))
             // Two servers that are made at the same moment trip over each other's files in a common one.
             .env("TMPDIR", folder.path())
             .current_dir(folder.path())
@@ -143,7 +147,10 @@ impl MariadbServer {
         let _ = std::fs::remove_file(&pid_file);
         // It is written once the server takes connections, the init file behind it: whoever answers on the port may be another server.
         let answers = |process: u32| {
-            std::fs::read_to_string(&pid_file).unwrap_or_default().trim() == process.to_string()
+            std::fs::read_to_string(&pid_file)
+                .unwrap_or_default()
+                .trim()
+                == process.to_string()
         };
         self.server = Some(Server::start(&folder.join("log"), command, answers)?);
         Ok(())
