@@ -20,8 +20,8 @@ const TAIL: usize = 8;
 pub(crate) async fn backend_pid(token: &CancelToken) -> Option<i32> {
     let (mut server, client) = duplex(64);
     let answer = async {
-        // Yes to the question for TLS, which only some connections ask.
-        server.write_all(b"S").await?;
+        // Yes to the question for TLS. Where it is not asked, the other side may be gone already.
+        let _ = server.write_all(b"S").await;
         let mut written = Vec::new();
         server.read_to_end(&mut written).await?;
         io::Result::Ok(written)

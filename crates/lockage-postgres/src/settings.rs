@@ -59,14 +59,16 @@ pub(crate) fn start_afresh(settings: &Settings, schema: Option<&str>) -> Vec<Str
 }
 
 /// Statements that undo, within a script's transaction, what would keep our own rows from being written.
-pub(crate) const AS_OURSELVES: [&str; 3] = [
+pub(crate) const AS_OURSELVES: [&str; 4] = [
+    "SET LOCAL statement_timeout = 0",
     "RESET SESSION AUTHORIZATION",
     "RESET ROLE",
     "SET standard_conforming_strings = on",
 ];
 
 /// The same until the end of the transaction only, for a script whose settings are to outlive it.
-pub(crate) const AS_OURSELVES_FOR_NOW: [&str; 2] = [
+pub(crate) const AS_OURSELVES_FOR_NOW: [&str; 3] = [
+    "SET LOCAL statement_timeout = 0",
     "SET LOCAL SESSION AUTHORIZATION DEFAULT",
     "SET LOCAL role TO DEFAULT",
 ];

@@ -8,6 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
+/// The message `Terminate`.
+const FAREWELL: [u8; 5] = [b'X', 0, 0, 0, 4];
+
 /// Ends when dropped.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
@@ -33,7 +36,8 @@ impl Proxy {
         })
     }
 
-    /// How often the client has sent something since the server last did, over all connections.
+    /// How often the client has sent something since the server last did, over all connections. A farewell, for which the client does
+    /// not wait, does not count.
     pub(crate) fn turns(&self) -> u32 {
         self.turns.load(Ordering::SeqCst)
     }
@@ -57,7 +61,7 @@ async fn carry(client: TcpStream, server: String, turns: Arc<AtomicU32>) -> Resu
             if n == 0 {
                 return to_server.shutdown().await;
             }
-            if clients_turn.swap(false, Ordering::SeqCst) {
+            if buffer[..n] != FAREWELL && clients_turn.swap(false, Ordering::SeqCst) {
                 turns.fetch_add(1, Ordering::SeqCst);
             }
             to_server.write_all(&buffer[..n]).await?;

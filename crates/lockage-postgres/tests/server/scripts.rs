@@ -102,9 +102,9 @@ async fn a_script_that_takes_a_role_leaves_ours_alone(place: &Place) -> Result<(
 }
 
 async fn settings_of_a_script_end_with_it(place: &Place) -> Result<(), Failure> {
-    let set = "SET statement_timeout = '1ms'; SET lock_timeout = '1ms'; SET default_transaction_read_only = on;
+    let set = "SET statement_timeout = '50ms'; SET lock_timeout = '1ms'; SET default_transaction_read_only = on;
                SET default_transaction_isolation = 'serializable'; SET standard_conforming_strings = off; SET work_mem = '7MB';";
-    let look = "CREATE TABLE seen AS SELECT pg_sleep(0.05)::text AS p, current_setting('work_mem') AS m, current_setting('statement_timeout') AS s,
+    let look = "CREATE TABLE seen AS SELECT pg_sleep(0.2)::text AS p, current_setting('work_mem') AS m, current_setting('statement_timeout') AS s,
                 current_setting('lock_timeout') AS l, current_setting('transaction_isolation') AS i, 'a\\' AS t";
     place
         .runner(&[("V1__set.sql", set), ("V2__look.sql", look)])?
@@ -114,16 +114,6 @@ async fn settings_of_a_script_end_with_it(place: &Place) -> Result<(), Failure> 
         place.text("SELECT m || s || l || i || t FROM seen").await?,
         "4MB05sread committeda\\"
     );
-    let bare = "-- lockage: no-transaction\nSET default_transaction_read_only = on;";
-    place
-        .runner(&[
-            ("V1__set.sql", set),
-            ("V2__look.sql", look),
-            ("V3__bare.sql", bare),
-            ("V4__a.sql", "CREATE TABLE a ()"),
-        ])?
-        .up()
-        .await?;
     Ok(())
 }
 
