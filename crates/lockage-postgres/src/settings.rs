@@ -14,6 +14,7 @@ pub(crate) type Settings = Vec<(&'static str, String)>;
 /// they are split.
 pub(crate) fn of_session(server_version: u32) -> Settings {
     let mut settings = vec![
+        ("client_encoding", "UTF8".to_owned()),
         ("standard_conforming_strings", "on".to_owned()),
         ("tcp_keepalives_idle", "5".to_owned()),
         ("tcp_keepalives_interval", "2".to_owned()),
@@ -59,10 +60,11 @@ pub(crate) fn start_afresh(settings: &Settings, schema: Option<&str>) -> Vec<Str
 }
 
 /// Statements that undo, within a script's transaction, what would keep our own rows from being written.
-pub(crate) const AS_OURSELVES: [&str; 4] = [
+pub(crate) const AS_OURSELVES: [&str; 5] = [
     "SET LOCAL statement_timeout = 0",
     "RESET SESSION AUTHORIZATION",
     "RESET ROLE",
+    "SET client_encoding = 'UTF8'",
     "SET standard_conforming_strings = on",
 ];
 
