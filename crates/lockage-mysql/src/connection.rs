@@ -297,6 +297,13 @@ impl Connection for MysqlConnection {
         Ok(())
     }
 
+    fn session_condition(&self) -> Option<String> {
+        let (here, id) = (self.facts.is_this_server(), self.facts.connection);
+        Some(format!(
+            "NOT ({here}) OR EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {id})"
+        ))
+    }
+
     async fn another(&mut self) -> Result<Box<dyn Connection>> {
         let wire = self.gangway.open().await?;
         let opened = Self::begin(self.gangway.clone(), wire, Some(self.home.clone())).await?;

@@ -3,6 +3,8 @@
 use lockage_core::{Error, ErrorKind, Result};
 use lockage_sql::Row;
 
+use crate::dialect::literal;
+
 /// What kind of server it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flavour {
@@ -21,7 +23,7 @@ pub(crate) struct Facts {
     /// A node of a Galera or Percona XtraDB cluster.
     pub(crate) clustered: bool,
     /// Tells this server from others behind one address.
-    pub(crate) identity: String,
+    pub(crate) identity: Identity,
     /// The number of this session.
     pub(crate) connection: u64,
     /// The database of the session.
@@ -38,11 +40,12 @@ pub(crate) const QUESTIONS: &str = "SHOW VARIABLES WHERE Variable_name IN ('vers
 pub(crate) const IDENTITY: &str =
     "SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'server_id', 'hostname', 'port')";
 
+/// What a server calls itself.
+pub(crate) type Identity = [String; 4];
+
 /// The answer to [`IDENTITY`].
-pub(crate) fn identity(variables: &[Row]) -> String {
-    ["server_uuid", "server_id", "hostname", "port"]
-        .map(|name| value(variables, name))
-        .join("/")
+pub(crate) fn identity(variables: &[Row]) -> Identity {
+    ["server_uuid", "server_id", "hostname", "port"].map(|name| value(variables, name).to_owned())
 }
 
 /// The value of a variable; empty where the server has none such.
@@ -88,6 +91,17 @@ impl Facts {
             database: column(1),
             user: column(2),
         })
+    }
+
+    /// A condition that is true on this server and no other: several may stand behind one address.
+    pub(crate) fn is_this_server(&self) -> String {
+        let [_, id, host, port] = &self.identity;
+        format!(
+            "@@server_id = {} AND @@hostname = {} AND @@port = {}",
+            literal(id),
+            literal(host),
+            literal(port)
+        )
     }
 
     /// Whether a `DROP`, `CREATE … SELECT` or the like that the server's death cut short is taken back or finished when it starts again.

@@ -8,6 +8,7 @@ use lockage_core::{Canceller, Error, ErrorKind, Result};
 
 use crate::connect::Gangway;
 use crate::error;
+use crate::facts::Identity;
 
 /// Reaches the session of a connection over another one.
 #[derive(Debug, Clone)]
@@ -15,7 +16,7 @@ pub(crate) struct KillSwitch {
     gangway: Gangway,
     connection: u64,
     /// What the server calls itself: behind one address there may be several, whose sessions have the same numbers.
-    identity: String,
+    identity: Identity,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -29,7 +30,7 @@ pub(crate) enum Kill {
 }
 
 impl KillSwitch {
-    pub(crate) fn new(gangway: Gangway, connection: u64, identity: String) -> Self {
+    pub(crate) fn new(gangway: Gangway, connection: u64, identity: Identity) -> Self {
         Self {
             gangway,
             connection,

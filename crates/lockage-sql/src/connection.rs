@@ -133,6 +133,11 @@ pub trait Connection: LockProvider + fmt::Debug {
         Ok(())
     }
 
+    /// A condition that is true on another connection while this session stands on the server; `None` where the server does not tell.
+    fn session_condition(&self) -> Option<String> {
+        None
+    }
+
     /// One more connection to the same database, for the heartbeats of a lock in a table.
     async fn another(&mut self) -> Result<Box<dyn Connection>> {
         Err(Error::new(

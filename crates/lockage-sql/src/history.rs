@@ -119,6 +119,16 @@ impl HistoryTable {
         )
     }
 
+    /// True while no part of the migration, or of its undo, is committed by itself.
+    pub(crate) fn not_begun(&self, migration: &Migration) -> String {
+        format!(
+            "NOT EXISTS (SELECT 1 FROM {} WHERE {} AND (state IN ('running', 'undoing') \
+             OR (state = 'failed' AND statements_done > 0)))",
+            self.table,
+            self.is(migration)
+        )
+    }
+
     /// True while the history says that the migration is applied, or not yet wholly undone.
     pub(crate) fn is_applied(&self, migration: &Migration) -> String {
         format!(

@@ -144,6 +144,15 @@ impl JournalTable {
         )
     }
 
+    /// True while the journal does not say that a statement is done.
+    pub(crate) fn not_done(&self, migration: &Migration, statement: u32) -> String {
+        format!(
+            "NOT EXISTS (SELECT 1 FROM {} WHERE {} AND statement = {statement} AND state = 'done')",
+            self.table,
+            self.of(migration)
+        )
+    }
+
     pub(crate) fn clear(&self, migration: &Migration) -> String {
         format!("DELETE FROM {} WHERE {}", self.table, self.of(migration))
     }

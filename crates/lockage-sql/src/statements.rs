@@ -5,7 +5,10 @@ use std::io;
 use lockage_core::{Error, ErrorKind, Location, Migration, Result, ScriptReader};
 
 use crate::connection::{Failure, Place};
-use crate::script::{SplitError, SplitErrorKind, Splitter, Statement, Syntax, transaction_control};
+use crate::script::{
+    SplitError, SplitErrorKind, Splitter, Statement, Syntax, TransactionControl, leading_words,
+    transaction_control,
+};
 
 /// Reads a script statement by statement and refuses what could never run.
 pub(crate) struct Statements<'a> {
@@ -49,6 +52,16 @@ impl<'a> Statements<'a> {
                     "leave it out, or put `-- lockage: no-transaction` at the head of the file",
                 ))
             }
+            Some(TransactionControl::Commit | TransactionControl::Rollback)
+                if chains(&statement.text, self.syntax) =>
+            {
+                Err(Error::new(
+                    ErrorKind::InvalidMigration,
+                    "a transaction that begins with the end of another (AND CHAIN) cannot be followed",
+                )
+                .with_location(locate(self.migration, &statement, None))
+                .with_hint("end the one and begin the other in two statements"))
+            }
             _ => Ok(statement),
         }
     }
@@ -64,6 +77,12 @@ impl Iterator for Statements<'_> {
                 .and_then(|statement| self.check(statement)),
         )
     }
+}
+
+/// Whether a COMMIT or ROLLBACK says `AND CHAIN`.
+fn chains(text: &str, syntax: &Syntax) -> bool {
+    let words = leading_words(text, syntax, 4);
+    words.iter().any(|word| word == "CHAIN") && !words.iter().any(|word| word == "NO")
 }
 
 fn split_error(migration: &Migration, error: SplitError) -> Error {

@@ -123,7 +123,10 @@ impl Shared {
 }
 
 async fn carry(client: TcpStream, server: String, shared: Arc<Shared>) -> Result<(), Failure> {
-    let (mut from_server, mut to_server) = TcpStream::connect(server).await?.into_split();
+    let server = TcpStream::connect(server).await?;
+    server.set_nodelay(true)?;
+    client.set_nodelay(true)?;
+    let (mut from_server, mut to_server) = server.into_split();
     let (mut from_client, mut to_client) = client.into_split();
     let clients_turn = Arc::new(AtomicBool::new(true));
     let last_said = Arc::new(Mutex::new((0_u32, Vec::new())));

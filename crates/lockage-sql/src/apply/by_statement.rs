@@ -11,7 +11,7 @@ use lockage_core::{
 
 use super::retry::Retry;
 use crate::SqlSession;
-use crate::connection::{Cause, Connection, Failure, Manner, Piece, Settled, Work};
+use crate::connection::{Cause, Connection, Failure, Manner, Piece, Refusal, Settled, Work};
 use crate::history::Entry;
 use crate::journal::{self, Line};
 use crate::script::{Statement, TransactionControl, transaction_control};
@@ -41,6 +41,17 @@ impl<C: Connection> SqlSession<C> {
             .collect();
         self.run_pieces(&prepare).await?;
         let journal = self.open_journal(held, migration).await?;
+        if let Some((index, _)) = journal.last_key_value().filter(|(index, _)| **index >= total) {
+            return Err(Error::new(
+                ErrorKind::Diverged,
+                format!(
+                    "statement {} of {migration} was begun or committed and is no longer in the file",
+                    index + 1
+                ),
+            )
+            .with_location(Location::file(migration.file()))
+            .with_hint("restore what was committed; only what comes behind it may change"));
+        }
         self.announce(held, step, total, &journal).await?;
 
         let mut run = Run {
@@ -58,7 +69,7 @@ impl<C: Connection> SqlSession<C> {
                 self.finish(held, step, &run).await?;
                 Ok(Applied::new(run.ran))
             }
-            Err(error) => Err(self.leave_failed(migration, &run, error).await),
+            Err(error) => Err(self.leave_failed(held, migration, &run, error).await),
         }
     }
 
@@ -171,13 +182,14 @@ impl<C: Connection> SqlSession<C> {
     ) -> Result<()> {
         let mut retry = Retry::new();
         loop {
+            let was_in_transaction = run.in_transaction;
             let outcome = self.try_statement(held, step, index, statement, run).await;
             self.tell_notices(observer);
             let Err(failure) = outcome else {
                 return Ok(());
             };
             // In a transaction of the script's own, what ran before in it is gone as well.
-            let failure = if run.in_transaction {
+            let failure = if was_in_transaction {
                 Failure {
                     cause: Cause::Other,
                     ..failure
@@ -219,10 +231,12 @@ impl<C: Connection> SqlSession<C> {
             Some(control) if control.crosses_boundary() => {
                 pieces.extend(own(self.journal.record(migration, index, text).into()));
                 pieces.extend(own(self.advance(step, index)));
+                pieces.extend(self.require_lock(held).await.map_err(plain)?);
                 pieces.extend(self.fence());
                 pieces.push(script());
+                self.run_pieces(&pieces).await?;
                 run.in_transaction = false;
-                return self.run_pieces(&pieces).await;
+                return Ok(());
             }
             Some(_) => {}
             None => match self.connection.manner(text).await.map_err(plain)? {
@@ -231,7 +245,11 @@ impl<C: Connection> SqlSession<C> {
                     let before = before.as_deref();
                     return self.run_alone(held, step, index, text, before, run).await;
                 }
-                Manner::Session => return self.run_pieces(&[script()]).await,
+                Manner::Session => {
+                    pieces.extend(self.require_lock(held).await.map_err(plain)?);
+                    pieces.push(script());
+                    return self.run_pieces(&pieces).await;
+                }
                 _ => {}
             },
         }
@@ -239,6 +257,13 @@ impl<C: Connection> SqlSession<C> {
         if !run.in_transaction {
             pieces.push(Piece::own(dialect.begin));
             pieces.extend(self.require_lock(held).await.map_err(plain)?);
+            pieces.push(Piece::Require(
+                self.journal.not_done(migration, index),
+                Refusal::new(
+                    ErrorKind::LockLost,
+                    format!("another run has done statement {} of {migration} meanwhile", index + 1),
+                ),
+            ));
         }
         if !dialect.transactional_ddl {
             // It stays if the statement commits by itself.
@@ -300,7 +325,8 @@ impl<C: Connection> SqlSession<C> {
             let failure = self.roll_back(failure).await;
             let failure = self.with_traces(text, before, failure).await;
             let erase = self.journal.erase(migration, index);
-            self.write(Vec::new(), vec![erase]).await.map_err(plain)?;
+            let lock = self.require_lock(held).await.map_err(plain)?;
+            self.write(lock, vec![erase]).await.map_err(plain)?;
             return Err(failure);
         }
         run.in_transaction = false;
@@ -311,7 +337,8 @@ impl<C: Connection> SqlSession<C> {
         };
         let mut rows = vec![self.journal.done(migration, index, keepsake.as_deref())];
         rows.extend(self.advance(step, index));
-        self.write(Vec::new(), rows).await.map_err(plain)
+        let lock = self.require_lock(held).await.map_err(plain)?;
+        self.write(lock, rows).await.map_err(plain)
     }
 
     /// Says of a statement that failed when it left traces all the same.
@@ -440,13 +467,21 @@ impl<C: Connection> SqlSession<C> {
     }
 
     /// Leaves word of a failure in the history, and says how far the migration came.
-    async fn leave_failed(&mut self, migration: &Migration, run: &Run, error: Error) -> Error {
+    async fn leave_failed(
+        &mut self,
+        held: &Held,
+        migration: &Migration,
+        run: &Run,
+        error: Error,
+    ) -> Error {
         if !matches!(error.kind(), ErrorKind::SessionLost | ErrorKind::LockLost)
             && migration.kind() != lockage_core::Kind::Undo
         {
             let failed = self.history.advance(migration, &State::Failed, run.done);
             // The error in hand is the one to tell; the journal knows how far it came all the same.
-            let _ = self.write(Vec::new(), vec![failed]).await;
+            if let Ok(lock) = self.require_lock(held).await {
+                let _ = self.write(lock, vec![failed]).await;
+            }
         }
         error.with_context(
             "effect",

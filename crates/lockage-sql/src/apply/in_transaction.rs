@@ -8,7 +8,7 @@ use lockage_core::{
 
 use super::retry::Retry;
 use crate::SqlSession;
-use crate::connection::{Connection, Failure, Piece, Work};
+use crate::connection::{Connection, Failure, Piece, Refusal, Work};
 use crate::history::Entry;
 use crate::script::Statement;
 use crate::statements::{Statements, explain};
@@ -57,6 +57,13 @@ impl<C: Connection> SqlSession<C> {
             .collect();
         head.push(Piece::own(dialect.begin));
         head.extend(self.requirements(held, step).await.map_err(plain)?);
+        head.push(Piece::Require(
+            self.history.not_begun(migration),
+            Refusal::new(
+                ErrorKind::Diverged,
+                format!("a part of {migration} is committed already, and the rest is not to run in a transaction"),
+            ),
+        ));
         loop {
             let (chunk, last) = script.next().map_err(plain)?;
             let mut pieces: Vec<Piece<'_>> = std::mem::take(&mut head);
@@ -68,6 +75,8 @@ impl<C: Connection> SqlSession<C> {
                 let took = dialect
                     .elapsed_ms
                     .map_or_else(|| begun.elapsed().as_millis().to_string(), str::to_owned);
+                // Once more: a script can give the lock away.
+                pieces.extend(self.require_lock(held).await.map_err(plain)?);
                 pieces.extend(self.row_of(step, took, script.total).map(Piece::own));
                 pieces.extend(self.fence());
                 pieces.push(Piece::own(dialect.commit));

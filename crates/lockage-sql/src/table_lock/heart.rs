@@ -1,52 +1,83 @@
-use tokio::task::JoinHandle;
+use std::time::Duration;
 
-use super::BEAT;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::table::LockRow;
+use super::{BEAT, LEASE};
 use crate::connection::{Connection, Piece};
 
-/// Renews a lease on a connection of its own, until it is dropped or the lock is somebody else's.
+/// How often it is looked whether a session that was dropped has ended on the server too.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Renews a lease on a connection of its own. Dropped, it gives the lock back as soon as the session has ended on the server: until then a
+/// statement of it may still run.
 #[derive(Debug)]
-pub(super) struct Heart(JoinHandle<()>);
+pub(super) struct Heart {
+    stop: Option<oneshot::Sender<()>>,
+    task: tokio::task::AbortHandle,
+}
+
+/// What a heart beats for.
+#[derive(Debug)]
+pub(super) struct Purpose {
+    pub(super) row: LockRow,
+    pub(super) token: String,
+    /// True, on another connection, while the session stands.
+    pub(super) session: Option<String>,
+}
 
 impl Heart {
-    /// `beat` renews the lease; `is_held` is the condition that it is still ours.
-    pub(super) fn start(connection: Box<dyn Connection>, beat: String, is_held: String) -> Self {
-        let is_held = format!("SELECT CASE WHEN {is_held} THEN 1 ELSE 0 END");
-        Self(tokio::spawn(live(connection, beat, is_held)))
+    pub(super) fn start(connection: Box<dyn Connection>, purpose: Purpose) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(live(connection, purpose, stopped));
+        Self { stop: Some(stop), task: task.abort_handle() }
+    }
+
+    /// Stops at once: the lock was given back.
+    pub(super) fn end(mut self) {
+        self.task.abort();
+        self.stop = None;
     }
 }
 
-impl Drop for Heart {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-async fn live(mut connection: Box<dyn Connection>, beat: String, is_held: String) {
+async fn live(mut connection: Box<dyn Connection>, purpose: Purpose, mut stopped: oneshot::Receiver<()>) {
+    let Purpose { row, token, session } = &purpose;
     loop {
-        tokio::time::sleep(BEAT).await;
-        let beaten = connection
-            .run(&[Piece::own(beat.as_str())], &mut |_| {})
-            .await;
-        match beaten {
-            Ok(()) => {
-                let held = connection.query(&is_held).await;
-                let ours = held.as_ref().is_ok_and(|rows| {
-                    rows.first()
-                        .and_then(|row| row.first())
-                        .is_none_or(|held| held.as_deref() == Some("1"))
-                });
-                if held.is_ok() && !ours {
-                    // The holder finds out by itself, before its next write.
-                    return;
-                }
-            }
+        tokio::select! {
+            _ = &mut stopped => break,
+            () = tokio::time::sleep(BEAT) => {}
+        }
+        if is_false(&mut *connection, session.as_deref()).await {
+            // Somebody ended the session; what it had not committed is gone, and so is its claim.
+            break;
+        }
+        match connection.run(&[Piece::own(row.beat(token))], &mut |_| {}).await {
+            Ok(()) if is_false(&mut *connection, Some(&row.is_held(token))).await => return,
             // A deadlock or the like: the next beat tries again.
-            Err(failure) if failure.error.kind() != lockage_core::ErrorKind::SessionLost => {}
-            Err(_) => {
+            Err(failure) if failure.error.kind() == lockage_core::ErrorKind::SessionLost => {
                 if let Ok(another) = connection.another().await {
                     connection = another;
                 }
             }
+            _ => {}
         }
     }
+    let Some(session) = session else { return };
+    let given_up = Instant::now() + LEASE;
+    while Instant::now() < given_up {
+        if is_false(&mut *connection, Some(session)).await {
+            // Should this fail, the lease runs out.
+            let _ = connection.run(&[Piece::own(row.give_back(token))], &mut |_| {}).await;
+            return;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Whether the server says that a condition is false; what it cannot say counts as true.
+async fn is_false(connection: &mut dyn Connection, condition: Option<&str>) -> bool {
+    let Some(condition) = condition else { return false };
+    let answer = connection.query(&format!("SELECT CASE WHEN {condition} THEN 1 ELSE 0 END")).await;
+    answer.is_ok_and(|rows| rows.first().and_then(|row| row.first()?.as_deref()) == Some("0"))
 }

@@ -4,7 +4,7 @@
 //! sure. A second connection renews the lease while the first is busy. Every transaction that writes history or journal ends by writing
 //! the row under the token: a holder that was superseded cannot commit. Time is the server's, never ours.
 //!
-//! A holder that dies frees the lock when its lease runs out. What it had the server do outside a transaction may still run then: the engine
+//! A holder that dies frees the lock when its lease runs out; one that is dropped, as soon as its session has ended on the server. What it had the server do outside a transaction may still run then: the engine
 //! must have ended its session by that time, which backends see to with an idle time-out that is shorter than the lease.
 
 mod heart;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use lockage_core::{Error, ErrorKind, LockHolder, LockKey, Result};
 
 use crate::connection::{Cause, Connection, Failure, Piece, Refusal};
-use heart::Heart;
+use heart::{Heart, Purpose};
 use table::{LockRow, Sight};
 
 pub use table::TABLE;
@@ -46,8 +46,7 @@ pub(crate) struct TableLock {
 struct Claim {
     row: LockRow,
     token: String,
-    /// Beats until it is dropped.
-    _heart: Heart,
+    heart: Heart,
 }
 
 impl TableLock {
@@ -116,12 +115,13 @@ impl TableLock {
             return Ok(false);
         }
         on.prove_alive(Some(SILENCE)).await?;
-        let heart = Heart::start(on.another().await?, row.beat(&token), row.is_held(&token));
-        self.claim = Some(Claim {
-            row,
-            token,
-            _heart: heart,
-        });
+        let purpose = Purpose {
+            row: row.clone(),
+            token: token.clone(),
+            session: on.session_condition(),
+        };
+        let heart = Heart::start(on.another().await?, purpose);
+        self.claim = Some(Claim { row, token, heart });
         Ok(true)
     }
 
@@ -160,6 +160,7 @@ impl TableLock {
             roll_back(on, &failure).await;
             return Err(failure.into());
         }
+        claim.heart.end();
         on.prove_alive(None).await
     }
 
