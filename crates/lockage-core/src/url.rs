@@ -1,6 +1,6 @@
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::{Error, ErrorKind, Result};
 
@@ -99,6 +99,18 @@ impl DatabaseUrl {
     }
 }
 
+/// Leaves out what stands for a port and is none: in `app:hunter2` with its `@host` forgotten it is a password.
+fn without_wrong_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port))
+            if !port.ends_with(']') && !port.bytes().all(|b| b.is_ascii_digit() || b == b',') =>
+        {
+            name
+        }
+        _ => host,
+    }
+}
+
 /// Splits `user:password@host` at the last `@`.
 fn split_userinfo(authority: &str) -> (Option<&str>, &str) {
     match authority.rsplit_once('@') {
@@ -111,11 +123,9 @@ fn split_userinfo(authority: &str) -> (Option<&str>, &str) {
 fn without_secret_parameters(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for parameter in text.split_inclusive(['?', '&', ';']) {
-        let key = parameter
-            .split('=')
-            .next()
-            .unwrap_or_default()
-            .trim()
+        let key = parameter.split('=').next().unwrap_or_default().trim();
+        let key = percent_decode_str(key)
+            .decode_utf8_lossy()
             .to_ascii_lowercase();
         if parameter.contains('=') && SECRET_KEYS.contains(&key.as_str()) {
             continue;
@@ -138,7 +148,7 @@ impl fmt::Display for DatabaseUrl {
         {
             write!(f, "{user}@")?;
         }
-        f.write_str(host)?;
+        f.write_str(without_wrong_port(host))?;
         f.write_str(&without_secret_parameters(&self.text[authority.end..]))
     }
 }
@@ -183,6 +193,13 @@ mod tests {
             (
                 "sqlserver://db;user=sa;Password=hunter2;x=y",
                 "sqlserver://db;user=sa;x=y",
+            ),
+            ("postgres://app:hunter2/shop", "postgres://app/shop"),
+            ("postgres://[::1]:5432/shop", "postgres://[::1]:5432/shop"),
+            ("postgres://[::1]/shop", "postgres://[::1]/shop"),
+            (
+                "postgres://db/shop?%70assword=hunter2",
+                "postgres://db/shop",
             ),
             ("sqlite:some/file.db", "sqlite:some/file.db"),
             ("sqlite::memory:", "sqlite::memory:"),

@@ -82,15 +82,26 @@ impl Address {
 
     /// The file's path with every link resolved, so that one database has one lock.
     pub(crate) fn resolved(path: &Path) -> io::Result<PathBuf> {
-        match path.canonicalize() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let name = path.file_name().ok_or(error)?;
-                Ok(folder_of(path).canonicalize()?.join(name))
+        let mut path = path.to_owned();
+        // A link may lead to a file that is still to be made.
+        for _ in 0..LONGEST_CHAIN {
+            match path.canonicalize() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let folder = folder_of(&path).canonicalize()?;
+                    match path.read_link() {
+                        Ok(target) => path = folder.join(target),
+                        Err(_) => return Ok(folder.join(path.file_name().ok_or(error)?)),
+                    }
+                }
+                resolved => return resolved,
             }
-            resolved => resolved,
         }
+        Err(io::Error::other("too many links"))
     }
 }
+
+/// No longer chain of links is followed.
+const LONGEST_CHAIN: u32 = 40;
 
 fn folder_of(path: &Path) -> &Path {
     match path.parent() {
@@ -144,6 +155,20 @@ mod tests {
             parse("sqlite:file:x?mode=memory&cache=shared").unwrap(),
             Address::SharedMemory("x".into())
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_file_that_is_still_to_be_made_leads_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (links, real) = (folder.path().join("links"), folder.path().join("real"));
+        std::fs::create_dir(&links).unwrap();
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink("../real/app.db", links.join("app.db")).unwrap();
+        let before = Address::resolved(&links.join("app.db")).unwrap();
+        std::fs::write(real.join("app.db"), "").unwrap();
+        assert_eq!(before, Address::resolved(&links.join("app.db")).unwrap());
+        assert_eq!(before, real.canonicalize().unwrap().join("app.db"));
     }
 
     #[test]

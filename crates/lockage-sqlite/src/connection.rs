@@ -6,13 +6,15 @@ use lockage_core::{
     Canceller, Error, ErrorKind, LockHolder, LockKey, LockProvider, Migration, Result,
 };
 use lockage_sql::script::leading_words;
-use lockage_sql::{Cause, Connection, Dialect, Failure, Piece, Refusal, Row, Settled, Work};
+use lockage_sql::{
+    Cause, Connection, Dialect, Failure, Manner, Piece, Refusal, Row, Settled, Work,
+};
 use rusqlite::types::ValueRef;
 use tokio::sync::mpsc;
 
 use crate::address::Address;
 use crate::dialect::{DIALECT, SCHEMA};
-use crate::error::failure;
+use crate::error::{failure, is_busy};
 use crate::worker::{Owned, Signal, Worker};
 
 /// One SQLite connection on a thread of its own.
@@ -105,27 +107,18 @@ impl Connection for SqliteConnection {
 
     fn prepare(&self, work: &Work<'_>) -> Vec<String> {
         let migration = work.migration.to_string();
-        let statement_timeout = work.statement_timeout;
+        let (statement_timeout, busy_timeout) = (work.statement_timeout, work.ddl_lock_timeout);
         self.worker.tell(move |owned| {
             owned.locks.note_migration(&migration);
             owned.statement_timeout = statement_timeout;
+            owned.busy_timeout = busy_timeout;
         });
         let foreign_keys = if work.migration.directives().foreign_keys {
             "ON"
         } else {
             "OFF"
         };
-        let busy = work
-            .ddl_lock_timeout
-            .map_or(i64::from(i32::MAX), |timeout| {
-                i64::try_from(timeout.as_millis())
-                    .unwrap_or(i64::MAX)
-                    .min(i64::from(i32::MAX))
-            });
-        vec![
-            format!("PRAGMA foreign_keys = {foreign_keys}"),
-            format!("PRAGMA busy_timeout = {busy}"),
-        ]
+        vec![format!("PRAGMA foreign_keys = {foreign_keys}")]
     }
 
     fn before_commit(&self, migration: &Migration) -> Vec<Piece<'static>> {
@@ -143,11 +136,15 @@ impl Connection for SqliteConnection {
     }
 
     fn may_share_transaction(&self, statement: &str) -> bool {
-        !stands_alone(statement)
+        manner(statement) == Manner::Shared
+    }
+
+    async fn manner(&mut self, statement: &str) -> Result<Manner> {
+        Ok(manner(statement))
     }
 
     async fn settle(&mut self, _statement: &str) -> Result<Settled> {
-        // Only VACUUM, PRAGMA, ATTACH and DETACH run outside a transaction; each may be repeated.
+        // Only VACUUM commits by itself, and it may be repeated.
         Ok(Settled::NotDone)
     }
 
@@ -172,13 +169,15 @@ impl Canceller for Stop {
     }
 }
 
-/// Statements that SQLite refuses, or ignores, inside a transaction.
-fn stands_alone(statement: &str) -> bool {
+/// How SQLite takes a statement: some it refuses, or ignores, inside a transaction, and most of those set something for the session,
+/// which whoever goes on behind them needs again.
+fn manner(statement: &str) -> Manner {
     let words = leading_words(statement, DIALECT.syntax, 1);
-    matches!(
-        words.first().map(String::as_str),
-        Some("VACUUM" | "PRAGMA" | "ATTACH" | "DETACH")
-    )
+    match words.first().map(String::as_str) {
+        Some("VACUUM") => Manner::Alone { before: None },
+        Some("PRAGMA" | "ATTACH" | "DETACH") => Manner::Session,
+        _ => Manner::Shared,
+    }
 }
 
 /// A piece that can go to the thread.
@@ -244,7 +243,7 @@ fn run(
     through: &mpsc::UnboundedSender<usize>,
 ) -> Result<(), Failure> {
     let signal = Arc::clone(owned.signal());
-    let limit = owned.statement_timeout;
+    let (limit, busy_limit) = (owned.statement_timeout, owned.busy_timeout);
     let connection = match owned.connection(true).map_err(|error| failure(0, error))? {
         Some(connection) => connection,
         None => {
@@ -255,7 +254,8 @@ fn run(
         }
     };
     for (index, piece) in pieces.iter().enumerate() {
-        if signal.is_stopped() {
+        let rollback = matches!(piece, Owning::Own(sql) if sql == DIALECT.rollback);
+        if signal.is_stopped() && !rollback {
             signal.clear();
             return Err(Failure::new(
                 index,
@@ -264,16 +264,24 @@ fn run(
         }
         let limit = limit.filter(|_| matches!(piece, Owning::Script(_)));
         signal.set_deadline(limit.map(|limit| Instant::now() + limit));
-        let outcome = run_piece(connection, piece);
+        let begun = Instant::now();
+        // SQLite's own wait for other writers is short, so that a stop is heard in between.
+        let outcome = loop {
+            match run_piece(connection, piece) {
+                Err(error)
+                    if is_busy(&error)
+                        && !signal.is_stopped()
+                        && busy_limit.is_none_or(|limit| begun.elapsed() < limit) => {}
+                other => break other,
+            }
+        };
         let late = signal.is_late();
         signal.set_deadline(None);
         match outcome {
             Ok(None) => {}
             Ok(Some(refusal)) => return Err(Failure::new(index, refusal.into())),
             // The script itself ended the transaction, as ROLLBACK after an error does.
-            Err(_)
-                if matches!(piece, Owning::Own(sql) if sql == DIALECT.rollback)
-                    && connection.is_autocommit() => {}
+            Err(_) if rollback && connection.is_autocommit() => {}
             Err(error) => {
                 let mut failed = failure(index, error);
                 if signal.is_stopped() {

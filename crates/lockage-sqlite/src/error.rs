@@ -4,6 +4,14 @@ use lockage_core::{Error, ErrorKind};
 use lockage_sql::{Cause, Failure, Place};
 use rusqlite::ffi::ErrorCode;
 
+/// Whether somebody else is writing.
+pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
+
 /// Judges an error of rusqlite. `piece` is the index of what failed.
 pub(crate) fn failure(piece: usize, error: rusqlite::Error) -> Failure {
     let (code, message, offset) = match &error {

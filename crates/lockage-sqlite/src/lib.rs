@@ -19,9 +19,11 @@ mod lock;
 mod worker;
 
 use lockage_core::{
-    Backend, Capabilities, ConnectOptions, Error, ErrorKind, LockStrategy, Result, Session,
+    Backend, Capabilities, ConnectOptions, Error, ErrorKind, Location, LockStrategy, Migration,
+    Result, Session, Statement,
 };
 use lockage_sql::SqlSession;
+use lockage_sql::script::leading_words;
 
 pub use lockage_core;
 
@@ -40,10 +42,47 @@ pub const BACKEND: Backend = Backend::new(
     &["sqlite", "sqlite3"],
     CAPABILITIES,
     |options| Box::pin(async move { open(options) }),
-    |migration, each| lockage_sql::inspect(dialect::DIALECT.syntax, true, migration, each),
+    inspect,
 );
 
 lockage_core::register_backend!(BACKEND);
+
+/// Reads a script, and refuses what SQLite would ignore without a word.
+fn inspect(migration: &Migration, each: &mut dyn FnMut(Statement<'_>)) -> Result<()> {
+    let directives = migration.directives();
+    let wrong = |line, message: &str, hint: &str| {
+        Error::new(ErrorKind::InvalidMigration, message)
+            .with_location(Location::at(migration.file(), line, 1))
+            .with_hint(hint)
+    };
+    if !directives.transaction && !directives.foreign_keys {
+        return Err(wrong(
+            1,
+            "`foreign-keys=off` without a transaction: nothing would check the keys behind it",
+            "leave one of the two directives out",
+        ));
+    }
+    let mut ignored = None;
+    lockage_sql::inspect(dialect::DIALECT.syntax, true, migration, &mut |statement| {
+        let words = leading_words(statement.text, dialect::DIALECT.syntax, 2);
+        if directives.transaction
+            && words.len() == 2
+            && words[0] == "PRAGMA"
+            && words[1] == "FOREIGN_KEYS"
+        {
+            ignored.get_or_insert(statement.line);
+        }
+        each(statement);
+    })?;
+    match ignored {
+        Some(line) => Err(wrong(
+            line,
+            "SQLite ignores PRAGMA foreign_keys inside a transaction",
+            "put `-- lockage: foreign-keys=off` at the head of the file, which also checks the keys before the commit",
+        )),
+        None => Ok(()),
+    }
+}
 
 fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
     let address = Address::parse(&options.url)?;

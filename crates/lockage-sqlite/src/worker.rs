@@ -21,6 +21,8 @@ pub(crate) struct Owned {
     /// Opened when it is first needed: looking at a database that does not exist does not make it. Dropped before the locks.
     connection: Option<Connection>,
     pub(crate) locks: Locks,
+    /// How long a statement waits for other writers; `None` for ever.
+    pub(crate) busy_timeout: Option<Duration>,
     /// How long a statement of the script in hand may run.
     pub(crate) statement_timeout: Option<Duration>,
     address: Address,
@@ -114,8 +116,8 @@ impl Owned {
     }
 }
 
-/// How long a look waits for a writer before it says that the database is in use.
-const BUSY: Duration = Duration::from_secs(1);
+/// How long one call waits for a writer before it says that the database is in use.
+const BUSY: Duration = Duration::from_millis(200);
 
 type Job = Box<dyn FnOnce(&mut Owned) + Send>;
 
@@ -134,6 +136,7 @@ impl Worker {
         let mut owned = Owned {
             connection: None,
             locks,
+            busy_timeout: Some(Duration::from_secs(5)),
             statement_timeout: None,
             address,
             signal: Arc::clone(&signal),

@@ -403,3 +403,143 @@ async fn an_undo_that_failed_half_way_is_told_and_finished() {
         Outcome::Applied
     );
 }
+
+#[tokio::test]
+async fn what_a_script_sets_for_its_session_is_set_again_by_whoever_resumes_it() {
+    let place = Place::new();
+    let start = (
+        "V1__a.sql",
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p INTEGER REFERENCES p ON DELETE CASCADE);
+         INSERT INTO p VALUES (1); INSERT INTO c VALUES (1);",
+    );
+    let rebuild = |last: &str| {
+        format!(
+            "-- lockage: no-transaction\nPRAGMA foreign_keys = OFF;\nBEGIN;\nDELETE FROM p;\nINSERT INTO p VALUES (1);\n{last};\nCOMMIT;\n"
+        )
+    };
+    let bad = rebuild("INSERT INTO nowhere VALUES (1)");
+    place
+        .runner(&[start, ("V2__b.sql", &bad)])
+        .up()
+        .await
+        .unwrap_err();
+    let good = rebuild("CREATE TABLE d (n)");
+    place
+        .runner(&[start, ("V2__b.sql", &good)])
+        .up()
+        .await
+        .unwrap();
+    assert_eq!(
+        place.text("SELECT count(*) FROM c"),
+        "Integer(1)",
+        "the cascade must not have run"
+    );
+}
+
+#[tokio::test]
+async fn what_is_half_applied_keeps_its_manner_and_its_statements() {
+    let place = Place::new();
+    let head = "-- lockage: no-transaction\n";
+    let script = "CREATE TABLE a (n);\nINSERT INTO a VALUES (1);\nINSERT INTO b VALUES (1);\n";
+    place
+        .runner(&[("V1__a.sql", &format!("{head}{script}"))])
+        .up()
+        .await
+        .unwrap_err();
+    for changed in [
+        "CREATE TABLE b (n);",
+        &format!("{head}CREATE TABLE a (n);\n"),
+    ] {
+        let error = place
+            .runner(&[("V1__a.sql", changed)])
+            .up()
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Diverged, "{error:?}");
+    }
+    assert_eq!(place.text("SELECT count(*) FROM a"), "Integer(1)");
+}
+
+#[tokio::test]
+async fn what_sqlite_would_ignore_is_refused() {
+    let place = Place::new();
+    for (script, part) in [
+        (
+            "PRAGMA foreign_keys = OFF; CREATE TABLE a (n)",
+            "ignores PRAGMA foreign_keys",
+        ),
+        (
+            "-- lockage: no-transaction\n-- lockage: foreign-keys=off\nCREATE TABLE a (n)",
+            "without a transaction",
+        ),
+        (
+            "-- lockage: no-transaction\nBEGIN; CREATE TABLE a (n); COMMIT AND CHAIN; COMMIT",
+            "AND CHAIN",
+        ),
+    ] {
+        let error = place
+            .runner(&[("V1__a.sql", script)])
+            .up()
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidMigration);
+        assert!(error.message().contains(part), "{error}");
+    }
+    assert_eq!(place.folder.path().read_dir().unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_leaves_nothing() {
+    let place = Place::new();
+    place
+        .runner(&[("V1__a.sql", "CREATE TABLE a (t TEXT)")])
+        .up()
+        .await
+        .unwrap();
+    let full = "PRAGMA max_page_count = 16;\nINSERT INTO a VALUES (hex(randomblob(100000)));";
+    let error = place
+        .runner(&[
+            ("V1__a.sql", "CREATE TABLE a (t TEXT)"),
+            ("V2__full.sql", full),
+        ])
+        .up()
+        .await
+        .unwrap_err();
+    assert_eq!(error.message(), "the disk is full");
+    assert_eq!(place.text("SELECT count(*) FROM a"), "Integer(0)");
+}
+
+#[tokio::test]
+async fn a_commit_that_is_kept_waiting_is_not_taken_for_done() {
+    let place = Place::new();
+    let files = [(
+        "V1__a.sql",
+        "-- lockage: no-transaction\n-- lockage: ddl-lock-timeout=300ms\nCREATE TABLE a (n);\nBEGIN;\nINSERT INTO a VALUES (1);\nCOMMIT;\n",
+    )];
+    place
+        .runner(&[(
+            "V0__zero.sql",
+            "CREATE TABLE zero (n); INSERT INTO zero VALUES (1)",
+        )])
+        .up()
+        .await
+        .unwrap();
+    // A reader keeps a commit waiting in the rollback journal mode, from before the script's own transaction on.
+    let reader = place.client();
+    let mut files_with_zero = vec![(
+        "V0__zero.sql",
+        "CREATE TABLE zero (n); INSERT INTO zero VALUES (1)",
+    )];
+    files_with_zero.extend(files);
+    reader.execute_batch("BEGIN; SELECT * FROM zero").unwrap();
+    let error = place.runner(&files_with_zero).up().await.unwrap_err();
+    assert!(
+        error
+            .report()
+            .is_some_and(|report| report.applied.is_empty()),
+        "{error:?}"
+    );
+    reader.execute_batch("COMMIT").unwrap();
+    place.runner(&files_with_zero).up().await.unwrap();
+    assert_eq!(place.text("SELECT group_concat(n) FROM a"), "Text(\"1\")");
+}

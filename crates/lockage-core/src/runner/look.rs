@@ -66,7 +66,12 @@ impl Runner {
                         ..report
                     });
                 }
-                Err(error) if !error.is_retryable() || patience.is_over() => return Err(error),
+                Err(error)
+                    if patience.is_over()
+                        || !(error.is_retryable() || error.kind() == ErrorKind::SessionLost) =>
+                {
+                    return Err(error);
+                }
                 _ => {}
             }
             if patience.should_tell() {

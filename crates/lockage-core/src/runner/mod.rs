@@ -8,9 +8,9 @@ mod mend;
 use std::sync::Arc;
 
 use crate::{
-    Action, ConnectOptions, Error, ErrorKind, Interrupt, LockKey, LockWait, MigrationSet,
-    NoObserver, Observer, Outcome, Plan, PlanOptions, Registry, Report, Result, Step, Unlocked,
-    plan,
+    Action, ConnectOptions, Error, ErrorKind, History, Interrupt, LockKey, LockWait, MigrationSet,
+    NoObserver, Observer, Outcome, Plan, PlanOptions, Registry, Report, Result, State, Step,
+    Unlocked, plan,
 };
 use acquire::Acquired;
 use look::end;
@@ -183,13 +183,17 @@ impl Runner {
     /// Looks without the lock; `None` when the holder's writing keeps readers out for now.
     async fn glance(&self, session: &mut Unlocked, aim: Aim) -> Result<Option<Plan>> {
         match self.or_interrupted(session.history()).await {
-            Ok(history) => self.decide(aim, &history).map(Some),
+            Ok(history) => match self.decide(aim, &history) {
+                // What somebody has in hand may look wrong until they are done; it is judged under the lock.
+                Err(error) if error.kind() == ErrorKind::Diverged && in_hand(&history) => Ok(None),
+                decided => decided.map(Some),
+            },
             Err(error) if error.is_retryable() && error.kind() == ErrorKind::Unexpected => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn decide(&self, aim: Aim, history: &crate::History) -> Result<Plan> {
+    fn decide(&self, aim: Aim, history: &History) -> Result<Plan> {
         match aim {
             Aim::Up => plan::plan(&self.set, history, &self.plan),
             Aim::Down => plan::plan_down(&self.set, history, &self.plan),
@@ -212,6 +216,15 @@ impl Runner {
     fn new_report(&self) -> Report {
         Report::new(self.key.to_string(), self.connect.url.to_string())
     }
+}
+
+/// Whether the history says that a migration, or an undo, is under way outside a transaction.
+fn in_hand(history: &History) -> bool {
+    let under_way = [State::Running, State::Undoing];
+    history
+        .rows
+        .iter()
+        .any(|row| under_way.contains(&row.state))
 }
 
 impl std::fmt::Debug for Runner {

@@ -41,7 +41,10 @@ impl<C: Connection> SqlSession<C> {
             .collect();
         self.run_pieces(&prepare).await?;
         let journal = self.open_journal(held, migration).await?;
-        if let Some((index, _)) = journal.last_key_value().filter(|(index, _)| **index >= total) {
+        if let Some((index, _)) = journal
+            .last_key_value()
+            .filter(|(index, _)| **index >= total)
+        {
             return Err(Error::new(
                 ErrorKind::Diverged,
                 format!(
@@ -261,7 +264,10 @@ impl<C: Connection> SqlSession<C> {
                 self.journal.not_done(migration, index),
                 Refusal::new(
                     ErrorKind::LockLost,
-                    format!("another run has done statement {} of {migration} meanwhile", index + 1),
+                    format!(
+                        "another run has done statement {} of {migration} meanwhile",
+                        index + 1
+                    ),
                 ),
             ));
         }

@@ -31,7 +31,10 @@ impl Heart {
     pub(super) fn start(connection: Box<dyn Connection>, purpose: Purpose) -> Self {
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(live(connection, purpose, stopped));
-        Self { stop: Some(stop), task: task.abort_handle() }
+        Self {
+            stop: Some(stop),
+            task: task.abort_handle(),
+        }
     }
 
     /// Stops at once: the lock was given back.
@@ -41,8 +44,16 @@ impl Heart {
     }
 }
 
-async fn live(mut connection: Box<dyn Connection>, purpose: Purpose, mut stopped: oneshot::Receiver<()>) {
-    let Purpose { row, token, session } = &purpose;
+async fn live(
+    mut connection: Box<dyn Connection>,
+    purpose: Purpose,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let Purpose {
+        row,
+        token,
+        session,
+    } = &purpose;
     loop {
         tokio::select! {
             _ = &mut stopped => break,
@@ -52,7 +63,10 @@ async fn live(mut connection: Box<dyn Connection>, purpose: Purpose, mut stopped
             // Somebody ended the session; what it had not committed is gone, and so is its claim.
             break;
         }
-        match connection.run(&[Piece::own(row.beat(token))], &mut |_| {}).await {
+        match connection
+            .run(&[Piece::own(row.beat(token))], &mut |_| {})
+            .await
+        {
             Ok(()) if is_false(&mut *connection, Some(&row.is_held(token))).await => return,
             // A deadlock or the like: the next beat tries again.
             Err(failure) if failure.error.kind() == lockage_core::ErrorKind::SessionLost => {
@@ -68,7 +82,9 @@ async fn live(mut connection: Box<dyn Connection>, purpose: Purpose, mut stopped
     while Instant::now() < given_up {
         if is_false(&mut *connection, Some(session)).await {
             // Should this fail, the lease runs out.
-            let _ = connection.run(&[Piece::own(row.give_back(token))], &mut |_| {}).await;
+            let _ = connection
+                .run(&[Piece::own(row.give_back(token))], &mut |_| {})
+                .await;
             return;
         }
         tokio::time::sleep(LOOK_AGAIN).await;
@@ -77,7 +93,11 @@ async fn live(mut connection: Box<dyn Connection>, purpose: Purpose, mut stopped
 
 /// Whether the server says that a condition is false; what it cannot say counts as true.
 async fn is_false(connection: &mut dyn Connection, condition: Option<&str>) -> bool {
-    let Some(condition) = condition else { return false };
-    let answer = connection.query(&format!("SELECT CASE WHEN {condition} THEN 1 ELSE 0 END")).await;
+    let Some(condition) = condition else {
+        return false;
+    };
+    let answer = connection
+        .query(&format!("SELECT CASE WHEN {condition} THEN 1 ELSE 0 END"))
+        .await;
     answer.is_ok_and(|rows| rows.first().and_then(|row| row.first()?.as_deref()) == Some("0"))
 }
