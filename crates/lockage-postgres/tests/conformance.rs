@@ -103,7 +103,11 @@ struct LockedGate {
 #[async_trait]
 impl Gate for LockedGate {
     async fn reached(&self) -> Result<(), Failure> {
-        let standing = format!("SELECT 1 FROM pg_locks WHERE classid = {GATES} AND NOT granted");
+        // Other cases have gates of the same name in databases of their own.
+        let standing = format!(
+            "SELECT 1 FROM pg_locks WHERE classid = {GATES} AND NOT granted \
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        );
         while first_column(&self.client, &standing).await?.is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

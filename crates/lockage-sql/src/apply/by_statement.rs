@@ -260,18 +260,24 @@ impl<C: Connection> SqlSession<C> {
         if !run.in_transaction {
             pieces.push(Piece::own(dialect.begin));
             pieces.extend(self.require_lock(held).await.map_err(plain)?);
-            pieces.push(Piece::Require(
-                self.journal.not_done(migration, index),
-                Refusal::new(
-                    ErrorKind::LockLost,
-                    format!(
-                        "another run has done statement {} of {migration} meanwhile",
-                        index + 1
-                    ),
-                ),
-            ));
         }
-        if !dialect.transactional_ddl {
+        let not_done = Piece::Require(
+            self.journal.not_done(migration, index),
+            Refusal::new(
+                ErrorKind::LockLost,
+                format!(
+                    "another run has done statement {} of {migration} meanwhile",
+                    index + 1
+                ),
+            ),
+        );
+        // Where a statement may have taken other rights, the journal is read and written behind it, as ourselves: nothing of it stays
+        // if that fails.
+        let behind = dialect.transactional_ddl;
+        if !run.in_transaction && !behind {
+            pieces.push(not_done.clone());
+        }
+        if !behind {
             // It stays if the statement commits by itself.
             pieces.extend(own(self.journal.start(migration, index, text, None).into()));
         }
@@ -283,9 +289,9 @@ impl<C: Connection> SqlSession<C> {
         }
         if !run.in_transaction {
             pieces.extend(own(self.connection.before_rows()));
+            pieces.extend(behind.then_some(not_done));
         }
-        pieces.extend(own(if dialect.transactional_ddl {
-            // Behind the statement, which may have taken other rights.
+        pieces.extend(own(if behind {
             self.journal.record(migration, index, text).into()
         } else {
             vec![self.journal.done(migration, index, keepsake.as_deref())]
