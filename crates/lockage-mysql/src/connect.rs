@@ -151,11 +151,15 @@ impl Gangway {
                 made.with_source(cause)
             }
             Refused::Way(cause) => {
-                let made = Error::new(
-                    ErrorKind::Connect,
-                    format!("cannot connect to {shown}: {cause}"),
-                );
                 let passing = matches!(&cause, mysql_async::Error::Io(mysql_async::IoError::Io(_)));
+                let cause = error::plain(cause);
+                let mut made = Error::new(
+                    ErrorKind::Connect,
+                    format!("cannot connect to {shown}: {}", cause.message()),
+                );
+                if let Some(hint) = cause.hint() {
+                    made = made.with_hint(hint);
+                }
                 let made = if passing { made.retryable() } else { made };
                 made.with_source(cause)
             }

@@ -68,13 +68,13 @@ impl MysqlConnection {
             .run(&format!("{}; {QUESTIONS}", settings::beginning()))
             .await;
         let sets = sets.map_err(|broken| error::plain(broken.error))?;
-        let [.., variables, session] = &sets[..] else {
+        let [.., variables, status, session] = &sets[..] else {
             return Err(Error::new(
                 ErrorKind::Connect,
                 "the server does not answer questions on itself",
             ));
         };
-        let facts = Facts::read(variables, session.first())?;
+        let facts = Facts::read(variables, status, session.first())?;
         if facts.clustered {
             wire.execute(settings::READ_THE_NEWEST)
                 .await

@@ -66,7 +66,7 @@ const TABLE: &[Entry] = &[
     // No such table, in a view, or in no such database.
     entry(&[1146, 1932], MigrationFailed).cause(Cause::NoTable),
     // Lock wait timeout; deadlock; a lock for which nobody wanted to wait; the definition changed meanwhile.
-    entry(&[1205, 1213, 3572, 3058, 1412], MigrationFailed).cause(Cause::TableBusy),
+    entry(&[1205, 1213, 3572, 3058, 1412, 1020], MigrationFailed).cause(Cause::TableBusy),
     // No right to: use a table, a column, a routine, an operation, a definer; drop, see or set something.
     entry(&[1142, 1143, 1370, 1227, 1095, 1403, 1410, 1449, 4165], MigrationFailed).hint("the user lacks a right; see SHOW GRANTS"),
     // A routine that the binary log would not replay.
@@ -142,6 +142,19 @@ fn judge(error: mysql_async::Error) -> (Cause, Error) {
                 .retryable()
                 .with_source(source),
         ),
+        mysql_async::Error::Driver(source @ DriverError::UnknownAuthPlugin { .. }) => {
+            let made = Error::new(
+                Connect,
+                format!(
+                    "the server wants to be logged in to in a way that is not known here: {source}"
+                ),
+            );
+            (
+                Cause::Other,
+                made.with_hint("check the user: MySQL asks so where there is no such account")
+                    .with_source(source),
+            )
+        }
         mysql_async::Error::Driver(DriverError::PacketTooLarge) => (
             Cause::Other,
             Error::new(

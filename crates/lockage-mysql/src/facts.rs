@@ -24,6 +24,8 @@ pub(crate) struct Facts {
     pub(crate) clustered: bool,
     /// Tells this server from others behind one address.
     pub(crate) identity: Identity,
+    /// When it was started, in seconds since 1970, by its own clock; off by a second at the most.
+    pub(crate) started: u64,
     /// The number of this session.
     pub(crate) connection: u64,
     /// The database of the session.
@@ -32,9 +34,10 @@ pub(crate) struct Facts {
     pub(crate) user: Option<String>,
 }
 
-/// The questions, two result sets. A server lists only the variables that it has.
+/// The questions, three result sets. A server lists only the variables that it has.
 pub(crate) const QUESTIONS: &str = "SHOW VARIABLES WHERE Variable_name IN ('version', 'version_comment', 'wsrep_on', \
-     'wsrep_provider', 'server_uuid', 'server_id', 'hostname', 'port'); SELECT CONNECTION_ID(), DATABASE(), CURRENT_USER()";
+     'wsrep_provider', 'server_uuid', 'server_id', 'hostname', 'port'); SHOW GLOBAL STATUS LIKE 'Uptime'; \
+     SELECT CONNECTION_ID(), DATABASE(), CURRENT_USER(), UNIX_TIMESTAMP()";
 
 /// The question that tells this server from others behind one address.
 pub(crate) const IDENTITY: &str =
@@ -63,7 +66,7 @@ fn value<'a>(variables: &'a [Row], name: &str) -> &'a str {
 
 impl Facts {
     /// Reads the answers to [`QUESTIONS`].
-    pub(crate) fn read(variables: &[Row], session: Option<&Row>) -> Result<Self> {
+    pub(crate) fn read(variables: &[Row], status: &[Row], session: Option<&Row>) -> Result<Self> {
         let variable = |name| value(variables, name);
         let column = |index: usize| session.and_then(|row| row.get(index)?.clone());
         let text = variable("version");
@@ -82,6 +85,10 @@ impl Facts {
             clustered: variable("wsrep_on").eq_ignore_ascii_case("on")
                 && !matches!(provider, "" | "none"),
             identity: identity(variables),
+            started: column(3)
+                .and_then(|now| now.parse::<u64>().ok())
+                .zip(value(status, "Uptime").parse().ok())
+                .map_or(0, |(now, uptime)| now.saturating_sub(uptime)),
             connection: column(0).and_then(|id| id.parse().ok()).ok_or_else(|| {
                 Error::new(
                     ErrorKind::Connect,
@@ -134,7 +141,13 @@ mod tests {
             .collect();
         Facts::read(
             &rows,
-            Some(&vec![Some("7".into()), None, Some("app@%".into())]),
+            &[vec![Some("Uptime".into()), Some("40".into())]],
+            Some(&vec![
+                Some("7".into()),
+                None,
+                Some("app@%".into()),
+                Some("100".into()),
+            ]),
         )
         .unwrap()
     }
@@ -165,6 +178,7 @@ mod tests {
         ];
         assert!(facts(&galera).clustered);
         assert!(!facts(&[("wsrep_on", "ON"), ("wsrep_provider", "none")]).clustered);
+        assert_eq!(mysql.started, 60);
         assert_eq!(
             (mysql.connection, mysql.database, mysql.user.as_deref()),
             (7, None, Some("app@%"))

@@ -10,12 +10,14 @@ use crate::dialect::backticked;
 /// `NO_BACKSLASH_ESCAPES` are off: scripts are split by these rules. `ONLY_FULL_GROUP_BY` is off, since MySQL and MariaDB disagree on it.
 pub(crate) const SQL_MODE: &str = "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
 
-/// What every session begins with. The comments hold what only one of the two servers knows.
+/// What every session begins with. The comments hold what only one of the two servers knows; `innodb_snapshot_isolation` is on in new
+/// MariaDBs and unknown to all others, and would fail a statement because another session wrote the same row.
 pub(crate) fn beginning() -> String {
     format!(
         "SET NAMES utf8mb4; \
          SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', autocommit = 1, foreign_key_checks = 1, unique_checks = 1, \
-         sql_safe_updates = 0 /*!80000 , max_execution_time = 0 */ /*M! , max_statement_time = 0 */; \
+         sql_safe_updates = 0 /*!80000 , max_execution_time = 0 */ /*M! , max_statement_time = 0 */ \
+         /*M!110602 , innodb_snapshot_isolation = 0 */; \
          SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET SESSION TRANSACTION READ WRITE"
     )
 }

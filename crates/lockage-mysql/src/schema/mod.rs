@@ -24,6 +24,8 @@ const HIDDEN: &str = "?";
 struct Snapshot {
     /// All objects but those that the statement is about.
     rest: String,
+    /// When the server was started, in seconds since 1970.
+    started: u64,
     /// Each of those, in the order of the statement.
     seen: Vec<Seen>,
     effective: Option<String>,
@@ -31,7 +33,7 @@ struct Snapshot {
 
 impl Snapshot {
     fn write(&self) -> String {
-        let mut text = format!("1 {}", self.rest);
+        let mut text = format!("1 {} {}", self.rest, self.started);
         for seen in &self.seen {
             let _ = write!(text, " {}", seen.to_word());
         }
@@ -52,6 +54,7 @@ impl Snapshot {
         }
         Some(Self {
             rest: words.next()?.to_owned(),
+            started: words.next()?.parse().ok()?,
             seen: words.map(Seen::from_word).collect(),
             effective,
         })
@@ -81,8 +84,10 @@ pub(crate) async fn before(
         }
     };
     let effective = effective.map(str::to_owned);
+    let started = facts.started;
     Ok(Snapshot {
         rest,
+        started,
         seen,
         effective,
     }
@@ -153,9 +158,11 @@ async fn settle_changes(
             "the journal's note on the schema fits another statement",
         ));
     }
+    // Whether the server has been the same process all along; its clock may have been set a little meanwhile.
+    let lived = before.started.abs_diff(facts.started) <= 2;
     let mut verdicts = Vec::new();
     for ((change, before), now) in changes.iter().zip(&before.seen).zip(&now) {
-        verdicts.push(verdict(wire, facts, change, before, now).await?);
+        verdicts.push(verdict(wire, lived || facts.has_atomic_ddl(), change, before, now).await?);
     }
     if verdicts.iter().all(|verdict| *verdict == Verdict::Not) {
         return Ok(Settled::NotDone);
@@ -196,9 +203,10 @@ enum Verdict {
     Silent,
 }
 
+/// `whole`: no statement was cut short by the end of the server.
 async fn verdict(
     wire: &mut Wire,
-    facts: &Facts,
+    whole: bool,
     change: &Change,
     before: &Seen,
     now: &Seen,
@@ -207,10 +215,8 @@ async fn verdict(
         (_, Seen::Hidden, _) | (_, _, Seen::Hidden) => Verdict::Silent,
         (Becomes::There | Becomes::Filled, Seen::Absent, Seen::Absent) => Verdict::Not,
         (Becomes::There, Seen::Absent, Seen::Present(_)) => Verdict::Done,
-        // A server that died may have left the table without its rows.
-        (Becomes::Filled, Seen::Absent, Seen::Present(_)) if facts.has_atomic_ddl() => {
-            Verdict::Done
-        }
+        // An older server that died may have left the table without its rows.
+        (Becomes::Filled, Seen::Absent, Seen::Present(_)) if whole => Verdict::Done,
         // The statement fails, or leaves alone what is there.
         (Becomes::There | Becomes::Filled, Seen::Present(before), Seen::Present(now))
             if before == now =>
@@ -336,11 +342,13 @@ mod tests {
         for snapshot in [
             Snapshot {
                 rest: "?".into(),
+                started: 0,
                 seen: Vec::new(),
                 effective: None,
             },
             Snapshot {
                 rest: "ab".into(),
+                started: 1_800_000_000,
                 seen: vec![Seen::Absent, Seen::Hidden, Seen::Present("cd".into())],
                 effective: Some("ALTER TABLE t\nADD c INT".into()),
             },

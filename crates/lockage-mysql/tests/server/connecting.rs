@@ -44,19 +44,28 @@ async fn either_scheme_serves_either_server(place: &Place) -> Result<(), Failure
 }
 
 async fn a_wrong_password_is_final_and_not_shown(place: &Place) -> Result<(), Failure> {
-    let error = refused(&format!(
-        "mysql://lockage:hunter2@{}/{}",
-        place.host(),
-        place.name()
-    ))
-    .await?;
-    assert_eq!(error.kind(), ErrorKind::Connect);
-    assert!(!error.is_retryable(), "{error:?}");
+    let (name, _) = place.account("ALL PRIVILEGES").await?;
+    let wrong = format!("mysql://{name}:hunter2@{}/{}", place.host(), place.name());
+    let nobody = format!("mysql://nobody:hunter2@{}/{}", place.host(), place.name());
+    let errors = [refused(&wrong).await?, refused(&nobody).await?];
+    place.drop_account(&name).await?;
+    for error in &errors {
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        assert!(!error.is_retryable(), "{error:?}");
+        assert!(
+            !format!("{error} {error:?}").contains("hunter2"),
+            "{error:?}"
+        );
+        assert!(
+            error.hint().is_some_and(|hint| hint.contains("check")),
+            "{error:?}"
+        );
+    }
     assert!(
-        !format!("{error} {error:?}").contains("hunter2"),
-        "{error:?}"
+        errors[0].message().contains("Access denied"),
+        "{}",
+        errors[0]
     );
-    assert!(error.message().contains("Access denied"), "{error}");
     Ok(())
 }
 

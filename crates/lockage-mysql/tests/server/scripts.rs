@@ -113,7 +113,7 @@ async fn a_dump_runs(place: &Place) -> Result<(), Failure> {
         DELIMITER ;
         /*!40101 SET SQL_MODE=@OLD_SQL_MODE */;
         /*!40014 SET FOREIGN_KEY_CHECKS=@OLD_FOREIGN_KEY_CHECKS */;
-        INSERT INTO kid (of) VALUES (NULL);";
+        INSERT INTO kid (`of`) VALUES (NULL);";
     place.runner(&[("V1__dump.sql", script)])?.up().await?;
     assert_eq!(
         place

@@ -71,18 +71,27 @@ async fn many_make_the_table_at_once(place: &Place) -> Result<(), Failure> {
 }
 
 async fn a_lease_that_ran_out_is_taken_over(place: &Place) -> Result<(), Failure> {
-    drop(lock(place).await?);
+    lock(place).await?.release().await?;
+    place
+        .execute(
+            "UPDATE lockage_lock SET token = 'dead', lease_until = lease_until + 99999999999999",
+        )
+        .await?;
     let alive = connect(place).await?.try_lock(&LockKey::default()).await?;
     assert!(
         matches!(alive, Attempt::Busy(_)),
         "a lease that runs on was taken"
     );
     place
-        .execute("UPDATE lockage_lock SET lease_until = lease_until - 3600000")
+        .execute("UPDATE lockage_lock SET lease_until = 1")
         .await?;
     lock(place).await?.release().await?;
     assert_eq!(place.text("SELECT fence FROM lockage_lock").await?, "2");
-    Ok(())
+    // A holder that is dropped gives the lock back as soon as its session has ended.
+    drop(lock(place).await?);
+    place
+        .until("SELECT 1 FROM lockage_lock WHERE token = ''")
+        .await
 }
 
 async fn a_lease_is_renewed_while_the_session_is_busy(place: &Place) -> Result<(), Failure> {
