@@ -1,6 +1,7 @@
 //! The conformance suite on a real MySQL or MariaDB.
 
 mod fixture;
+mod origin;
 mod witness;
 
 use std::process::ExitCode;

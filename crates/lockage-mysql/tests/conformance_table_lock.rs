@@ -1,6 +1,7 @@
 //! The conformance suite with the lock in a table, as on a cluster.
 
 mod fixture;
+mod origin;
 mod witness;
 
 use std::process::ExitCode;

@@ -5,6 +5,8 @@ mod connecting;
 mod cuts;
 mod doubts;
 mod locking;
+#[path = "../origin/mod.rs"]
+mod origin;
 mod place;
 mod proxy;
 mod rights;
@@ -12,6 +14,8 @@ mod round_trips;
 mod scripts;
 mod sessions;
 mod table_lock;
+#[path = "../voyage/mod.rs"]
+mod voyage;
 #[path = "../witness/mod.rs"]
 mod witness;
 
@@ -38,7 +42,7 @@ macro_rules! tests {
 pub(crate) use tests;
 
 fn main() -> ExitCode {
-    let origin = Arc::new(witness::origin());
+    let origin = Arc::new(origin::origin());
     let lists = [
         connecting::TESTS,
         cuts::TESTS,

@@ -1,20 +1,8 @@
-//! A server for tests, and ways to it that do not go through the backend.
+//! Ways to a server that do not go through the backend.
 
 use lockage_testkit::Failure;
-use lockage_testkit::engine::MariadbOrigin;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts};
-
-/// The server of the environment, or one of the machine's binaries.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test program reads its environment"
-)]
-pub(crate) fn origin() -> Result<MariadbOrigin, String> {
-    let url = std::env::var("LOCKAGE_TEST_MYSQL_URL")
-        .or_else(|_| std::env::var("LOCKAGE_TEST_MARIADB_URL"));
-    MariadbOrigin::find(url.ok(), &std::env::var("PATH").unwrap_or_default())
-}
 
 /// The URL of another database of the same server.
 pub(crate) fn with_database(url: &str, name: &str) -> String {

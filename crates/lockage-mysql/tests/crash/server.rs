@@ -1,0 +1,103 @@
+use std::process::Command;
+
+use lockage_testkit::Failure;
+use lockage_testkit::engine::{MariadbBinaries, MariadbServer};
+
+/// Where a server comes from that can be killed.
+pub(crate) enum Source {
+    Binaries(MariadbBinaries),
+    There {
+        url: String,
+        container: Option<String>,
+    },
+}
+
+impl Source {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test program reads its environment"
+    )]
+    pub(crate) fn find() -> Result<Self, String> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        if let Some(url) =
+            variable("LOCKAGE_TEST_MYSQL_URL").or_else(|| variable("LOCKAGE_TEST_MARIADB_URL"))
+        {
+            return Ok(Self::There {
+                url,
+                container: variable("LOCKAGE_TEST_CONTAINER"),
+            });
+        }
+        let found = MariadbServer::find(&variable("PATH").unwrap_or_default());
+        found
+            .map(Self::Binaries)
+            .ok_or_else(|| "no MariaDB binaries".into())
+    }
+
+    pub(crate) fn start(self) -> Result<Server, Failure> {
+        Ok(match self {
+            Self::Binaries(binaries) => {
+                Server::Own(Box::new(MariadbServer::start(&binaries, &[])?))
+            }
+            Self::There { url, container } => Server::There { url, container },
+        })
+    }
+}
+
+/// A server that can be killed.
+pub(crate) enum Server {
+    /// Of ours.
+    Own(Box<MariadbServer>),
+    /// At a URL, in a container where it can be killed.
+    There {
+        url: String,
+        container: Option<String>,
+    },
+}
+
+impl Server {
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Own(server) => server.url("lockage"),
+            Self::There { url, .. } => url.clone(),
+        }
+    }
+
+    pub(crate) fn can_be_killed(&self) -> bool {
+        !matches!(
+            self,
+            Self::There {
+                container: None,
+                ..
+            }
+        )
+    }
+
+    /// Ends the server with SIGKILL and starts it again.
+    pub(crate) fn kill_and_start(&mut self) -> Result<(), Failure> {
+        match self {
+            Self::Own(server) => {
+                server.kill()?;
+                server.restart()
+            }
+            Self::There {
+                container: Some(name),
+                ..
+            } => {
+                docker(&["kill", "-s", "KILL", name])?;
+                docker(&["start", name])
+            }
+            Self::There {
+                container: None, ..
+            } => Err("the server has no container".into()),
+        }
+    }
+}
+
+fn docker(arguments: &[&str]) -> Result<(), Failure> {
+    let out = Command::new("docker").args(arguments).output()?;
+    if out.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&out.stderr).into())
+    }
+}
