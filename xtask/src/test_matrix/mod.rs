@@ -15,6 +15,9 @@ pub(crate) struct Arguments {
     /// Run only these engines, and none of the tests that need no engine
     #[arg(long, value_delimiter = ',', value_name = "ENGINE")]
     engine: Vec<Engine>,
+    /// Leave these engines out; they are shown as skipped
+    #[arg(long, value_delimiter = ',', value_name = "ENGINE")]
+    without: Vec<Engine>,
     /// Fail when one of these engines cannot be had
     #[arg(long, value_delimiter = ',', value_name = "ENGINE|all")]
     require: Vec<Required>,
@@ -60,7 +63,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     }
     for engine in engines {
         // Started just before its tests and stopped right behind them.
-        let cell = Cell::find(engine);
+        let cell = match arguments.without.contains(&engine) {
+            true => Err("left out by --without".to_owned()),
+            false => Cell::find(engine),
+        };
         let required = arguments
             .require
             .iter()
