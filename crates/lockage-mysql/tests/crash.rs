@@ -2,7 +2,8 @@
 //! exactly once.
 //!
 //! `LOCKAGE_TEST_CRASH_ROUNDS` is the number of rounds, half of them for the server. The server is MariaDB from this machine's binaries, or what
-//! answers at `LOCKAGE_TEST_MYSQL_URL` or `LOCKAGE_TEST_MARIADB_URL`; that one is killed too where `LOCKAGE_TEST_CONTAINER` names its container.
+//! answers at `LOCKAGE_TEST_MYSQL_URL` or `LOCKAGE_TEST_MARIADB_URL`; that one is killed too where
+//! `LOCKAGE_TEST_KILL_AND_START` is a command that does so with SIGKILL and starts it again.
 
 mod crash {
     pub(crate) mod server;

@@ -1,4 +1,4 @@
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use lockage_testkit::Failure;
 use lockage_testkit::engine::{MariadbBinaries, MariadbServer};
@@ -8,7 +8,7 @@ pub(crate) enum Source {
     Binaries(MariadbBinaries),
     There {
         url: String,
-        container: Option<String>,
+        kill_and_start: Option<String>,
     },
 }
 
@@ -24,7 +24,7 @@ impl Source {
         {
             return Ok(Self::There {
                 url,
-                container: variable("LOCKAGE_TEST_CONTAINER"),
+                kill_and_start: variable("LOCKAGE_TEST_KILL_AND_START"),
             });
         }
         let found = MariadbServer::find(&variable("PATH").unwrap_or_default());
@@ -38,7 +38,13 @@ impl Source {
             Self::Binaries(binaries) => {
                 Server::Own(Box::new(MariadbServer::start(&binaries, &[])?))
             }
-            Self::There { url, container } => Server::There { url, container },
+            Self::There {
+                url,
+                kill_and_start,
+            } => Server::There {
+                url,
+                kill_and_start,
+            },
         })
     }
 }
@@ -47,10 +53,10 @@ impl Source {
 pub(crate) enum Server {
     /// Of ours.
     Own(Box<MariadbServer>),
-    /// At a URL, in a container where it can be killed.
+    /// At a URL, with a command that kills it and starts it again.
     There {
         url: String,
-        container: Option<String>,
+        kill_and_start: Option<String>,
     },
 }
 
@@ -66,7 +72,7 @@ impl Server {
         !matches!(
             self,
             Self::There {
-                container: None,
+                kill_and_start: None,
                 ..
             }
         )
@@ -80,24 +86,23 @@ impl Server {
                 server.restart()
             }
             Self::There {
-                container: Some(name),
+                kill_and_start: Some(command),
                 ..
             } => {
-                docker(&["kill", "-s", "KILL", name])?;
-                docker(&["start", name])
+                let status = Command::new("sh")
+                    .args(["-c", command])
+                    .stdout(Stdio::null())
+                    .status()?;
+                if status.success() {
+                    Ok(())
+                } else {
+                    Err(format!("{command}: {status}").into())
+                }
             }
             Self::There {
-                container: None, ..
-            } => Err("the server has no container".into()),
+                kill_and_start: None,
+                ..
+            } => Err("nobody said how to kill the server".into()),
         }
-    }
-}
-
-fn docker(arguments: &[&str]) -> Result<(), Failure> {
-    let out = Command::new("docker").args(arguments).output()?;
-    if out.status.success() {
-        Ok(())
-    } else {
-        Err(String::from_utf8_lossy(&out.stderr).into())
     }
 }
