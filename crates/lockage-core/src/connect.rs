@@ -14,6 +14,9 @@ pub struct ConnectOptions {
     pub url: DatabaseUrl,
     /// The schema of the history table and of unqualified names; `None` for the one that the connection names.
     pub schema: Option<String>,
+    /// The name of the history's table; `None` for `lockage_history`. The journal's is this with `_journal` behind it, or
+    /// `lockage_journal`. Another name keeps a set of migrations apart from others in the same schema.
+    pub history_table: Option<String>,
     /// Whether a database that does not exist is made.
     pub create: bool,
     /// How long connecting may take. Default 10 s.
@@ -43,6 +46,7 @@ impl ConnectOptions {
         Self {
             url,
             schema: None,
+            history_table: None,
             create: false,
             connect_timeout: Duration::from_secs(10),
             ddl_lock_timeout: Some(Duration::from_secs(5)),

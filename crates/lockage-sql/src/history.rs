@@ -45,12 +45,13 @@ impl HistoryTable {
     pub(crate) fn new(
         dialect: &'static Dialect,
         schema: Option<&str>,
+        table: &str,
         applied_by: String,
         run_id: String,
     ) -> Self {
         Self {
             dialect,
-            table: dialect.table(schema, TABLE),
+            table: dialect.table(schema, table),
             applied_by,
             run_id,
         }

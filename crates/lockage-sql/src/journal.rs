@@ -33,10 +33,10 @@ pub(crate) struct JournalTable {
 }
 
 impl JournalTable {
-    pub(crate) fn new(dialect: &'static Dialect, schema: Option<&str>) -> Self {
+    pub(crate) fn new(dialect: &'static Dialect, schema: Option<&str>, table: &str) -> Self {
         Self {
             dialect,
-            table: dialect.table(schema, TABLE),
+            table: dialect.table(schema, table),
         }
     }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -6,10 +7,11 @@ use lockage_core::{
     LockKey, LockProvider, LockStrategy, Migrator, Observer, Result, Step,
 };
 
+use crate::Dialect;
 use crate::connection::{Cause, Connection, Failure, Notice, Piece, Refusal};
 use crate::history::{self, HistoryTable};
 use crate::identity::applied_by;
-use crate::journal::JournalTable;
+use crate::journal::{self, JournalTable};
 use crate::table_lock::TableLock;
 
 /// A session of an SQL engine: a [`Connection`] with history, transactions and journal around it.
@@ -43,9 +45,10 @@ impl<C: Connection> SqlSession<C> {
             Some(_) => capabilities.with_lock("a row in the table lockage_lock, with a lease"),
             None => capabilities,
         };
+        let (history, journal) = tables(dialect, schema, by, &options);
         Self {
-            history: HistoryTable::new(dialect, schema, by, options.run_id.clone()),
-            journal: JournalTable::new(dialect, schema),
+            history,
+            journal,
             table_lock,
             connection,
             options,
@@ -67,9 +70,7 @@ impl<C: Connection> SqlSession<C> {
         };
         let dialect = self.connection.dialect();
         let by = applied_by(self.connection.user());
-        self.history =
-            HistoryTable::new(dialect, schema.as_deref(), by, self.options.run_id.clone());
-        self.journal = JournalTable::new(dialect, schema.as_deref());
+        (self.history, self.journal) = tables(dialect, schema.as_deref(), by, &self.options);
         self.at_home = true;
         Ok(())
     }
@@ -172,6 +173,24 @@ impl<C: Connection> SqlSession<C> {
         }
         failure
     }
+}
+
+/// The tables of a schema, by the names that the options give them.
+fn tables(
+    dialect: &'static Dialect,
+    schema: Option<&str>,
+    applied_by: String,
+    options: &ConnectOptions,
+) -> (HistoryTable, JournalTable) {
+    let run_id = options.run_id.clone();
+    let (history, journal) = match &options.history_table {
+        Some(name) => (name.as_str(), Cow::Owned(format!("{name}_journal"))),
+        None => (history::TABLE, Cow::Borrowed(journal::TABLE)),
+    };
+    (
+        HistoryTable::new(dialect, schema, history, applied_by, run_id),
+        JournalTable::new(dialect, schema, &journal),
+    )
 }
 
 #[async_trait]

@@ -16,16 +16,23 @@ pub enum Script {
     File(PathBuf),
     /// In the program.
     Text(Cow<'static, str>),
+    /// Made in the program from a script whose checksum counts in its place.
+    Filled(String),
 }
 
 impl Script {
     /// Opens the script; with a checksum, the reader fails at the end of a script that has another.
     pub(super) fn open(&self, file: &str, expected: Option<Checksum>) -> Result<ScriptReader> {
+        let mut expected = expected;
         let inner = match self {
             Self::File(path) => {
                 Inner::File(File::open(path).map_err(|error| unreadable(file, error))?)
             }
             Self::Text(text) => Inner::Text(text.clone(), 0),
+            Self::Filled(text) => {
+                expected = None;
+                Inner::Text(Cow::Owned(text.clone()), 0)
+            }
         };
         Ok(ScriptReader {
             inner,

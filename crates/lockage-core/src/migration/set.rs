@@ -77,6 +77,27 @@ impl MigrationSet {
         )
     }
 
+    /// The same set with values put into its scripts: the name of a schema, say. Names, directives, checksums and so the histories stay
+    /// those of the scripts as they were written. A `fill` that keeps the lines keeps the places in messages.
+    ///
+    /// # Errors
+    /// What `fill` says, and [`ErrorKind::InvalidMigration`] for a file that can no longer be read.
+    pub fn filled(&self, fill: impl Fn(&str) -> Result<String>) -> Result<Self> {
+        let fill = |migration: &Arc<Migration>| {
+            let mut text = String::new();
+            migration
+                .open()?
+                .read_to_string(&mut text)
+                .map_err(|error| unreadable(&migration.file, error))?;
+            let mut filled = Migration::clone(migration);
+            filled.script = Script::Filled(fill(&text)?);
+            Ok(Arc::new(filled))
+        };
+        Ok(Self {
+            migrations: Arc::new(self.iter().map(fill).collect::<Result<_>>()?),
+        })
+    }
+
     /// Every migration: versioned, baseline and undo scripts by version, then the repeatable ones by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Migration>> {
         self.migrations.iter()
@@ -355,6 +376,19 @@ mod tests {
         assert!(!set.iter().next().unwrap().directives().transaction);
         let set = MigrationSet::from_texts([("V1__a.sql", "-- lockage: no-transaction")]).unwrap();
         assert!(!set.iter().next().unwrap().directives().transaction);
+    }
+
+    #[test]
+    fn a_filled_script_runs_with_its_values_and_counts_as_it_was_written() {
+        let set = MigrationSet::from_texts([("V1__a.sql", "CREATE TABLE {s}.a (n int);")]).unwrap();
+        let filled = set.filled(|text| Ok(text.replace("{s}", "x"))).unwrap();
+        let (before, after) = (set.iter().next().unwrap(), filled.iter().next().unwrap());
+        assert_eq!(before.checksum(), after.checksum());
+        let mut text = String::new();
+        after.open().unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "CREATE TABLE x.a (n int);");
+        let refused = set.filled(|_| Err(Error::new(ErrorKind::InvalidConfig, "no")));
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidConfig);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::acquire::interrupted;
 use super::look::end;
 use super::{Aim, Runner};
-use crate::{Canceller, Error, ErrorKind, Event, Locked, Report, Result};
+use crate::{Action, Canceller, Error, ErrorKind, Event, Locked, Report, Result};
 
 /// How long a cancelled statement, and the release after a failure, may take before the session is dropped instead.
 const GRACE: Duration = Duration::from_secs(10);
@@ -71,7 +71,10 @@ impl Runner {
             self.or_cancelled(canceller, locked.apply(step, &*self.observer))
                 .await?;
             let took = begun.elapsed();
-            report.record(step, took);
+            // A rebuild takes back what it applies again.
+            if aim != Aim::Rebuild || step.action == Action::Run {
+                report.record(step, took);
+            }
             report.set_pending(&plan.steps[index + 1..], &plan);
             self.observer.on_event(&Event::StepFinished { step, took });
         }

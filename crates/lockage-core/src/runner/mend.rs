@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::survey::{Entry, Standing, survey};
 use crate::{
-    Action, Error, ErrorKind, History, Kind, Migration, MigrationSet, Plan, Result, State, Step,
-    Version,
+    Action, Error, ErrorKind, History, Kind, Migration, MigrationSet, Plan, PlanOptions, Result,
+    State, Step, Version, plan,
 };
 
 /// Accepts what changed, forgets what has no file, clears what failed half way.
@@ -88,6 +88,55 @@ pub(super) fn plan_baseline(
     }
 }
 
+/// Takes everything back, newest first, and applies it again. A script that changed since it was applied is no hindrance.
+pub(super) fn plan_rebuild(set: &MigrationSet, history: &History) -> Result<Plan> {
+    let mut errors = Vec::new();
+    let mut steps = Vec::new();
+    for entry in survey(set, history).into_iter().rev() {
+        match (entry.kind, entry.standing) {
+            (Kind::Repeatable, _) if entry.row.is_none() => {}
+            (Kind::Repeatable, _) => steps.push(step(entry, Action::Forget)),
+            (Kind::Versioned, Standing::Applied | Standing::Diverged | Standing::Undoing) => {
+                let undo = entry
+                    .version
+                    .as_ref()
+                    .and_then(|version| set.find(Kind::Undo, version));
+                match undo {
+                    Some(undo) => steps.push(Step::new(Arc::clone(undo), Action::Undo)),
+                    None => errors.push(not_rebuilt(&entry, "has no undo script")),
+                }
+            }
+            (_, Standing::Pending | Standing::OutOfOrder | Standing::Ignored) => {}
+            (_, standing) => {
+                errors.push(not_rebuilt(&entry, &format!("is {}", standing.as_str())));
+            }
+        }
+    }
+    if let Some(error) = Error::all(errors) {
+        return Err(error);
+    }
+    steps.extend(plan::plan(set, &History::default(), &PlanOptions::default())?.steps);
+    Ok(Plan {
+        steps,
+        ..Plan::default()
+    })
+}
+
+fn not_rebuilt(entry: &Entry, what: &str) -> Error {
+    let version = entry
+        .version
+        .as_ref()
+        .map_or_else(|| entry.name.clone(), ToString::to_string);
+    Error::new(
+        ErrorKind::Diverged,
+        format!(
+            "the {} migration {version} {what}; nothing was undone",
+            entry.kind
+        ),
+    )
+    .with_hint("a rebuild needs every migration finished, with its file and its undo script")
+}
+
 fn step(entry: Entry, action: Action) -> Step {
     let migration = entry.migration.unwrap_or_else(|| {
         Arc::new(Migration::without_file(
@@ -126,6 +175,51 @@ mod tests {
             .iter()
             .map(|step| (step.migration.key(), step.action))
             .collect()
+    }
+
+    #[test]
+    fn a_rebuild_undoes_the_newest_first_and_applies_the_oldest_first() {
+        let files = [
+            ("V1__x.sql", "a"),
+            ("U1__x.sql", ""),
+            ("V2__x.sql", "b"),
+            ("U2__x.sql", ""),
+        ];
+        let set = MigrationSet::from_texts(files.into_iter().chain([("R__v.sql", "c")])).unwrap();
+        let applied = |version| row(version, State::Applied, "another");
+        let repeatable = HistoryRow {
+            kind: Kind::Repeatable,
+            name: "v".into(),
+            ..applied("R:v")
+        };
+        let rows = vec![applied("1"), applied("2"), repeatable];
+        let rebuild = plan_rebuild(&set, &History { rows }).unwrap();
+        let expected = [
+            ("R:v", Action::Forget),
+            ("2", Action::Undo),
+            ("1", Action::Undo),
+            ("1", Action::Run),
+            ("2", Action::Run),
+            ("R:v", Action::Run),
+        ];
+        assert_eq!(
+            actions(&rebuild),
+            expected.map(|(key, action)| (key.to_owned(), action))
+        );
+        let fresh = plan_rebuild(&set, &History::default()).unwrap();
+        assert_eq!(actions(&fresh), actions(&rebuild)[3..]);
+        for state in [State::Failed, State::Running, State::Other("odd".into())] {
+            let rows = vec![applied("1"), row("2", state, "")];
+            let error = plan_rebuild(&set, &History { rows }).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Diverged);
+        }
+        let rows = vec![applied("1"), applied("2"), applied("3")];
+        let ahead = plan_rebuild(&set, &History { rows }).unwrap_err();
+        assert!(ahead.message().contains("3 is future"), "{ahead}");
+        let bare = MigrationSet::from_texts([("V1__x.sql", "a")]).unwrap();
+        let rows = vec![applied("1")];
+        let error = plan_rebuild(&bare, &History { rows }).unwrap_err();
+        assert!(error.message().contains("no undo script"), "{error}");
     }
 
     #[test]

@@ -40,6 +40,7 @@ enum Aim {
     Repair,
     Settle(Action),
     Baseline,
+    Rebuild,
 }
 
 impl Runner {
@@ -147,6 +148,16 @@ impl Runner {
         self.go(Aim::Baseline).await
     }
 
+    /// Takes everything back with the undo scripts, newest first, and applies it again: under one lock, which is not given back in
+    /// between. What stands in the tables is lost. The report tells what was applied.
+    ///
+    /// # Errors
+    /// As [`up`](Self::up); nothing is undone when an undo script is missing, when a migration is not finished, or when the database
+    /// is ahead of the files.
+    pub async fn rebuild(&self) -> Result<Report> {
+        self.go(Aim::Rebuild).await
+    }
+
     async fn go(&self, aim: Aim) -> Result<Report> {
         let mut report = self.new_report();
         match self.run(aim, &mut report).await {
@@ -199,6 +210,7 @@ impl Runner {
             Aim::Down => plan::plan_down(&self.set, history, &self.plan),
             Aim::Repair => Ok(mend::plan_repair(&self.set, history)),
             Aim::Settle(answer) => Ok(mend::plan_settling(&self.set, history, answer)),
+            Aim::Rebuild => mend::plan_rebuild(&self.set, history),
             Aim::Baseline => mend::plan_baseline(&self.set, history, self.plan.to.as_ref()),
         }
     }
