@@ -41,6 +41,7 @@ impl Exit {
             ErrorKind::LockTimeout => Self::LockTimeout,
             ErrorKind::LockLost | ErrorKind::SessionLost => Self::Lost,
             ErrorKind::Diverged => Self::Diverged,
+            ErrorKind::NotCurrent => Self::Pending,
             ErrorKind::Interrupted => Self::Interrupted(signal.unwrap_or(Signal::Interrupt)),
             _ => Self::Failed,
         }
@@ -80,6 +81,7 @@ mod tests {
             (ErrorKind::InvalidMigration, 2),
             (ErrorKind::UnknownBackend, 2),
             (ErrorKind::Unsupported, 2),
+            (ErrorKind::NotCurrent, 3),
             (ErrorKind::Diverged, 4),
             (ErrorKind::LockTimeout, 5),
             (ErrorKind::Connect, 6),

@@ -27,6 +27,8 @@ pub enum ErrorKind {
     SessionLost,
     /// The history and the files contradict each other.
     Diverged,
+    /// The schema is missing or older than the program, and the call was not to change it.
+    NotCurrent,
     /// The run was asked to stop.
     Interrupted,
     /// A statement of a migration failed.
@@ -49,6 +51,7 @@ impl ErrorKind {
             Self::LockLost => "lock_lost",
             Self::SessionLost => "session_lost",
             Self::Diverged => "diverged",
+            Self::NotCurrent => "not_current",
             Self::Interrupted => "interrupted",
             Self::MigrationFailed => "migration_failed",
             Self::Unsupported => "unsupported",
@@ -132,6 +135,7 @@ struct Inner {
     related: Vec<Error>,
     report: Option<Report>,
     retryable: bool,
+    no_database: bool,
     source: Option<Source>,
 }
 
@@ -147,6 +151,7 @@ impl Error {
             related: Vec::new(),
             report: None,
             retryable: kind == ErrorKind::LockTimeout,
+            no_database: false,
             source: None,
         }))
     }
@@ -191,6 +196,13 @@ impl Error {
     #[must_use]
     pub fn retryable(mut self) -> Self {
         self.0.retryable = true;
+        self
+    }
+
+    /// Says that the server is there and the database is not: it may still be made.
+    #[must_use]
+    pub fn no_database(mut self) -> Self {
+        self.0.no_database = true;
         self
     }
 
@@ -242,6 +254,11 @@ impl Error {
     /// Whether the same call may well succeed later, with nothing changed.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
+    }
+
+    /// Whether the database, and nothing else, was missing.
+    pub fn is_no_database(&self) -> bool {
+        self.0.no_database
     }
 }
 

@@ -3,7 +3,7 @@ use lockage_sql::script::MYSQL;
 
 /// MySQL and MariaDB alike. Nothing here depends on what a script may have set: names stand in backticks, which `ANSI_QUOTES` does not
 /// touch, and texts have no backslash.
-pub(crate) static DIALECT: Dialect = Dialect {
+pub static DIALECT: Dialect = Dialect {
     engine: "MySQL",
     syntax: &MYSQL,
     transactional_ddl: false,

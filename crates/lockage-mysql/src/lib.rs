@@ -44,13 +44,13 @@ use lockage_core::{
     Backend, Capabilities, ConnectOptions, Error, ErrorKind, Location, LockStrategy, Migration,
     Result, Session,
 };
-use lockage_sql::SqlSession;
+use lockage_sql::{Connection, SqlSession};
 
 pub use lockage_core;
 
 use connect::Gangway;
 use connection::MysqlConnection;
-use dialect::DIALECT;
+pub use dialect::DIALECT;
 
 /// What this backend says of itself.
 const CAPABILITIES: Capabilities = Capabilities::new(false, "GET_LOCK of the session")
@@ -70,6 +70,15 @@ pub const BACKEND: Backend = Backend::new(
 
 lockage_core::register_backend!(BACKEND);
 
+/// Opens a connection for rows. It has no lock: what changes the schema goes through [`BACKEND`] and a
+/// [`Runner`](lockage_core::Runner).
+///
+/// # Errors
+/// [`ErrorKind::InvalidConfig`] and [`ErrorKind::Connect`].
+pub async fn connect(options: &ConnectOptions) -> Result<impl Connection + use<>> {
+    MysqlConnection::open(Gangway::new(options)?, options).await
+}
+
 async fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
     if options.lock_strategy == LockStrategy::Transaction {
         return Err(Error::new(
@@ -78,10 +87,8 @@ async fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
         )
         .with_hint("leave --lock-strategy out, or make it advisory or table"));
     }
-    let gangway = Gangway::new(options)?;
-    let connection = MysqlConnection::open(gangway, options).await?;
     Ok(Box::new(SqlSession::new(
-        connection,
+        connect(options).await?,
         options.clone(),
         CAPABILITIES,
     )))

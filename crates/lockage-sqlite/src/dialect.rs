@@ -4,7 +4,8 @@ use lockage_sql::{Dialect, double_quoted, single_quoted};
 /// The schema of the database file itself; a script's temporary tables and attached files stand in others.
 pub(crate) const SCHEMA: &str = "main";
 
-pub(crate) static DIALECT: Dialect = Dialect {
+/// How SQLite writes SQL.
+pub static DIALECT: Dialect = Dialect {
     engine: "SQLite",
     syntax: &SQLITE,
     transactional_ddl: true,

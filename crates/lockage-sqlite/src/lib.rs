@@ -22,13 +22,14 @@ use lockage_core::{
     Backend, Capabilities, ConnectOptions, Error, ErrorKind, Location, LockStrategy, Migration,
     Result, Session, Statement,
 };
-use lockage_sql::SqlSession;
 use lockage_sql::script::leading_words;
+use lockage_sql::{Connection, SqlSession};
 
 pub use lockage_core;
 
 use address::Address;
 use connection::SqliteConnection;
+pub use dialect::DIALECT;
 
 /// What this backend says of itself.
 const CAPABILITIES: Capabilities = Capabilities::new(true, "a file lock beside the database");
@@ -46,6 +47,15 @@ pub const BACKEND: Backend = Backend::new(
 );
 
 lockage_core::register_backend!(BACKEND);
+
+/// Opens a connection for rows. It has no lock: what changes the schema goes through [`BACKEND`] and a
+/// [`Runner`](lockage_core::Runner).
+///
+/// # Errors
+/// [`ErrorKind::InvalidConfig`] for a URL that makes no sense. A file that is missing is no error until it is read.
+pub fn connect(options: &ConnectOptions) -> Result<impl Connection + use<>> {
+    SqliteConnection::start(Address::parse(&options.url)?)
+}
 
 /// Reads a script, and refuses what SQLite would ignore without a word.
 fn inspect(migration: &Migration, each: &mut dyn FnMut(Statement<'_>)) -> Result<()> {

@@ -1,0 +1,139 @@
+use std::time::Duration;
+
+use lockage_core::{ConnectOptions, Error, ErrorKind, LockHolder, Report, Result, Runner};
+
+use crate::auto_create::AutoCreate;
+use crate::builder::Builder;
+use crate::each::{Migrated, OfStore, all};
+use crate::engine::Engine;
+use crate::place::Place;
+
+/// A message database, and those of its tenants. Cheap to clone.
+///
+/// What changes the schema holds the migration lock; everything else does not. Every call goes to the main store and to all tenants, side by
+/// side; one that fails does not stop the others, and its error names it.
+///
+/// # Cancel safety
+/// Every future may be dropped at any time: the sessions are closed, the servers free their locks and take back what is not committed. To
+/// see an error and the end of the work instead, use [`Builder::interrupt`].
+#[derive(Debug, Clone)]
+pub struct MessageStore {
+    /// The main store first.
+    pub(crate) stores: Vec<OneStore>,
+    pub(crate) auto_create: AutoCreate,
+    pub(crate) dead_letter_expiry: Option<Duration>,
+}
+
+/// One message database.
+#[derive(Debug, Clone)]
+pub(crate) struct OneStore {
+    /// Its tenant; `None` for the main store.
+    pub(crate) tenant: Option<String>,
+    pub(crate) engine: &'static dyn Engine,
+    pub(crate) place: Place,
+    pub(crate) options: ConnectOptions,
+    pub(crate) runner: Runner,
+}
+
+impl MessageStore {
+    /// A builder with the defaults.
+    pub fn builder(url: impl Into<String>) -> Builder {
+        Builder::new(url.into())
+    }
+
+    /// Does what the [`AutoCreate`] mode says: for the start of a program.
+    ///
+    /// # Errors
+    /// As [`assert_current`](Self::assert_current) or as [`migrate`](Self::migrate).
+    pub async fn start(&self) -> Result<()> {
+        let mode = self.auto_create;
+        let started = self.each(move |store| async move { store.start(mode).await });
+        all(started.await).map(drop)
+    }
+
+    /// Brings every store up to this program, whatever the [`AutoCreate`] mode is: calling it is intent enough. Where nothing is
+    /// pending, neither lock nor anything else is touched.
+    ///
+    /// # Errors
+    /// Of every kind, one for each store that failed: the first, with the others as [`Error::related`]. The others are migrated all the
+    /// same; [`migrate_each`](Self::migrate_each) tells of them.
+    pub async fn migrate(&self) -> Result<Migrated> {
+        all(self.migrate_each().await).map(Migrated::of)
+    }
+
+    /// The same, with what became of each store.
+    pub async fn migrate_each(&self) -> Vec<OfStore<Report>> {
+        self.each(|store| async move { store.migrate().await })
+            .await
+    }
+
+    /// Drops every table of the message database and makes it anew, with the lock held from the first drop to the last creation. What
+    /// is stored is lost.
+    ///
+    /// # Errors
+    /// As [`migrate`](Self::migrate).
+    pub async fn rebuild(&self) -> Result<Migrated> {
+        all(self.rebuild_each().await).map(Migrated::of)
+    }
+
+    /// The same, with what became of each store.
+    pub async fn rebuild_each(&self) -> Vec<OfStore<Report>> {
+        self.each(|store| async move { store.runner.rebuild().await })
+            .await
+    }
+
+    /// Says whether every store is there and current.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotCurrent`], which names what is missing or outdated and the command that mends it;
+    /// [`ErrorKind::Diverged`] for a database that was made otherwise, and whatever keeps us from looking.
+    pub async fn assert_current(&self) -> Result<()> {
+        all(self.assert_current_each().await).map(drop)
+    }
+
+    /// The same, with what became of each store.
+    pub async fn assert_current_each(&self) -> Vec<OfStore<()>> {
+        self.each(|store| async move { store.assert_current().await })
+            .await
+    }
+
+    /// Who holds the migration lock of the main store; `None` when nobody does.
+    ///
+    /// # Errors
+    /// Whatever keeps us from looking.
+    pub async fn lock_holder(&self) -> Result<Option<LockHolder>> {
+        match self.stores.first() {
+            Some(main) => main.runner.lock_holder().await,
+            None => Ok(None),
+        }
+    }
+}
+
+impl OneStore {
+    async fn start(&self, mode: AutoCreate) -> Result<()> {
+        let may_migrate = match mode {
+            AutoCreate::None => false,
+            AutoCreate::CreateOnly => self.is_missing().await?,
+            AutoCreate::CreateOrUpdate => true,
+        };
+        if may_migrate {
+            self.migrate().await?;
+        }
+        self.assert_current().await
+    }
+
+    pub(crate) async fn migrate(&self) -> Result<Report> {
+        self.runner.up().await.map_err(explain)
+    }
+}
+
+/// Says in the words of a message database why history and scripts contradict each other.
+pub(crate) fn explain(error: Error) -> Error {
+    if error.kind() != ErrorKind::Diverged {
+        return error;
+    }
+    error.with_hint(
+        "was it made with the other identity (id, or id and destination)? Then use that one, or lose what is stored with \
+         `lockage message-store rebuild`",
+    )
+}
