@@ -46,7 +46,7 @@ pub use migrator::{Action, Applied, Canceller, Capabilities, Migrator, Step};
 pub use plan::{Plan, PlanOptions};
 pub use registry::Registry;
 pub use report::{AppliedMigration, Outcome, PendingMigration, Report};
-pub use runner::Runner;
+pub use runner::{Repair, Repairs, Runner};
 pub use session::{Attempt, Locked, Session, Unlocked};
 pub use url::DatabaseUrl;
 

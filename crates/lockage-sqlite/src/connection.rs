@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::address::Address;
 use crate::dialect::{DIALECT, SCHEMA};
-use crate::error::{failure, is_busy};
+use crate::error::{failure, failure_of_script, is_busy};
 use crate::worker::{Owned, Signal, Worker};
 
 /// One SQLite connection on a thread of its own.
@@ -283,7 +283,10 @@ fn run(
             // The script itself ended the transaction, as ROLLBACK after an error does.
             Err(_) if rollback && connection.is_autocommit() => {}
             Err(error) => {
-                let mut failed = failure(index, error);
+                let mut failed = match piece {
+                    Owning::Script(_) => failure_of_script(index, error),
+                    _ => failure(index, error),
+                };
                 if signal.is_stopped() {
                     signal.clear();
                     failed.error =

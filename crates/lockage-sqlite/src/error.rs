@@ -2,7 +2,7 @@
 
 use lockage_core::{Error, ErrorKind};
 use lockage_sql::{Cause, Failure, Place};
-use rusqlite::ffi::ErrorCode;
+use rusqlite::ffi::{ErrorCode, SQLITE_READONLY_DIRECTORY};
 
 /// Whether somebody else is writing.
 pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
@@ -14,6 +14,15 @@ pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
 
 /// Judges an error of rusqlite. `piece` is the index of what failed.
 pub(crate) fn failure(piece: usize, error: rusqlite::Error) -> Failure {
+    judge(piece, error, ErrorKind::Connect)
+}
+
+/// Judges the error of a script's statement: a file that it attaches and that cannot be opened is the script's business.
+pub(crate) fn failure_of_script(piece: usize, error: rusqlite::Error) -> Failure {
+    judge(piece, error, ErrorKind::MigrationFailed)
+}
+
+fn judge(piece: usize, error: rusqlite::Error, unusable: ErrorKind) -> Failure {
     let (code, message, offset) = match &error {
         rusqlite::Error::SqliteFailure(code, message) => (Some(*code), message.clone(), None),
         rusqlite::Error::SqlInputError {
@@ -38,12 +47,19 @@ pub(crate) fn failure(piece: usize, error: rusqlite::Error) -> Failure {
         )
         .retryable(),
         Some(ErrorCode::NotADatabase) => {
-            Error::new(ErrorKind::Connect, "the file is not an SQLite database")
+            Error::new(unusable, "the file is not an SQLite database")
         }
-        Some(ErrorCode::CannotOpen) => Error::new(
-            ErrorKind::Connect,
-            format!("cannot open the database: {message}"),
-        ),
+        Some(ErrorCode::CannotOpen) => {
+            Error::new(unusable, format!("cannot open the database: {message}")).with_hint(
+                "SQLite needs the right to read the file and, where it keeps a journal or a WAL beside it, to write the folder",
+            )
+        }
+        Some(ErrorCode::ReadOnly)
+            if code.is_some_and(|code| code.extended_code == SQLITE_READONLY_DIRECTORY) =>
+        {
+            Error::new(unusable, "the folder of the database may not be written")
+                .with_hint("SQLite keeps a journal or a WAL beside the file, even to read it: give the user the right to write the folder")
+        }
         Some(ErrorCode::ReadOnly) => {
             Error::new(ErrorKind::MigrationFailed, "the database is read-only")
                 .with_hint("give the user that migrates the right to write the file and its folder")

@@ -281,12 +281,12 @@ async fn a_history_is_repaired() {
         .repairs()
         .await
         .unwrap()
-        .steps
         .iter()
-        .map(|step| step.action)
+        .map(|repair| repair.step.action)
         .collect();
     assert_eq!(shown, [Action::Accept, Action::Forget]);
-    changed.repair().await.unwrap();
+    let confirmed = changed.repairs().await.unwrap();
+    changed.repair(&confirmed).await.unwrap();
     assert!(changed.repairs().await.unwrap().is_empty());
     let report = changed.up().await.unwrap();
     assert_eq!(report.applied.len(), 1);
@@ -338,7 +338,9 @@ async fn a_statement_in_doubt_is_settled_by_the_user() {
         "INSERT INTO lockage_journal (version, statement, checksum, state, written_at) VALUES ('1', 2, {sum}, 'started', 'now')"
     );
     place.client().execute_batch(&begun).unwrap();
-    place.runner(&files).settle(false).await.unwrap();
+    let runner = place.runner(&files);
+    let doubts = runner.doubts(false).await.unwrap();
+    runner.repair(&doubts).await.unwrap();
     assert_eq!(
         place.text("SELECT count(*) FROM lockage_journal WHERE state = 'started'"),
         "Integer(0)"
@@ -348,7 +350,8 @@ async fn a_statement_in_doubt_is_settled_by_the_user() {
         "Integer(2)"
     );
     place.client().execute_batch(&begun).unwrap();
-    place.runner(&files).settle(true).await.unwrap();
+    let doubts = runner.doubts(true).await.unwrap();
+    runner.repair(&doubts).await.unwrap();
     assert_eq!(
         place.text("SELECT count(*) FROM lockage_journal WHERE state = 'done'"),
         "Integer(3)"

@@ -2,7 +2,7 @@ use std::io::{self, Write};
 
 use comfy_table::Cell;
 use lockage::survey::{Entry, Standing};
-use lockage::{Action, Error, ErrorKind, Interrupt, PlanOptions, Result, Runner, Step};
+use lockage::{Action, Error, ErrorKind, Interrupt, Kind, PlanOptions, Result};
 use serde::Serialize;
 
 use super::status::{color, state, to_the_second};
@@ -11,14 +11,27 @@ use super::{Answered, json_line};
 use crate::args::{RepairArgs, Settle};
 use crate::config::Settings;
 use crate::output::json::{Deed, Run};
+use crate::output::redact::redact;
 use crate::output::table::{colored, table};
-use crate::output::text::count;
+use crate::output::text::{count, head};
 use crate::output::{Answer, Output, Style, ask};
+
+/// How much of a statement is told.
+const HEAD: usize = 200;
 
 pub(super) fn run(args: &RepairArgs, settings: &Settings, output: &Output) -> Answered {
     let target = Target::new(settings, output)?;
     let (repairs, report) = target.run(PlanOptions::default(), async |runner| {
-        let repairs = Repairs::find(&runner, args.settle).await?;
+        let found = match args.settle {
+            None => runner.repairs().await?,
+            Some(answer) => runner.doubts(answer == Settle::Done).await?,
+        };
+        let repairs = Shown(
+            found
+                .iter()
+                .map(|repair| Repair::of(repair, &target))
+                .collect(),
+        );
         if !args.yes {
             if repairs.0.is_empty() {
                 return Ok((repairs, None));
@@ -26,10 +39,7 @@ pub(super) fn run(args: &RepairArgs, settings: &Settings, output: &Output) -> An
             let question = format!("Repair {}?", target.database());
             repairs.ask(output, &question, &target.interrupt).await?;
         }
-        let report = match args.settle {
-            None => runner.repair().await?,
-            Some(answer) => runner.settle(answer == Settle::Done).await?,
-        };
+        let report = runner.repair(&found).await?;
         Ok((repairs, Some(report)))
     })?;
     Ok(Box::new(Repaired {
@@ -44,7 +54,7 @@ pub(super) fn run(args: &RepairArgs, settings: &Settings, output: &Output) -> An
 /// What is to be repaired, as it is shown before.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Repairs(Vec<Repair>);
+struct Shown(Vec<Repair>);
 
 #[derive(Serialize)]
 struct Repair {
@@ -57,6 +67,9 @@ struct Repair {
     statements_done: Option<u32>,
     statements_total: Option<u32>,
     action: &'static str,
+    /// The statement that was under way, where the script still has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<String>,
     #[serde(skip)]
     standing: Standing,
     /// The action in words.
@@ -64,31 +77,7 @@ struct Repair {
     what: &'static str,
 }
 
-impl Repairs {
-    /// Looks, without the lock.
-    async fn find(runner: &Runner, settle: Option<Settle>) -> Result<Self> {
-        let entries = runner.status().await?;
-        let plan = runner.repairs().await?;
-        let action = |entry: &Entry| match settle {
-            None => plan
-                .steps
-                .iter()
-                .find(|step| is_of(step, entry))
-                .map(|step| step.action),
-            Some(answer) => {
-                let unfinished = matches!(entry.standing, Standing::Running | Standing::Failed);
-                unfinished.then_some(match answer {
-                    Settle::Done => Action::SettleDone,
-                    Settle::Again => Action::SettleAgain,
-                })
-            }
-        };
-        let repairs = entries
-            .iter()
-            .filter_map(|entry| Some(Repair::of(entry, action(entry)?)));
-        Ok(Self(repairs.collect()))
-    }
-
+impl Shown {
     /// Goes on only when somebody says yes.
     async fn ask(&self, output: &Output, question: &str, interrupt: &Interrupt) -> Result<()> {
         if !output.can_ask() {
@@ -131,7 +120,7 @@ impl Repairs {
                 "{title} {} ({}): {}",
                 repair.name,
                 repair.how(),
-                repair.what
+                repair.in_words()
             )
         });
         words.collect::<Vec<_>>().join("\n")
@@ -155,21 +144,16 @@ impl Repairs {
                         .map_or_else(String::new, to_the_second),
                 ),
                 Cell::new(repair.applied_by.as_deref().unwrap_or("")),
-                Cell::new(repair.what),
+                Cell::new(repair.in_words()),
             ]);
         }
         writeln!(out, "{}", table.trim_fmt())
     }
 }
 
-fn is_of(step: &Step, entry: &Entry) -> bool {
-    let migration = &step.migration;
-    (migration.kind(), migration.version(), migration.name())
-        == (entry.kind, entry.version.as_ref(), &*entry.name)
-}
-
 impl Repair {
-    fn of(entry: &Entry, action: Action) -> Self {
+    fn of(repair: &lockage::Repair, target: &Target<'_>) -> Self {
+        let (entry, action) = (&repair.entry, repair.step.action);
         let row = entry.row.as_ref();
         let (word, what) = match action {
             Action::Accept => ("accept", "take the file as it is now for what was applied"),
@@ -188,9 +172,17 @@ impl Repair {
             ),
         };
         Self {
-            version: entry.version.as_ref().map(ToString::to_string),
+            // What is no version is told as it stands there.
+            version: match (&entry.version, row) {
+                (Some(version), _) => Some(version.to_string()),
+                (None, Some(row)) if entry.kind != Kind::Repeatable => Some(row.version.clone()),
+                (None, _) => None,
+            },
             name: entry.name.clone(),
             kind: entry.kind.as_str(),
+            statement: matches!(action, Action::SettleDone | Action::SettleAgain)
+                .then(|| under_way(entry, target))
+                .flatten(),
             state: entry.standing.as_str(),
             applied_at: row.map(|row| row.applied_at.clone()),
             applied_by: row.map(|row| row.applied_by.clone()),
@@ -202,18 +194,43 @@ impl Repair {
         }
     }
 
+    fn in_words(&self) -> String {
+        match &self.statement {
+            Some(statement) => format!("{}: {}", self.what, head(&redact(statement), HEAD)),
+            None => self.what.to_owned(),
+        }
+    }
+
     /// Its state, and how far it came.
     fn how(&self) -> String {
         state(self.state, self.statements_done, self.statements_total)
     }
 }
 
-/// What was repaired. The steps are those that were shown; under the lock, another run may have left other ones.
+/// The statement behind those that are done, as the file has it now.
+fn under_way(entry: &Entry, target: &Target<'_>) -> Option<String> {
+    let done = entry.row.as_ref()?.statements_done;
+    let script = match entry.standing {
+        Standing::Undoing => target.set.find(Kind::Undo, entry.version.as_ref()?)?,
+        _ => entry.migration.as_ref()?,
+    };
+    let (mut index, mut found) = (0, None);
+    // A script that cannot be read is told by the run that is to go on with it.
+    let _ = target.backend.inspect(script, &mut |statement| {
+        if index == done {
+            found = Some(statement.text.to_owned());
+        }
+        index += 1;
+    });
+    found
+}
+
+/// What was repaired. The steps are those that were shown and confirmed.
 #[derive(Serialize)]
 struct Repaired {
     #[serde(flatten)]
     run: Run,
-    steps: Repairs,
+    steps: Shown,
 }
 
 impl Answer for Repaired {

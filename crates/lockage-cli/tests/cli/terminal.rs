@@ -5,9 +5,11 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::sandbox::Call;
 
@@ -26,6 +28,13 @@ impl Terminal {
         let name = ptsname(&master, Vec::new()).unwrap();
         let name = OsStr::from_bytes(name.as_bytes());
         let line = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: 120,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&line, size).unwrap();
         let child = command
             .stdin(Stdio::from(line.try_clone().unwrap()))
             .stderr(Stdio::from(line))
@@ -43,8 +52,10 @@ impl Terminal {
 
     /// Reads until a text stands on the screen.
     pub(crate) fn wait_for(&mut self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(120);
         while !self.seen.contains(text) {
-            assert!(self.read(), "no {text:?} in {:?}", self.seen);
+            assert!(Instant::now() < deadline, "no {text:?} in {}", self.latest());
+            assert!(self.read(), "no {text:?} in {}", self.latest());
         }
     }
 
@@ -65,6 +76,12 @@ impl Terminal {
         let mut call = Call::of(&self.child.wait_with_output().unwrap());
         call.err = self.seen;
         call
+    }
+
+    /// The end of what stood on the screen.
+    fn latest(&self) -> String {
+        let skip = self.seen.chars().count().saturating_sub(1000);
+        self.seen.chars().skip(skip).collect()
     }
 
     /// Whether there was more to read; Linux ends a terminal with an error.

@@ -69,9 +69,19 @@ pub struct Migration {
     checksum: Checksum,
     directives: Directives,
     script: Script,
+    /// What a row has for its version, where there is no file.
+    row_key: Option<String>,
 }
 
 impl Migration {
+    /// A migration that only the history knows; its key is what stands there, whether it is a version or not.
+    pub(crate) fn of_row(row: &crate::HistoryRow) -> Self {
+        Self {
+            row_key: Some(row.version.clone()),
+            ..Self::without_file(row.kind, row.parsed_version(), &row.name)
+        }
+    }
+
     /// A migration that has no file: one that only the history knows, or a mark in it.
     pub(crate) fn without_file(kind: Kind, version: Option<Version>, name: &str) -> Self {
         Self {
@@ -82,6 +92,7 @@ impl Migration {
             checksum: Checksum::of(b""),
             directives: Directives::default(),
             script: Script::Text("".into()),
+            row_key: None,
         }
     }
 
@@ -117,9 +128,10 @@ impl Migration {
 
     /// What stands in the `version` column of the history: the version in its canonical spelling, or `R:` and the name.
     pub fn key(&self) -> String {
-        match &self.version {
-            Some(version) => version.canonical(),
-            None => format!("R:{}", self.name),
+        match (&self.row_key, &self.version) {
+            (Some(key), _) => key.clone(),
+            (None, Some(version)) => version.canonical(),
+            (None, None) => format!("R:{}", self.name),
         }
     }
 
@@ -134,9 +146,10 @@ impl Migration {
 
 impl fmt::Display for Migration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.version {
-            Some(version) => write!(f, "{version} {}", self.name),
-            None => f.write_str(&self.name),
+        match (&self.version, &self.row_key) {
+            (Some(version), _) => write!(f, "{version} {}", self.name),
+            (None, Some(key)) if self.kind != Kind::Repeatable => write!(f, "{key} {}", self.name),
+            _ => f.write_str(&self.name),
         }
     }
 }

@@ -203,6 +203,7 @@ fn read_migration(file: String, script: Script) -> Result<Migration> {
         checksum,
         directives,
         script,
+        row_key: None,
     })
 }
 

@@ -18,7 +18,7 @@ impl Runner {
     pub(super) async fn acquire(
         &self,
         session: Unlocked,
-        aim: Aim,
+        aim: Aim<'_>,
         report: &mut Report,
     ) -> Result<Acquired> {
         let mut patience = Patience::new(self.wait);
@@ -32,7 +32,7 @@ impl Runner {
     async fn try_until(
         &self,
         mut session: Unlocked,
-        aim: Aim,
+        aim: Aim<'_>,
         patience: &mut Patience,
     ) -> Result<Acquired> {
         loop {

@@ -19,7 +19,7 @@ impl Runner {
     pub(super) async fn run_locked(
         &self,
         mut locked: Locked,
-        aim: Aim,
+        aim: Aim<'_>,
         report: &mut Report,
     ) -> Result<()> {
         let done = self.apply_all(&mut locked, aim, report).await;
@@ -39,7 +39,12 @@ impl Runner {
         done.and(released)
     }
 
-    async fn apply_all(&self, locked: &mut Locked, aim: Aim, report: &mut Report) -> Result<()> {
+    async fn apply_all(
+        &self,
+        locked: &mut Locked,
+        aim: Aim<'_>,
+        report: &mut Report,
+    ) -> Result<()> {
         let canceller = locked.canceller();
         let history = self.or_cancelled(canceller, locked.history()).await?;
         let plan = self.decide(aim, &history)?;
@@ -72,7 +77,7 @@ impl Runner {
                 .await?;
             let took = begun.elapsed();
             // A rebuild takes back what it applies again.
-            if aim != Aim::Rebuild || step.action == Action::Run {
+            if !matches!(aim, Aim::Rebuild) || step.action == Action::Run {
                 report.record(step, took);
             }
             report.set_pending(&plan.steps[index + 1..], &plan);

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use super::{Aim, Runner};
+use super::{Aim, Repairs, Runner};
 use crate::lock::Patience;
 use crate::survey::{Entry, survey};
 use crate::{
-    ErrorKind, Event, History, LockHolder, LockWait, Outcome, Plan, Report, Result, Unlocked,
+    Action, Error, ErrorKind, Event, History, LockHolder, LockWait, Outcome, Plan, Report, Result,
+    Unlocked,
 };
 
 /// The pause between two looks of [`Runner::wait_until_current`].
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// What its first look is given, however short the wait is: a check that is never answered says nothing.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 impl Runner {
     /// Where every migration stands.
@@ -33,14 +37,30 @@ impl Runner {
         Ok(plan)
     }
 
-    /// What [`repair`](Self::repair) would do.
-    pub async fn repairs(&self) -> Result<Plan> {
-        self.decide(Aim::Repair, &self.history().await?)
+    /// What is broken in the history, for [`repair`](Self::repair).
+    pub async fn repairs(&self) -> Result<Repairs> {
+        Ok(Repairs::of_history(&self.set, &self.history().await?))
+    }
+
+    /// What was under way when a run died, for [`repair`](Self::repair), with the answer whether the statement in hand took effect or is
+    /// to run again.
+    pub async fn doubts(&self, took_effect: bool) -> Result<Repairs> {
+        let answer = if took_effect {
+            Action::SettleDone
+        } else {
+            Action::SettleAgain
+        };
+        let history = self.history().await?;
+        Ok(Repairs::of_doubts(&self.set, &history, answer))
     }
 
     /// Says whether the database is current; the outcome is [`Outcome::UpToDate`] or [`Outcome::Pending`].
     pub async fn check(&self) -> Result<Report> {
-        let plan = self.decide(Aim::Up, &self.history().await?)?;
+        self.judge(&self.history().await?)
+    }
+
+    fn judge(&self, history: &History) -> Result<Report> {
+        let plan = self.decide(Aim::Up, history)?;
         let mut report = self.new_report();
         if !plan.is_empty() {
             report.outcome = Outcome::Pending;
@@ -51,28 +71,44 @@ impl Runner {
     }
 
     /// Blocks until the database is current, with read rights only; [`Outcome::Pending`] when the time is over. A database that
-    /// cannot be reached yet is waited for too.
+    /// cannot be reached yet, or that is still to be made, is waited for too. Whatever hangs, the wait ends at its time; only the first
+    /// look is given two seconds where the whole is shorter.
     ///
     /// # Errors
-    /// What cannot pass by itself: a wrong password, a diverged history.
+    /// What cannot pass by itself: a wrong password, a diverged history. What kept the last look from an answer, when the time is over.
     pub async fn wait_until_current(&self, timeout: Option<Duration>) -> Result<Report> {
         let mut patience = Patience::new(timeout.map_or(LockWait::Forever, LockWait::For));
+        let mut last = None;
         loop {
-            let seen = self.or_interrupted(self.check()).await;
-            match seen {
-                Ok(report) if report.outcome == Outcome::UpToDate || patience.is_over() => {
-                    return Ok(Report {
-                        waited: patience.waited(),
-                        ..report
-                    });
+            let look = self.look_if_current();
+            let seen = match timeout {
+                None => Some(look.await),
+                Some(timeout) => {
+                    let left = timeout.saturating_sub(patience.waited());
+                    let limit = if last.is_none() {
+                        left.max(FIRST_LOOK)
+                    } else {
+                        left
+                    };
+                    tokio::time::timeout(limit, look).await.ok()
                 }
-                Err(error)
-                    if patience.is_over()
-                        || !(error.is_retryable() || error.kind() == ErrorKind::SessionLost) =>
+            };
+            let cut = seen.is_none();
+            match seen {
+                Some(Ok(report)) if report.outcome == Outcome::UpToDate => {
+                    return Ok(waited(report, &patience));
+                }
+                Some(Err(error))
+                    if !(error.is_retryable() || error.kind() == ErrorKind::SessionLost) =>
                 {
                     return Err(error);
                 }
-                _ => {}
+                Some(seen) => last = Some(seen),
+                None => {}
+            }
+            if cut || patience.is_over() {
+                let last = last.unwrap_or_else(|| Err(self.no_answer(&patience)));
+                return last.map(|report| waited(report, &patience));
             }
             if patience.should_tell() {
                 self.observer.on_event(&Event::Waiting {
@@ -88,6 +124,26 @@ impl Runner {
             })
             .await?;
         }
+    }
+
+    /// As [`check`](Self::check); in a database that is not there, everything is pending.
+    async fn look_if_current(&self) -> Result<Report> {
+        match self.or_interrupted(self.check()).await {
+            Err(error) if error.is_no_database() => self.judge(&History::default()),
+            seen => seen,
+        }
+    }
+
+    fn no_answer(&self, patience: &Patience) -> Error {
+        Error::new(
+            ErrorKind::Connect,
+            format!(
+                "{} did not answer within {:.1} s",
+                self.connect.url,
+                patience.waited().as_secs_f64()
+            ),
+        )
+        .retryable()
     }
 
     /// Who holds the lock; `None` when nobody does.
@@ -106,6 +162,13 @@ impl Runner {
             database: &self.connect.url.to_string(),
         });
         Ok(session)
+    }
+}
+
+fn waited(report: Report, patience: &Patience) -> Report {
+    Report {
+        waited: patience.waited(),
+        ..report
     }
 }
 

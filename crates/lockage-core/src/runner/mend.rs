@@ -2,45 +2,12 @@
 
 use std::sync::Arc;
 
+use super::repair;
 use crate::survey::{Entry, Standing, survey};
 use crate::{
     Action, Error, ErrorKind, History, Kind, Migration, MigrationSet, Plan, PlanOptions, Result,
     State, Step, Version, plan,
 };
-
-/// Accepts what changed, forgets what has no file, clears what failed half way.
-pub(super) fn plan_repair(set: &MigrationSet, history: &History) -> Plan {
-    let steps = survey(set, history).into_iter().filter_map(|entry| {
-        let action = match entry.standing {
-            Standing::Diverged => Action::Accept,
-            Standing::Missing | Standing::Failed | Standing::Running => Action::Forget,
-            _ => return None,
-        };
-        Some(step(entry, action))
-    });
-    Plan {
-        steps: steps.collect(),
-        ..Plan::default()
-    }
-}
-
-/// Answers for whatever was under way when a run died.
-pub(super) fn plan_settling(set: &MigrationSet, history: &History, answer: Action) -> Plan {
-    let unfinished = |entry: &Entry| {
-        matches!(
-            entry.standing,
-            Standing::Running | Standing::Failed | Standing::Undoing
-        )
-    };
-    let steps = survey(set, history)
-        .into_iter()
-        .filter(unfinished)
-        .map(|entry| step(entry, answer));
-    Plan {
-        steps: steps.collect(),
-        ..Plan::default()
-    }
-}
 
 /// Marks a version in a history that has none.
 pub(super) fn plan_baseline(
@@ -95,7 +62,9 @@ pub(super) fn plan_rebuild(set: &MigrationSet, history: &History) -> Result<Plan
     for entry in survey(set, history).into_iter().rev() {
         match (entry.kind, entry.standing) {
             (Kind::Repeatable, _) if entry.row.is_none() => {}
-            (Kind::Repeatable, _) => steps.push(step(entry, Action::Forget)),
+            (Kind::Repeatable, _) => {
+                steps.push(Step::new(repair::migration(&entry), Action::Forget))
+            }
             (Kind::Versioned, Standing::Applied | Standing::Diverged | Standing::Undoing) => {
                 let undo = entry
                     .version
@@ -135,17 +104,6 @@ fn not_rebuilt(entry: &Entry, what: &str) -> Error {
         ),
     )
     .with_hint("a rebuild needs every migration finished, with its file and its undo script")
-}
-
-fn step(entry: Entry, action: Action) -> Step {
-    let migration = entry.migration.unwrap_or_else(|| {
-        Arc::new(Migration::without_file(
-            entry.kind,
-            entry.version,
-            &entry.name,
-        ))
-    });
-    Step::new(migration, action)
 }
 
 #[cfg(test)]
@@ -220,34 +178,6 @@ mod tests {
         let rows = vec![applied("1")];
         let error = plan_rebuild(&bare, &History { rows }).unwrap_err();
         assert!(error.message().contains("no undo script"), "{error}");
-    }
-
-    #[test]
-    fn a_repair_touches_only_what_is_broken() {
-        let set =
-            MigrationSet::from_texts([("V1__x.sql", "a"), ("V2__x.sql", "b"), ("V4__x.sql", "c")])
-                .unwrap();
-        let sum = set.iter().next().unwrap().checksum().to_string();
-        let rows = vec![
-            row("1", State::Applied, &sum),
-            row("2", State::Applied, "other"),
-            row("3", State::Applied, "gone"),
-            row("4", State::Failed, "half"),
-            row("9", State::Applied, "future"),
-        ];
-        let history = History { rows };
-        assert_eq!(
-            actions(&plan_repair(&set, &history)),
-            [
-                ("2".into(), Action::Accept),
-                ("3".into(), Action::Forget),
-                ("4".into(), Action::Forget)
-            ]
-        );
-        assert_eq!(
-            actions(&plan_settling(&set, &history, Action::SettleAgain)),
-            [("4".into(), Action::SettleAgain)]
-        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod acquire;
 mod apply;
 mod look;
 mod mend;
+mod repair;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::{
 };
 use acquire::Acquired;
 use look::end;
+pub use repair::{Repair, Repairs};
 
 /// Migrates one database. Build it once, run it as often as you like.
 ///
@@ -33,12 +35,11 @@ pub struct Runner {
 }
 
 /// What a run is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Aim {
+#[derive(Debug, Clone, Copy)]
+enum Aim<'a> {
     Up,
     Down,
-    Repair,
-    Settle(Action),
+    Repair(&'a Repairs),
     Baseline,
     Rebuild,
 }
@@ -118,26 +119,15 @@ impl Runner {
         self.go(Aim::Down).await
     }
 
-    /// Mends the history after showing what it would do to [`repairs`](Self::repairs): accepts changed checksums, forgets rows that
-    /// have no file, and clears migrations that failed half way, so that they start again from their first statement. Under the lock.
+    /// Mends the history, under the lock, as [`repairs`](Self::repairs) or [`doubts`](Self::doubts) showed it: accepts changed
+    /// checksums, forgets rows that have no file, clears migrations that failed half way, so that they start again from their first
+    /// statement; or answers for statements whose end nobody saw.
     ///
     /// # Errors
-    /// As [`up`](Self::up).
-    pub async fn repair(&self) -> Result<Report> {
-        self.go(Aim::Repair).await
-    }
-
-    /// Answers for the statement that was under way when a run died: it took effect, or it did not and is to run again. Under the lock.
-    ///
-    /// # Errors
-    /// As [`up`](Self::up).
-    pub async fn settle(&self, took_effect: bool) -> Result<Report> {
-        let answer = if took_effect {
-            Action::SettleDone
-        } else {
-            Action::SettleAgain
-        };
-        self.go(Aim::Settle(answer)).await
+    /// As [`up`](Self::up); [`ErrorKind::Diverged`] with what changed where the history is no longer as it was shown. Nothing is
+    /// written then.
+    pub async fn repair(&self, confirmed: &Repairs) -> Result<Report> {
+        self.go(Aim::Repair(confirmed)).await
     }
 
     /// Marks what an existing database already has: everything up to [`PlanOptions::to`] counts as applied. Under the lock.
@@ -158,7 +148,7 @@ impl Runner {
         self.go(Aim::Rebuild).await
     }
 
-    async fn go(&self, aim: Aim) -> Result<Report> {
+    async fn go(&self, aim: Aim<'_>) -> Result<Report> {
         let mut report = self.new_report();
         match self.run(aim, &mut report).await {
             Ok(()) => Ok(report),
@@ -169,7 +159,7 @@ impl Runner {
         }
     }
 
-    async fn run(&self, aim: Aim, report: &mut Report) -> Result<()> {
+    async fn run(&self, aim: Aim<'_>, report: &mut Report) -> Result<()> {
         let mut session = self.open().await?;
         if let Some(first) = self.glance(&mut session, aim).await? {
             report.future.clone_from(&first.future);
@@ -192,7 +182,7 @@ impl Runner {
     }
 
     /// Looks without the lock; `None` when the holder's writing keeps readers out for now.
-    async fn glance(&self, session: &mut Unlocked, aim: Aim) -> Result<Option<Plan>> {
+    async fn glance(&self, session: &mut Unlocked, aim: Aim<'_>) -> Result<Option<Plan>> {
         match self.or_interrupted(session.history()).await {
             Ok(history) => match self.decide(aim, &history) {
                 // What somebody has in hand may look wrong until they are done; it is judged under the lock.
@@ -204,12 +194,11 @@ impl Runner {
         }
     }
 
-    fn decide(&self, aim: Aim, history: &History) -> Result<Plan> {
+    fn decide(&self, aim: Aim<'_>, history: &History) -> Result<Plan> {
         match aim {
             Aim::Up => plan::plan(&self.set, history, &self.plan),
             Aim::Down => plan::plan_down(&self.set, history, &self.plan),
-            Aim::Repair => Ok(mend::plan_repair(&self.set, history)),
-            Aim::Settle(answer) => Ok(mend::plan_settling(&self.set, history, answer)),
+            Aim::Repair(confirmed) => confirmed.plan(&self.set, history),
             Aim::Rebuild => mend::plan_rebuild(&self.set, history),
             Aim::Baseline => mend::plan_baseline(&self.set, history, self.plan.to.as_ref()),
         }
@@ -259,7 +248,8 @@ mod tests {
         fn is_send<F: Send>(_: impl Fn(&'static Runner) -> F) {}
         is_send(Runner::up);
         is_send(Runner::down);
-        is_send(Runner::repair);
+        is_send(Runner::repairs);
+        is_send(|runner| async { runner.repair(&runner.repairs().await.unwrap()).await });
         is_send(Runner::status);
         is_send(Runner::plan);
         is_send(Runner::check);

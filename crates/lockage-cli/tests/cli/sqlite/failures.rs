@@ -96,6 +96,23 @@ fn without_a_transaction_the_next_run_goes_on_behind_what_is_committed() {
 }
 
 #[test]
+fn a_file_that_a_script_cannot_attach_is_the_scripts_failure() {
+    let sandbox = sandbox(&[(
+        "V1__a.sql",
+        "-- lockage: no-transaction\nATTACH 'nowhere/other.db' AS other;\n",
+    )]);
+    let error = sandbox.fails(&["up"], 1, &["cannot open the database", "V1__a.sql:2:1"]);
+    assert_eq!(error["kind"], "migration_failed");
+    sandbox.write("junk.db", "x".repeat(4096));
+    sandbox.migration(
+        "V1__a.sql",
+        "-- lockage: no-transaction\nATTACH 'junk.db' AS other;\nCREATE TABLE other.t (n);\n",
+    );
+    let error = sandbox.fails(&["up"], 1, &["not an SQLite database"]);
+    assert_eq!(error["kind"], "migration_failed");
+}
+
+#[test]
 fn a_file_that_is_no_database_and_a_folder_that_is_not_there() {
     let sandbox = sandbox(&THREE);
     sandbox.write("junk.db", "x".repeat(4096));

@@ -24,6 +24,17 @@ fn wait_ends_when_the_database_is_current_and_not_before() {
     let sandbox = sandbox(&THREE);
     let call = sandbox.run(&["wait", "--timeout", "50ms"]);
     assert_eq!(call.code, 3, "{call:?}");
+    assert!(!sandbox.path("app.db").exists());
+    let nowhere = [
+        "wait",
+        "--url",
+        "sqlite:nowhere/app.db",
+        "--timeout",
+        "50ms",
+    ];
+    let (code, object) = sandbox.json(&nowhere);
+    assert_eq!((code, &object["outcome"]), (3, &"pending".into()));
+    assert_eq!(object["pending"].as_array().unwrap().len(), 3);
     let waiter = sandbox
         .command(&["wait", "--timeout", "10m", "--json"])
         .stdout(std::process::Stdio::piped())

@@ -7,7 +7,11 @@ mod history;
 mod lock;
 mod looking;
 mod processes;
+#[cfg(unix)]
+mod progress;
 mod repair;
+#[cfg(unix)]
+mod rights;
 mod up;
 
 use crate::sandbox::{Call, Sandbox};

@@ -104,6 +104,21 @@ fn what_failed_half_way_starts_again() {
     assert_eq!(up(&sandbox).out, "1 migration applied to sqlite:app.db\n");
 }
 
+#[test]
+fn a_row_whose_version_nobody_can_read_is_forgotten() {
+    let sandbox = sandbox(&THREE);
+    up(&sandbox);
+    let odd = "INSERT INTO lockage_history SELECT 'what?', 'odd', kind, checksum, state, applied_at, applied_by, duration_ms, \
+               statements_done, statements_total, run_id, tool_version FROM lockage_history WHERE version = '1'";
+    journal(&sandbox).execute_batch(odd).unwrap();
+    assert_eq!(sandbox.run(&["up"]).code, 4);
+    sandbox.fails(&["repair"], 2, &["what? odd (missing): forget it"]);
+    let (code, object) = sandbox.json(&["repair", "--yes"]);
+    assert_eq!((code, &object["outcome"]), (0, &"repaired".into()));
+    assert_eq!(column(&object["steps"], "version"), ["what?"]);
+    assert_eq!(up(&sandbox).out, "sqlite:app.db is up to date\n");
+}
+
 /// A database as a run leaves it that died while its third statement was under way.
 fn in_doubt() -> Sandbox {
     let sandbox = sandbox(&[(
@@ -134,12 +149,19 @@ fn a_statement_in_doubt_is_answered_for() {
         sandbox.fails(
             &["repair", "--settle", answer],
             2,
-            &["1 a (failed (2/3)): the statement under way"],
+            &[
+                "1 a (failed (2/3)): the statement under way",
+                ": INSERT INTO b VALUES (1)",
+            ],
         );
         let (code, object) = sandbox.json(&["repair", "--settle", answer, "--yes"]);
         assert_eq!((code, &object["outcome"]), (0, &"repaired".into()));
         assert_eq!(column(&object["repaired"], "version"), ["1"]);
         assert_eq!(column(&object["steps"], "action"), [action]);
+        assert_eq!(
+            column(&object["steps"], "statement"),
+            ["INSERT INTO b VALUES (1)"]
+        );
         let count = |filter: &str| -> u32 {
             let sql = format!("SELECT count(*) FROM lockage_journal WHERE {filter}");
             journal(&sandbox)
@@ -196,6 +218,26 @@ mod at_a_terminal {
             assert_eq!(call.code, code, "{call:?}");
             assert!(call.err.contains("nothing was repaired"), "{call:?}");
         }
+        assert_states(&sandbox, &BROKEN);
+    }
+
+    #[test]
+    fn what_changed_while_it_was_asked_is_told_and_nothing_is_done() {
+        let sandbox = broken();
+        let mut terminal = asked(&sandbox, &["repair"]);
+        sandbox.migration(THREE[0].0, "");
+        let client = journal(&sandbox);
+        let newer = "UPDATE lockage_history SET name = 'people' WHERE version = '1'";
+        client.execute_batch(newer).unwrap();
+        sandbox.remove("migrations/V1__users.sql");
+        terminal.type_in("y\n");
+        let call = terminal.end();
+        assert_eq!(call.code, 4, "{call:?}");
+        assert!(
+            call.err
+                .contains("nothing was repaired: 1 users was missing by another run"),
+            "{call:?}"
+        );
         assert_states(&sandbox, &BROKEN);
     }
 
