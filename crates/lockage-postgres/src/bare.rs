@@ -1,5 +1,6 @@
 //! Statements that run outside any transaction.
 
+use lockage_core::{Error, ErrorKind};
 use lockage_sql::script::leading_words;
 
 use crate::dialect::DIALECT;
@@ -36,6 +37,22 @@ pub(crate) fn is_refused_in_transaction(words: &[String]) -> bool {
         "COMMIT" | "ROLLBACK" => word(1) == "PREPARED",
         _ => false,
     }
+}
+
+/// Says why no run could go on behind the statement.
+pub(crate) fn breaks_the_run(words: &[String]) -> Option<Error> {
+    let (what, hint) = match words {
+        [first, second, ..] if first == "DISCARD" && second == "ALL" => (
+            "DISCARD ALL in a migration: it gives up the lock under which the migration runs",
+            "say what is to be discarded (DISCARD PLANS, DISCARD SEQUENCES, DISCARD TEMP), or RESET ALL",
+        ),
+        [first, second, ..] if first == "PREPARE" && second == "TRANSACTION" => (
+            "PREPARE TRANSACTION in a migration: what it detaches would take the history along",
+            "end the transaction with COMMIT",
+        ),
+        _ => return None,
+    };
+    Some(Error::new(ErrorKind::InvalidMigration, what).with_hint(hint))
 }
 
 /// Whether the statement is to run alone: because the server refuses it in a transaction, or may, or because it may commit by
@@ -93,7 +110,8 @@ pub(crate) fn is_detach(words: &[String]) -> bool {
 pub(crate) fn is_for_session(words: &[String]) -> bool {
     let word = |index: usize| words.get(index).map_or("", String::as_str);
     match word(0) {
-        "SET" => word(1) != "LOCAL",
+        // What is set for a transaction ends with it.
+        "SET" => !matches!(word(1), "LOCAL" | "TRANSACTION" | "CONSTRAINTS"),
         "RESET" => true,
         // As pg_dump writes it: SELECT pg_catalog.set_config('search_path', '', false)
         "SELECT" => {
@@ -104,6 +122,11 @@ pub(crate) fn is_for_session(words: &[String]) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether it sets back everything, what this session needs included.
+pub(crate) fn resets_all(words: &[String]) -> bool {
+    matches!(words, [first, second, ..] if first == "RESET" && second == "ALL")
 }
 
 /// Whether the statement sends rows to the client, which there is no use for.
@@ -195,6 +218,8 @@ mod tests {
         }
         for statement in [
             "SET LOCAL role a",
+            "SET TRANSACTION READ ONLY",
+            "SET CONSTRAINTS ALL DEFERRED",
             "SELECT set_config('a', f(), false)",
             "SELECT 1",
             "UPDATE t SET a = 1",

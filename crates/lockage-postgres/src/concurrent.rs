@@ -75,7 +75,8 @@ impl PostgresConnection {
 
     /// Drops what a failed build left, and says so.
     async fn clear_away(&mut self, look: &str, before: &[Found], mut failure: Failure) -> Failure {
-        self.link.canceller().hold_off(true);
+        let canceller = std::sync::Arc::clone(self.link.canceller());
+        let _untouched = canceller.hold_off();
         for left in self.left_over(look, before).await {
             let dropped = self.drop_index(&left).await;
             failure.error = match dropped {
@@ -95,7 +96,6 @@ impl PostgresConnection {
                 }
             };
         }
-        self.link.canceller().hold_off(false);
         failure
     }
 
@@ -234,6 +234,13 @@ impl PostgresConnection {
                     None => return Ok(Settled::NotDone),
                 }
             }
+            ("COMMIT" | "ROLLBACK", "PREPARED") => (
+                format!(
+                    "SELECT 1 FROM pg_catalog.pg_prepared_xacts WHERE gid = {}",
+                    word(2)
+                ),
+                false,
+            ),
             ("ALTER", "TABLE") => return self.settle_detach(&words).await,
             // Harmless to repeat.
             ("VACUUM" | "REINDEX" | "CLUSTER" | "REPACK" | "DISCARD", _)

@@ -41,12 +41,7 @@ pub(crate) async fn connect(options: &ConnectOptions) -> Result<PostgresConnecti
         }
         opened => opened?,
     };
-    Ok(PostgresConnection::new(
-        link,
-        address,
-        tls,
-        options.schema.clone(),
-    ))
+    Ok(PostgresConnection::new(link, address, tls, options))
 }
 
 /// Why there is no connection.
@@ -106,7 +101,7 @@ async fn make_database(
         link.close().await;
         let retry = match made {
             Ok(_) => false,
-            Err(failure) => match sqlstate(&failure.error) {
+            Err(failure) => match error::sqlstate(&failure.error) {
                 // Somebody else made it: duplicate_database, unique_violation.
                 Some("42P04" | "23505") => false,
                 // The template is in use: object_in_use.
@@ -141,10 +136,4 @@ async fn open_maintenance(address: &Address, tls: &Tls, deadline: Instant) -> Re
         Ok(link) => Ok(link),
         Err(_) => Ok(open(&second, tls, deadline).await?),
     }
-}
-
-fn sqlstate(error: &Error) -> Option<&str> {
-    error
-        .context()
-        .find_map(|(key, value)| (key == "sqlstate").then_some(value))
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use lockage_core::{Canceller, Error, ErrorKind, LockKey, Migration, Result};
+use lockage_core::{Canceller, ConnectOptions, Error, ErrorKind, LockKey, Migration, Result};
 use lockage_sql::{
     Connection, Dialect, Failure, HISTORY_TABLE, Manner, Notice, Piece, Row, Settled, Work,
     double_quoted,
@@ -12,11 +12,16 @@ use crate::address::Address;
 use crate::application;
 use crate::bare;
 use crate::dialect::{DIALECT, literal};
+use crate::error;
+use crate::home;
 use crate::key;
 use crate::link::Link;
 use crate::pooler::Way;
 use crate::settings::{self, Settings};
 use crate::tls::Tls;
+
+/// How often what is ours is tried when requests to cancel hit it that were under way.
+const TRIES: u32 = 4;
 
 /// A session: one connection, never pooled by us.
 #[derive(Debug)]
@@ -31,12 +36,14 @@ pub(crate) struct PostgresConnection {
     /// Whether it is set.
     pub(crate) is_set: bool,
     schema: Option<String>,
+    /// The name of the history's table.
+    history: String,
     /// What `lock_timeout` was last set to by us, in milliseconds; 0 for not at all.
     lock_timeout: AtomicU32,
 }
 
 impl PostgresConnection {
-    pub(crate) fn new(link: Link, address: Address, tls: Tls, schema: Option<String>) -> Self {
+    pub(crate) fn new(link: Link, address: Address, tls: Tls, options: &ConnectOptions) -> Self {
         let settings = settings::of_session(link.parameters().version);
         let way = Way::Unknown;
         Self {
@@ -46,13 +53,40 @@ impl PostgresConnection {
             way,
             settings,
             is_set: false,
-            schema,
+            schema: options.schema.clone(),
+            history: options
+                .history_table
+                .clone()
+                .unwrap_or_else(|| HISTORY_TABLE.to_owned()),
             lock_timeout: AtomicU32::new(0),
         }
     }
 
     pub(crate) fn lock_timeout(&self) -> Option<u32> {
         Some(self.lock_timeout.load(Ordering::Relaxed)).filter(|limit| *limit > 0)
+    }
+
+    /// Runs what is ours alone. A request to cancel is meant for a statement of a script: were it to hit the row that says what became of
+    /// that, nobody would know.
+    async fn run_own(
+        &mut self,
+        pieces: &[Piece<'_>],
+        done: &mut (dyn FnMut(usize) + Send),
+    ) -> Result<(), Failure> {
+        let canceller = Arc::clone(self.link.canceller());
+        let _untouched = canceller.hold_off();
+        for _ in 1..TRIES {
+            match self.link.run(pieces, done).await {
+                // It was under way before.
+                Err(failure) if error::is_cancelled(&failure.error) => {
+                    self.link
+                        .run(&[Piece::Own(DIALECT.rollback.into())], &mut |_| {})
+                        .await?;
+                }
+                ran => return ran,
+            }
+        }
+        self.link.run(pieces, done).await
     }
 
     /// The first value of the first row.
@@ -97,7 +131,10 @@ impl Connection for PostgresConnection {
                 return Err(Failure::new(index, copies_to_client()));
             }
         }
-        self.link.run(pieces, done).await
+        if pieces.iter().any(|piece| matches!(piece, Piece::Script(_))) {
+            return self.link.run(pieces, done).await;
+        }
+        self.run_own(pieces, done).await
     }
 
     async fn run_bare(&mut self, statement: &str) -> Result<(), Failure> {
@@ -109,16 +146,20 @@ impl Connection for PostgresConnection {
     }
 
     async fn home_schema(&mut self) -> Result<Option<String>> {
-        let history = literal(HISTORY_TABLE);
-        let look = format!(
-            "SELECT coalesce((SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.oid = pg_catalog.to_regclass({history})), pg_catalog.current_schema())"
-        );
+        let look = home::look(&self.history);
         match self.value(&look).await? {
             Some(schema) => Ok(Some(schema)),
-            None => Err(Error::new(ErrorKind::InvalidConfig, "no schema of the search_path exists, so the history has no place")
-                .with_hint("name a schema with --schema (ConnectOptions::schema), or make one that the search_path names")),
+            None => Err(home::nowhere()),
         }
+    }
+
+    async fn confirm_missing(&mut self, schema: Option<&str>) -> Result<()> {
+        if schema.is_some() {
+            // The server itself says so where that schema must not be entered.
+            return Ok(());
+        }
+        let look = home::look_for_hidden(&self.history);
+        home::confirm_missing(self.link.query(&look).await?, &self.history)
     }
 
     async fn ensure_schema(&mut self, schema: &str) -> Result<()> {
@@ -169,6 +210,14 @@ impl Connection for PostgresConnection {
 
     fn before_rows(&self) -> Vec<String> {
         settings::AS_OURSELVES_FOR_NOW.map(str::to_owned).into()
+    }
+
+    fn behind_setting(&self, statement: &str) -> Vec<String> {
+        if bare::resets_all(&bare::words(statement)) && !self.settings.is_empty() {
+            vec![settings::set(&self.settings)]
+        } else {
+            Vec::new()
+        }
     }
 
     fn may_share_transaction(&self, statement: &str) -> bool {

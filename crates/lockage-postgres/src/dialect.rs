@@ -1,7 +1,8 @@
 use lockage_sql::script::POSTGRES;
 use lockage_sql::{Dialect, double_quoted};
 
-pub(crate) static DIALECT: Dialect = Dialect {
+/// How PostgreSQL writes SQL.
+pub static DIALECT: Dialect = Dialect {
     engine: "PostgreSQL",
     syntax: &POSTGRES,
     transactional_ddl: true,

@@ -202,7 +202,7 @@ pub(crate) fn of_connecting(error: tokio_postgres::Error, shown: &str) -> Error 
             "check user and password; the password may stand in the URL, in LOCKAGE_PASSWORD, or in a file named with --password-file",
         ),
         // invalid_catalog_name
-        "3D000" => made.with_hint("make the database, or let --create (ConnectOptions::create) make it"),
+        "3D000" => made.with_hint("make the database, or let --create (ConnectOptions::create) make it").no_database(),
         // cannot_connect_now
         "57P03" => made.with_hint("the server is starting or stopping").retryable(),
         // too_many_connections
@@ -230,4 +230,16 @@ pub(crate) fn chain(error: &tokio_postgres::Error) -> String {
 
 fn io_error(error: &tokio_postgres::Error) -> Option<&io::Error> {
     error.source()?.downcast_ref()
+}
+
+/// Whether somebody asked the server to end what failed so.
+pub(crate) fn is_cancelled(error: &Error) -> bool {
+    sqlstate(error) == Some("57014")
+}
+
+/// The server's code.
+pub(crate) fn sqlstate(error: &Error) -> Option<&str> {
+    error
+        .context()
+        .find_map(|(key, value)| (key == "sqlstate").then_some(value))
 }

@@ -31,6 +31,7 @@ mod connect;
 mod connection;
 mod dialect;
 mod error;
+mod home;
 mod index;
 mod key;
 mod link;
@@ -41,13 +42,14 @@ mod settings;
 mod tls;
 
 use lockage_core::{
-    Backend, Capabilities, Error, ErrorKind, Location, Migration, Result, Session, Statement,
+    Backend, Capabilities, ConnectOptions, Error, ErrorKind, Location, Migration, Result, Session,
+    Statement,
 };
-use lockage_sql::SqlSession;
+use lockage_sql::{Connection, SqlSession};
 
 pub use lockage_core;
 
-use dialect::DIALECT;
+pub use dialect::DIALECT;
 
 /// What this backend says of itself.
 const CAPABILITIES: Capabilities = Capabilities::new(true, "a session-level advisory lock").with_lock_query(
@@ -73,6 +75,15 @@ pub const BACKEND: Backend = Backend::new(
 
 lockage_core::register_backend!(BACKEND);
 
+/// Opens a connection for rows. It has no lock: what changes the schema goes through [`BACKEND`] and a
+/// [`Runner`](lockage_core::Runner).
+///
+/// # Errors
+/// [`ErrorKind::InvalidConfig`] and [`ErrorKind::Connect`].
+pub async fn connect(options: &ConnectOptions) -> Result<impl Connection + use<>> {
+    connect::connect(options).await
+}
+
 /// Reads a script, and refuses what the server, or the way that a script is run, could never do.
 fn inspect(migration: &Migration, each: &mut dyn FnMut(Statement<'_>)) -> Result<()> {
     let mut refused = None;
@@ -93,6 +104,8 @@ fn inspect(migration: &Migration, each: &mut dyn FnMut(Statement<'_>)) -> Result
 fn refuse(migration: &Migration, statement: Statement<'_>) -> Option<Error> {
     let error = if bare::copies_to_client(statement.text) {
         connection::copies_to_client()
+    } else if let Some(error) = bare::breaks_the_run(&bare::words(statement.text)) {
+        error
     } else if migration.directives().transaction
         && bare::is_refused_in_transaction(&bare::words(statement.text))
     {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ impl Link {
             token: client.cancel_token(),
             tls: tls.clone(),
             asked: AtomicBool::new(false),
-            held_off: AtomicBool::new(false),
+            held_off: AtomicU32::new(0),
         };
         Ok(Self {
             client: Some(client),
@@ -137,10 +137,9 @@ impl Link {
         let Some(client) = &self.client else {
             return Err(Failure::new(0, closed()));
         };
-        let message = Message::join(pieces);
         let mut through = 0;
         self.busy = true;
-        let outcome = stream(client, &message.text, &mut || {
+        let outcome = stream(client, Message::join(pieces).text, &mut || {
             done(through);
             through += 1;
         })
@@ -148,7 +147,8 @@ impl Link {
         self.busy = is_in_doubt(&outcome);
         let Err(error) = outcome else { return Ok(()) };
         let place = match error.as_db_error().and_then(DbError::position) {
-            Some(ErrorPosition::Original(position)) => message.place(*position),
+            // Joined once more: a failure is rare, and the text may be long.
+            Some(ErrorPosition::Original(position)) => Message::join(pieces).place(*position),
             _ => None,
         };
         // A mistake in syntax is found before anything runs, so its position knows the piece better than the count.
@@ -214,8 +214,18 @@ pub(crate) struct Cancel {
     tls: Tls,
     /// Whether we asked.
     asked: AtomicBool,
-    /// Whether what runs now puts things in order and is to come to its end.
-    held_off: AtomicBool,
+    /// How many want what runs now to come to its end, since it puts things in order.
+    held_off: AtomicU32,
+}
+
+/// Keeps a [`Cancel`] from asking.
+#[must_use]
+pub(crate) struct HeldOff(Arc<Cancel>);
+
+impl Drop for HeldOff {
+    fn drop(&mut self) {
+        self.0.held_off.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl std::fmt::Debug for Cancel {
@@ -225,8 +235,10 @@ impl std::fmt::Debug for Cancel {
 }
 
 impl Cancel {
-    pub(crate) fn hold_off(&self, held_off: bool) {
-        self.held_off.store(held_off, Ordering::Relaxed);
+    /// Asks for nothing until the answer is dropped.
+    pub(crate) fn hold_off(self: &Arc<Self>) -> HeldOff {
+        self.held_off.fetch_add(1, Ordering::SeqCst);
+        HeldOff(Arc::clone(self))
     }
 
     async fn send(&self) -> Result<()> {
@@ -254,7 +266,7 @@ impl Cancel {
 #[async_trait]
 impl Canceller for Cancel {
     async fn cancel(&self) -> Result<()> {
-        if self.held_off.load(Ordering::Relaxed) {
+        if self.held_off.load(Ordering::SeqCst) > 0 {
             return Ok(());
         }
         self.asked.store(true, Ordering::Relaxed);
@@ -311,10 +323,12 @@ where
 
 async fn stream(
     client: &Client,
-    text: &str,
+    text: String,
     through: &mut (dyn FnMut() + Send),
 ) -> Result<(), tokio_postgres::Error> {
-    let mut answers = std::pin::pin!(client.simple_query_raw(text).await?);
+    let mut answers = std::pin::pin!(client.simple_query_raw(&text).await?);
+    // The driver has a copy.
+    drop(text);
     while let Some(answer) = answers.next().await {
         // Rows of a script are nobody's.
         if let SimpleQueryMessage::CommandComplete(_) = answer? {

@@ -25,7 +25,13 @@ impl Message {
     /// Joins pieces. A condition becomes a query that fails where it is not true. The first of a script's statements is told in a
     /// comment at the head: administrators, and the replicas that wait, see no more than the first kilobyte of what runs.
     pub(crate) fn join(pieces: &[Piece<'_>]) -> Self {
-        let mut text = String::new();
+        let length = |piece: &Piece<'_>| match piece {
+            Piece::Own(sql) => sql.len(),
+            Piece::Script(sql) => sql.len(),
+            Piece::Require(condition, _) => condition.len() + 80,
+        };
+        let length: usize = pieces.iter().map(|piece| length(piece) + END.len()).sum();
+        let mut text = String::with_capacity(length + 4 * HEADLINE + HEAD.len());
         if let Some(script) = pieces.iter().find_map(|piece| match piece {
             Piece::Script(script) => Some(script),
             _ => None,

@@ -85,6 +85,17 @@ pub trait Connection: LockProvider + fmt::Debug {
         Vec::new()
     }
 
+    /// What runs right behind a statement that only sets something, where it takes back what this session needs.
+    fn behind_setting(&self, _statement: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Asked when the history's table was not found, by the name that a schema of the options or nothing stands before. Fails where
+    /// there is, or may be, one that this session cannot see: that is no empty history.
+    async fn confirm_missing(&mut self, _schema: Option<&str>) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether a statement of a script without a transaction may share one with its journal row.
     fn may_share_transaction(&self, statement: &str) -> bool;
 

@@ -4,6 +4,7 @@
 //! An engine's crate writes a [`Connection`] and a [`Dialect`]; [`SqlSession`] makes the session of them that
 //! [`lockage_core`] drives.
 
+mod again;
 mod apply;
 mod connection;
 mod dialect;

@@ -8,6 +8,7 @@ use lockage_core::{
 };
 
 use crate::Dialect;
+use crate::again;
 use crate::connection::{Cause, Connection, Failure, Notice, Piece, Refusal};
 use crate::history::{self, HistoryTable};
 use crate::identity::applied_by;
@@ -145,10 +146,7 @@ impl<C: Connection> SqlSession<C> {
         pieces.extend(statements.into_iter().map(Piece::own));
         pieces.extend(self.fence());
         pieces.push(Piece::own(dialect.commit));
-        if let Err(failure) = self.connection.run(&pieces, &mut |_| {}).await {
-            return Err(self.roll_back(failure).await.error);
-        }
-        Ok(())
+        Ok(again::run(&mut self.connection, &pieces).await?)
     }
 
     /// Passes on what the server said.
@@ -163,14 +161,7 @@ impl<C: Connection> SqlSession<C> {
 
     /// Takes the open transaction back after a failure in it.
     pub(crate) async fn roll_back(&mut self, failure: Failure) -> Failure {
-        let rollback = self.connection.dialect().rollback;
-        if failure.error.kind() != lockage_core::ErrorKind::SessionLost {
-            // The failure is what is to be told. Were the rollback to fail too, the next statement would say so.
-            let _ = self
-                .connection
-                .run(&[Piece::own(rollback)], &mut |_| {})
-                .await;
-        }
+        again::roll_back(&mut self.connection, &failure).await;
         failure
     }
 }
@@ -273,9 +264,13 @@ impl<C: Connection> Migrator for SqlSession<C> {
     }
 
     async fn history(&mut self) -> Result<History> {
-        let rows = match self.connection.query(&self.history.select()).await {
+        let rows = match again::query(&mut self.connection, &self.history.select()).await {
             Ok(rows) => Some(rows),
-            Err(failure) if failure.cause == Cause::NoTable => None,
+            Err(failure) if failure.cause == Cause::NoTable => {
+                let schema = self.options.schema.as_deref();
+                self.connection.confirm_missing(schema).await?;
+                None
+            }
             Err(failure) => return Err(failure.into()),
         };
         self.history_exists = rows.is_some();

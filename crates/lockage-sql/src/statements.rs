@@ -48,9 +48,12 @@ impl<'a> Statements<'a> {
                     format!("{word} in a migration that runs in a transaction of its own"),
                 )
                 .with_location(locate(self.migration, &statement, None))
-                .with_hint(
-                    "leave it out, or put `-- lockage: no-transaction` at the head of the file",
-                ))
+                .with_hint(match control {
+                    TransactionControl::Prepare => {
+                        "leave it out: what it detaches would take the history along"
+                    }
+                    _ => "leave it out, or put `-- lockage: no-transaction` at the head of the file",
+                }))
             }
             Some(TransactionControl::Commit | TransactionControl::Rollback)
                 if chains(&statement.text, self.syntax) =>

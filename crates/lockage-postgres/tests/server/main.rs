@@ -4,6 +4,7 @@
 mod connecting;
 mod indexes;
 mod locking;
+mod own_transactions;
 mod place;
 mod pooling;
 mod proxy;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         connecting::TESTS,
         indexes::TESTS,
         locking::TESTS,
+        own_transactions::TESTS,
         pooling::TESTS,
         rights::TESTS,
         round_trips::TESTS,

@@ -10,6 +10,7 @@ crate::tests!(
     a_schema_that_may_not_be_written_is_told_with_what_is_needed,
     a_table_of_somebody_else_is_told_with_what_is_needed,
     a_history_that_may_not_be_read_is_told,
+    a_history_in_a_schema_that_may_not_be_entered_is_not_none,
     a_read_only_database_is_told,
     a_search_path_without_a_schema_is_told,
     a_waiter_sees_the_holder_without_rights,
@@ -130,6 +131,41 @@ async fn a_history_that_may_not_be_read_is_told(place: &Place) -> Result<(), Fai
         .execute(&format!("GRANT SELECT ON lockage_history TO {role}"))
         .await?;
     runner(&url, FILES)?.check().await?;
+    place.drop_role(&role).await
+}
+
+/// The server passes over such a schema without a word, and the next one of the search path would get a second history.
+async fn a_history_in_a_schema_that_may_not_be_entered_is_not_none(
+    place: &Place,
+) -> Result<(), Failure> {
+    place.runner(FILES)?.up().await?;
+    let (role, url) = place.role("").await?;
+    place
+        .execute(&format!(
+            "REVOKE ALL ON SCHEMA public FROM PUBLIC; CREATE SCHEMA {role} AUTHORIZATION {role}"
+        ))
+        .await?;
+    for error in [
+        runner(&url, FILES)?.check().await.err(),
+        runner(&url, FILES)?.up().await.err(),
+    ] {
+        let error = error.ok_or("a history that is hidden counted as none")?;
+        assert!(
+            error.message().contains("the schema public") && !error.is_retryable(),
+            "{error:?}"
+        );
+        assert!(
+            error
+                .hint()
+                .is_some_and(|hint| hint.contains("GRANT USAGE ON SCHEMA \"public\"")),
+            "{error:?}"
+        );
+    }
+    // What others keep elsewhere is none of ours.
+    place
+        .execute(&format!("ALTER ROLE {role} SET search_path = {role}"))
+        .await?;
+    runner(&url, FILES)?.up().await?;
     place.drop_role(&role).await
 }
 

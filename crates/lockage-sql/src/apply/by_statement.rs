@@ -11,6 +11,7 @@ use lockage_core::{
 
 use super::retry::Retry;
 use crate::SqlSession;
+use crate::again;
 use crate::connection::{Cause, Connection, Failure, Manner, Piece, Refusal, Settled, Work};
 use crate::history::Entry;
 use crate::journal::{self, Line};
@@ -63,6 +64,7 @@ impl<C: Connection> SqlSession<C> {
             done: 0,
             ran: 0,
             in_transaction: false,
+            rows: Vec::new(),
         };
         let outcome = self
             .run_statements(held, step, journal, &mut run, observer)
@@ -222,6 +224,11 @@ impl<C: Connection> SqlSession<C> {
         let own = |rows: Vec<String>| rows.into_iter().map(Piece::own);
         let mut pieces: Vec<Piece<'_>> = Vec::new();
         match transaction_control(text, dialect.syntax) {
+            Some(control) if control.crosses_boundary() && dialect.transactional_ddl => {
+                return self
+                    .cross_boundary(held, step, index, text, control, run)
+                    .await;
+            }
             Some(TransactionControl::Begin) => {
                 pieces.extend(self.require_lock(held).await.map_err(plain)?);
                 pieces.push(script());
@@ -241,19 +248,22 @@ impl<C: Connection> SqlSession<C> {
                 run.in_transaction = false;
                 return Ok(());
             }
+            _ if run.in_transaction && dialect.transactional_ddl => {
+                return self.run_within(migration, index, text, run).await;
+            }
             Some(_) => {}
             None => match self.connection.manner(text).await.map_err(plain)? {
-                // Where DDL is transactional, the engine itself refuses what cannot stand in the script's own transaction.
-                Manner::Alone { before } if !run.in_transaction || !dialect.transactional_ddl => {
+                Manner::Alone { before } => {
                     let before = before.as_deref();
                     return self.run_alone(held, step, index, text, before, run).await;
                 }
                 Manner::Session => {
                     pieces.extend(self.require_lock(held).await.map_err(plain)?);
                     pieces.push(script());
+                    pieces.extend(own(self.connection.behind_setting(text)));
                     return self.run_pieces(&pieces).await;
                 }
-                _ => {}
+                Manner::Shared => {}
             },
         }
         // One transaction, be it ours or the script's own, holds the statement and its row.
@@ -372,7 +382,7 @@ impl<C: Connection> SqlSession<C> {
 
     /// What the history is told of a statement that is done. The row of an undo is that of the migration which it takes back; it stays
     /// as it is until the end.
-    fn advance(&self, step: &Step, index: u32) -> Vec<String> {
+    pub(super) fn advance(&self, step: &Step, index: u32) -> Vec<String> {
         match step.action {
             Action::Undo => Vec::new(),
             _ => vec![
@@ -383,7 +393,7 @@ impl<C: Connection> SqlSession<C> {
     }
 
     /// Runs pieces; a failure among them ends the open transaction and speaks of the script's statement.
-    async fn run_pieces(&mut self, pieces: &[Piece<'_>]) -> Result<(), Failure> {
+    pub(super) async fn run_pieces(&mut self, pieces: &[Piece<'_>]) -> Result<(), Failure> {
         let Err(failure) = self.connection.run(pieces, &mut |_| {}).await else {
             return Ok(());
         };
@@ -418,7 +428,7 @@ impl<C: Connection> SqlSession<C> {
         &mut self,
         migration: &Migration,
     ) -> Result<Option<BTreeMap<u32, Line>>> {
-        match self.connection.query(&self.journal.select(migration)).await {
+        match again::query(&mut self.connection, &self.journal.select(migration)).await {
             Ok(rows) => journal::parse(rows).map(Some),
             Err(failure) if failure.cause == Cause::NoTable => Ok(None),
             Err(failure) => Err(failure.into()),
@@ -503,11 +513,13 @@ impl<C: Connection> SqlSession<C> {
 }
 
 /// How far a script has come.
-struct Run {
+pub(super) struct Run {
     begun: Instant,
     total: u32,
     done: u32,
     ran: u32,
     /// Between a BEGIN and a COMMIT of the script's own.
-    in_transaction: bool,
+    pub(super) in_transaction: bool,
+    /// What the journal is to say of the statements since that BEGIN.
+    pub(super) rows: Vec<String>,
 }

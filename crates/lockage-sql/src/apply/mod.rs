@@ -2,5 +2,6 @@
 
 mod by_statement;
 mod in_transaction;
+mod own_transaction;
 mod record;
 mod retry;

@@ -135,6 +135,9 @@ pub(super) mod phrases {
     pub(in super::super) const POSTGRES: &[TransactionPhrase] = &[
         does(&["BEGIN"], Begin),
         does(&["START", "TRANSACTION"], Begin),
+        // These end what was detached from a session earlier, and nothing of this one's.
+        looks_like(&["COMMIT", "PREPARED"]),
+        looks_like(&["ROLLBACK", "PREPARED"]),
         does(&["COMMIT"], Commit),
         does(&["END"], Commit),
         does(&["ROLLBACK", "TO"], RollbackToSavepoint),

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use lockage_core::{Error, ErrorKind, LockHolder, LockKey, Result};
 
+use crate::again;
 use crate::connection::{Cause, Connection, Failure, Piece, Refusal};
 use heart::{Heart, Purpose};
 use table::{LockRow, Sight};
@@ -98,14 +99,9 @@ impl TableLock {
             Piece::own(row.take(&token, &seen, &self.holder, &session)),
             Piece::own(on.dialect().commit),
         ];
-        if let Err(failure) = on.run(&take, &mut |_| {}).await {
-            let lost_the_race = failure.cause == Cause::TableBusy;
-            roll_back(on, &failure).await;
-            return if lost_the_race {
-                Ok(false)
-            } else {
-                Err(failure.into())
-            };
+        match again::run(on, &take).await {
+            Err(failure) if failure.cause == Cause::TableBusy => return Ok(false),
+            taken => taken?,
         }
         // A cluster may say that it committed what it did not.
         if look(on, &row)
@@ -129,12 +125,11 @@ impl TableLock {
         let Some(claim) = self.claim.as_ref().filter(|claim| claim.row.key() == key) else {
             return Ok(false);
         };
-        let rows = on
-            .query(&format!(
-                "SELECT CASE WHEN {} THEN 1 ELSE 0 END",
-                claim.row.is_held(&claim.token)
-            ))
-            .await?;
+        let sql = format!(
+            "SELECT CASE WHEN {} THEN 1 ELSE 0 END",
+            claim.row.is_held(&claim.token)
+        );
+        let rows = again::query(on, &sql).await?;
         Ok(rows
             .first()
             .and_then(|row| row.first())
@@ -156,10 +151,7 @@ impl TableLock {
             Piece::own(claim.row.give_back(&claim.token)),
             Piece::own(dialect.commit),
         ];
-        if let Err(failure) = on.run(&give_back, &mut |_| {}).await {
-            roll_back(on, &failure).await;
-            return Err(failure.into());
-        }
+        again::run(on, &give_back).await?;
         claim.heart.end();
         on.prove_alive(None).await
     }
@@ -216,7 +208,7 @@ impl TableLock {
                 if let Some(schema) = schema {
                     on.ensure_schema(schema).await?;
                 }
-                let made = on.run(&[Piece::own(row.create_table())], &mut |_| {}).await;
+                let made = again::run(on, &[Piece::own(row.create_table())]).await;
                 match look(on, row).await {
                     Ok(Some(sight)) => return Ok(sight),
                     Ok(None) => {}
@@ -225,10 +217,7 @@ impl TableLock {
             }
             Err(failure) => return Err(failure.into()),
         }
-        let made = on.run(&[Piece::own(row.insert())], &mut |_| {}).await;
-        if let Err(failure) = &made {
-            roll_back(on, failure).await;
-        }
+        let made = again::run(on, &[Piece::own(row.insert())]).await;
         match (look(on, row).await?, made) {
             (Some(sight), _) => Ok(sight),
             (None, Err(failure)) => Err(failure.into()),
@@ -241,18 +230,10 @@ impl TableLock {
 }
 
 async fn look(on: &mut impl Connection, row: &LockRow) -> Result<Option<Sight>, Failure> {
-    let rows = on.query(&row.look()).await?;
+    let rows = again::query(on, &row.look()).await?;
     rows.into_iter()
         .next()
         .map(table::parse)
         .transpose()
         .map_err(|error| Failure::new(0, error))
-}
-
-async fn roll_back(on: &mut impl Connection, failure: &Failure) {
-    if failure.error.kind() != ErrorKind::SessionLost {
-        let rollback = on.dialect().rollback;
-        // The failure is what counts. Were this to fail too, the next statement would say so.
-        let _ = on.run(&[Piece::own(rollback)], &mut |_| {}).await;
-    }
 }

@@ -35,6 +35,8 @@ fn postgres() {
             ("RELEASE a", Some(ReleaseSavepoint)),
             ("PREPARE TRANSACTION 'x'", Some(Prepare)),
             ("PREPARE x AS SELECT 1", None),
+            ("COMMIT PREPARED 'x'", None),
+            ("rollback /* c */ prepared 'x'", None),
             ("\"BEGIN\"", None),
             ("SELECT 'COMMIT'", None),
             ("SET TRANSACTION READ ONLY", None),
