@@ -100,6 +100,12 @@ pub(crate) fn plain(error: mysql_async::Error) -> Error {
     judge(error).1
 }
 
+/// Unknown database.
+const NO_DATABASE: u16 = 1049;
+
+/// Another session's lock was in the way, or, on a cluster, another node was first.
+pub(crate) const DEADLOCK: u16 = 1213;
+
 /// The number of a server's error.
 pub(crate) fn number(error: &mysql_async::Error) -> Option<u16> {
     match error {
@@ -108,20 +114,34 @@ pub(crate) fn number(error: &mysql_async::Error) -> Option<u16> {
     }
 }
 
+/// Whether an answer means that the server does not show something to this user, or cannot; not that it was busy or is gone.
+pub(crate) fn hides(error: &mysql_async::Error) -> bool {
+    number(error)
+        .map(lookup)
+        .is_some_and(|entry| entry.cause != Cause::TableBusy && !entry.retryable)
+}
+
+fn lookup(number: u16) -> &'static Entry {
+    const OTHER: &Entry = &entry(&[], MigrationFailed);
+    TABLE
+        .iter()
+        .find(|entry| entry.numbers.contains(&number))
+        .unwrap_or(OTHER)
+}
+
 fn judge(error: mysql_async::Error) -> (Cause, Error) {
     match error {
         mysql_async::Error::Server(server) => {
-            const OTHER: Entry = entry(&[], MigrationFailed);
-            let found = TABLE
-                .iter()
-                .find(|entry| entry.numbers.contains(&server.code))
-                .unwrap_or(&OTHER);
+            let found = lookup(server.code);
             let mut made = Error::new(found.kind, server.message.clone());
             if let Some(hint) = found.hint {
                 made = made.with_hint(hint);
             }
             if found.retryable {
                 made = made.retryable();
+            }
+            if server.code == NO_DATABASE {
+                made = made.no_database();
             }
             let made = made
                 .with_context("mysql_error", server.code.to_string())
@@ -248,6 +268,16 @@ mod tests {
         assert_eq!(failed(2013).error.kind(), SessionLost);
         assert_eq!(failed(1054).error.kind(), MigrationFailed);
         assert_eq!(failed(1054).error.message(), "text");
+    }
+
+    #[test]
+    fn what_is_hidden_is_told_from_what_is_busy_or_gone() {
+        for code in [1142, 1044, 1356, 1227] {
+            assert!(hides(&server(code, "")), "{code}");
+        }
+        for code in [DEADLOCK, 1205, 1047, 1927, 2013] {
+            assert!(!hides(&server(code, "")), "{code}");
+        }
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl MysqlConnection {
                  WHERE t.TABLE_SCHEMA IN (DATABASE(), {}) AND e.TRANSACTIONS <> 'YES'",
                 literal(&self.home)
             );
-            let sets = reach(&self.wire).await?.run(&sql).await;
+            let sets = reach(&self.wire).await?.ask(&sql).await;
             let rows = sets
                 .map_err(|broken| error::plain(broken.error))?
                 .into_iter()

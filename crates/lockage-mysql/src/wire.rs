@@ -2,12 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use lockage_sql::Row;
 use mysql_async::consts::{ColumnFlags, ColumnType, StatusFlags};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Value};
 use tokio::time::Instant;
+
+use crate::error;
+
+/// How often a query is tried that a cluster takes back.
+const TRIES: u32 = 20;
 
 /// A connection, never of a pool: a pool would take it back with its locks.
 #[derive(Debug)]
@@ -70,6 +76,21 @@ impl Wire {
         begun.store(false, Ordering::SeqCst);
         self.last_use = Instant::now();
         done
+    }
+
+    /// Runs one query that only reads, again where a cluster took it back since another node was at what it reads.
+    pub(crate) async fn ask(&mut self, sql: &str) -> Result<Vec<Vec<Row>>, Broken> {
+        let mut tries = 1;
+        loop {
+            let done = self.run(sql).await;
+            let taken_back = matches!(&done, Err(broken) if error::number(&broken.error) == Some(error::DEADLOCK));
+            // In a transaction, what ran before in it is taken back as well.
+            if !taken_back || tries == TRIES || self.in_transaction() {
+                return done;
+            }
+            tokio::time::sleep(Duration::from_millis(10) * tries).await;
+            tries += 1;
+        }
     }
 
     /// Runs one statement whose rows are not wanted, however many they are.

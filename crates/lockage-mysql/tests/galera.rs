@@ -9,7 +9,7 @@ use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use lockage_mysql::BACKEND;
@@ -29,6 +29,9 @@ const REPLICAS: usize = 16;
 
 /// How often they do when nobody says otherwise.
 const ROUNDS: u32 = 3;
+
+/// How long a node may be behind the others.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(CHILD) {
@@ -91,6 +94,22 @@ struct Cluster {
     urls: Vec<String>,
 }
 
+impl Cluster {
+    /// Waits until each node lets sessions into a database that one of them has just made.
+    async fn is_everywhere(&self) -> Result<(), Failure> {
+        let begun = Instant::now();
+        for url in &self.urls {
+            while let Err(failure) = execute(url, "DO 1").await {
+                if begun.elapsed() > DEADLINE {
+                    return Err(format!("{url} has no such database: {failure}").into());
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        Ok(())
+    }
+}
+
 type Test =
     for<'a> fn(&'a Cluster) -> lockage_mysql::lockage_core::BoxFuture<'a, Result<(), Failure>>;
 
@@ -104,6 +123,7 @@ async fn in_a_database(nodes: Vec<String>, test: Test) -> Result<(), Failure> {
             .map(|node| with_database(node, &name))
             .collect(),
     };
+    cluster.is_everywhere().await?;
     let outcome = test(&cluster).await;
     execute(&first, &format!("DROP DATABASE {name}")).await?;
     outcome
@@ -203,6 +223,7 @@ async fn race(cluster: &Cluster) -> Result<(), Failure> {
         execute(&cluster.urls[0], &format!("DROP DATABASE {name}")).await?;
         let server = with_database(&cluster.urls[0], "mysql");
         execute(&server, &format!("CREATE DATABASE {name}")).await?;
+        cluster.is_everywhere().await?;
         let yard = Yard::new()?;
         let mut replicas = Vec::new();
         for index in 0..REPLICAS {

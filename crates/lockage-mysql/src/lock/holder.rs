@@ -30,7 +30,7 @@ pub(crate) async fn holder(wire: &mut Wire, name: &str) -> Result<Option<LockHol
         format!("SELECT USER, HOST, INFO FROM information_schema.PROCESSLIST WHERE ID = {session}");
     // Where the list cannot be read, the number alone is told.
     let row = wire
-        .run(&sql)
+        .ask(&sql)
         .await
         .ok()
         .and_then(|sets| sets.into_iter().flatten().next());

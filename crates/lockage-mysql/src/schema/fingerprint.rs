@@ -106,7 +106,7 @@ impl Fingerprint {
     /// Takes the fingerprint in one query; what the user may not see is not in it.
     pub(super) async fn take(wire: &mut Wire, database: &str) -> Result<Self, Broken> {
         let rows = wire
-            .run(&query(database))
+            .ask(&query(database))
             .await?
             .into_iter()
             .next()

@@ -313,7 +313,7 @@ async fn storage(wire: &mut Wire, facts: &Facts, table: &Name) -> Result<Seen> {
 async fn rest(wire: &mut Wire, home: &str, changes: &[Change]) -> Result<String> {
     match Fingerprint::take(wire, home).await {
         Ok(taken) => Ok(taken.without(changes)),
-        Err(broken) if error::number(&broken.error).is_some() => Ok(HIDDEN.into()),
+        Err(broken) if error::hides(&broken.error) => Ok(HIDDEN.into()),
         Err(broken) => Err(plain(broken)),
     }
 }

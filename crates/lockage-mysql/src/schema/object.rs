@@ -50,7 +50,7 @@ const ABSENT: &[u16] = &[1049, 1051, 1146, 1305, 1347, 1360, 1539, 4089, 4091];
 /// Looks at an object. An error that is not about the object itself is given back.
 pub(super) async fn look(wire: &mut Wire, object: Object, name: &Name) -> Result<Seen, Broken> {
     let sql = format!("SHOW CREATE {} {}", object.word(), quoted(name));
-    match wire.run(&sql).await {
+    match wire.ask(&sql).await {
         Ok(sets) => {
             let row = sets.into_iter().flatten().next().unwrap_or_default();
             let mut hasher = Sha256::new();
@@ -62,8 +62,8 @@ pub(super) async fn look(wire: &mut Wire, object: Object, name: &Name) -> Result
         }
         Err(broken) => match error::number(&broken.error) {
             Some(number) if ABSENT.contains(&number) => Ok(Seen::Absent),
-            Some(_) => Ok(Seen::Hidden),
-            None => Err(broken),
+            _ if error::hides(&broken.error) => Ok(Seen::Hidden),
+            _ => Err(broken),
         },
     }
 }
@@ -107,14 +107,14 @@ pub(super) async fn has(wire: &mut Wire, table: &Name, part: &Part) -> Result<bo
         Part::PrimaryKey => found("TABLE_CONSTRAINTS", "CONSTRAINT_TYPE", "PRIMARY KEY"),
         Part::Partition(name) => found("PARTITIONS", "PARTITION_NAME", name),
     };
-    let sets = wire.run(&format!("SELECT {condition}")).await?;
+    let sets = wire.ask(&format!("SELECT {condition}")).await?;
     Ok(is_one(&sets))
 }
 
 /// Whether a table has no rows.
 pub(super) async fn is_empty(wire: &mut Wire, table: &Name) -> Result<bool, Broken> {
     let sets = wire
-        .run(&format!(
+        .ask(&format!(
             "SELECT NOT EXISTS (SELECT 1 FROM {})",
             quoted(table)
         ))
@@ -160,13 +160,13 @@ pub(super) async fn storage(
         "SELECT TABLE_ID FROM information_schema.{view} WHERE NAME = CONCAT({schema}, '/', {})",
         literal(&table.name)
     );
-    match wire.run(&sql).await {
+    match wire.ask(&sql).await {
         Ok(sets) => Ok(sets
             .into_iter()
             .flatten()
             .next()
             .and_then(|row| row.into_iter().next()?)),
-        Err(broken) if error::number(&broken.error).is_some() => Ok(None),
+        Err(broken) if error::hides(&broken.error) => Ok(None),
         Err(broken) => Err(broken),
     }
 }
