@@ -79,7 +79,7 @@ impl HistoryTable {
             format!("{name} {kind}")
         };
         format!(
-            "CREATE TABLE {} ({}){}",
+            "CREATE TABLE IF NOT EXISTS {} ({}){}",
             self.table,
             COLUMNS.iter().map(column).collect::<Vec<_>>().join(", "),
             self.dialect.table_options

@@ -48,7 +48,7 @@ impl JournalTable {
             ..
         } = *self.dialect;
         format!(
-            "CREATE TABLE {} (version {} NOT NULL, statement {integer_type} NOT NULL, checksum {} NOT NULL, \
+            "CREATE TABLE IF NOT EXISTS {} (version {} NOT NULL, statement {integer_type} NOT NULL, checksum {} NOT NULL, \
              state {} NOT NULL, written_at {time_type} NOT NULL, schema_before {long}, session_after {long}, \
              PRIMARY KEY (version, statement)){}",
             self.table,
