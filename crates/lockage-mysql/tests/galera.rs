@@ -95,10 +95,18 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// Waits until each node lets sessions into a database that one of them has just made.
-    async fn is_everywhere(&self) -> Result<(), Failure> {
+    /// Makes a database, by a name that no node knows from before, and waits until each node lets sessions into it.
+    async fn make(nodes: &[String]) -> Result<Self, Failure> {
+        let name = unique_name("galera");
+        let first = nodes.first().ok_or("no node")?;
+        execute(first, &format!("CREATE DATABASE {name}")).await?;
+        let urls = nodes
+            .iter()
+            .map(|node| with_database(node, &name))
+            .collect();
+        let cluster = Self { urls };
         let begun = Instant::now();
-        for url in &self.urls {
+        for url in &cluster.urls {
             while let Err(failure) = execute(url, "DO 1").await {
                 if begun.elapsed() > DEADLINE {
                     return Err(format!("{url} has no such database: {failure}").into());
@@ -106,7 +114,12 @@ impl Cluster {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
-        Ok(())
+        Ok(cluster)
+    }
+
+    async fn remove(self) -> Result<(), Failure> {
+        let (_, name) = self.urls[0].rsplit_once('/').unwrap_or_default();
+        execute(&self.urls[0], &format!("DROP DATABASE {name}")).await
     }
 }
 
@@ -114,18 +127,9 @@ type Test =
     for<'a> fn(&'a Cluster) -> lockage_mysql::lockage_core::BoxFuture<'a, Result<(), Failure>>;
 
 async fn in_a_database(nodes: Vec<String>, test: Test) -> Result<(), Failure> {
-    let name = unique_name("galera");
-    let first = nodes.first().ok_or("no node")?.clone();
-    execute(&first, &format!("CREATE DATABASE {name}")).await?;
-    let cluster = Cluster {
-        urls: nodes
-            .iter()
-            .map(|node| with_database(node, &name))
-            .collect(),
-    };
-    cluster.is_everywhere().await?;
+    let cluster = Cluster::make(&nodes).await?;
     let outcome = test(&cluster).await;
-    execute(&first, &format!("DROP DATABASE {name}")).await?;
+    cluster.remove().await?;
     outcome
 }
 
@@ -213,17 +217,9 @@ impl Drop for Yard {
 async fn race(cluster: &Cluster) -> Result<(), Failure> {
     let rounds =
         variable("LOCKAGE_TEST_GALERA_ROUNDS").map_or(Ok(ROUNDS), |rounds| rounds.parse())?;
-    let name = cluster.urls[0]
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
     let mut expected = None;
     for round in 0..rounds {
-        execute(&cluster.urls[0], &format!("DROP DATABASE {name}")).await?;
-        let server = with_database(&cluster.urls[0], "mysql");
-        execute(&server, &format!("CREATE DATABASE {name}")).await?;
-        cluster.is_everywhere().await?;
+        let cluster = Cluster::make(&cluster.urls).await?;
         let yard = Yard::new()?;
         let mut replicas = Vec::new();
         for index in 0..REPLICAS {
@@ -254,6 +250,7 @@ async fn race(cluster: &Cluster) -> Result<(), Failure> {
         if found != *expected {
             return Err(format!("round {round}: expected {expected:#?}, found {found:#?}").into());
         }
+        cluster.remove().await?;
     }
     Ok(())
 }
