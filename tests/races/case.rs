@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::engine::{Database, Engine};
-use crate::replicas::{Ended, command, finish, race, replicas, rounds, start};
+use crate::replicas::{Ended, Race, command, race, replicas, rounds, run};
 
 pub(crate) type Case = fn(&dyn Engine) -> Result<(), String>;
 
@@ -25,10 +25,23 @@ pub(crate) const CASES: &[(&str, Case)] = &[
         "an_index_is_built_concurrently_while_others_wait",
         an_index_is_built_concurrently_while_others_wait,
     ),
+    (
+        "a_pooler_that_keeps_no_session_is_refused",
+        a_pooler_that_keeps_no_session_is_refused,
+    ),
 ];
 
 /// Why a case says nothing about an engine.
 pub(crate) fn does_not_apply(name: &str, engine: &dyn Engine) -> Option<String> {
+    let refuses = name == "a_pooler_that_keeps_no_session_is_refused";
+    if engine.refuses() != refuses {
+        let reason = if refuses {
+            "the lock serves there"
+        } else {
+            "the lock is refused there"
+        };
+        return Some(reason.to_owned());
+    }
     let concurrently = name == "an_index_is_built_concurrently_while_others_wait";
     (concurrently && engine.concurrent_index().is_none())
         .then(|| "the engine has no CREATE INDEX CONCURRENTLY".to_owned())
@@ -96,7 +109,7 @@ fn all_is_well(
     );
     each_once(database, migrations)?;
     nobody_holds_the_lock(database, dir)?;
-    let again = race(1, &database.url(), dir)?;
+    let again = race(1, &database.urls(), dir)?;
     ensure!(
         again[0].outcome() == "up_to_date" && again[0].json["took_lock"] == false,
         "a second run: {}",
@@ -117,10 +130,7 @@ fn each_once(database: &dyn Database, migrations: usize) -> Result<(), String> {
 }
 
 fn nobody_holds_the_lock(database: &dyn Database, dir: &Path) -> Result<(), String> {
-    let status = command(&database.url(), dir, &["lock", "status"])
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let status = finish(vec![status])?.remove(0);
+    let status = run(&mut command(&database.url(), dir, &["lock", "status"]))?;
     ensure!(
         status.exit == Some(0) && status.json["holder"].is_null(),
         "lock status: {} {}",
@@ -135,7 +145,7 @@ fn replicas_on_a_fresh_database(engine: &dyn Engine) -> Result<(), String> {
     write_migrations(dir.path())?;
     for round in 1..=rounds() {
         let database = engine.fresh()?;
-        let ended = race(replicas(), &database.url(), dir.path())?;
+        let ended = race(replicas(), &database.urls(), dir.path())?;
         all_is_well(&*database, dir.path(), &ended, 5)
             .map_err(|error| format!("round {round}: {error}"))?;
         let runs = database.column("SELECT DISTINCT run_id FROM lockage_history")?;
@@ -160,7 +170,7 @@ fn replicas_wait_for_a_long_migration(engine: &dyn Engine) -> Result<(), String>
         ),
     )?;
     let database = engine.fresh()?;
-    let ended = race(replicas(), &database.url(), dir.path())?;
+    let ended = race(replicas(), &database.urls(), dir.path())?;
     all_is_well(&*database, dir.path(), &ended, 6)
 }
 
@@ -175,7 +185,7 @@ fn a_failing_migration_is_reported_by_all_and_leaves_nothing(
         "INSERT INTO witness (n) VALUES (6);\nINSERT INTO nowhere VALUES (1);\n",
     )?;
     let database = engine.fresh()?;
-    let ended = race(replicas(), &database.url(), dir.path())?;
+    let ended = race(replicas(), &database.urls(), dir.path())?;
     for one in &ended {
         ensure!(
             one.exit == Some(1),
@@ -195,7 +205,7 @@ fn a_failing_migration_is_reported_by_all_and_leaves_nothing(
         "V6__bad.sql",
         "INSERT INTO witness (n) VALUES (6);\nCREATE TABLE good (n INTEGER);\n",
     )?;
-    let ended = race(replicas(), &database.url(), dir.path())?;
+    let ended = race(replicas(), &database.urls(), dir.path())?;
     all_is_well(&*database, dir.path(), &ended, 6)
 }
 
@@ -211,29 +221,18 @@ fn a_killed_holder_is_followed_by_another(engine: &dyn Engine) -> Result<(), Str
         ),
     )?;
     let database = engine.fresh()?;
-    let mut children = start(replicas(), &database.url(), dir.path())?;
+    let mut race = Race::start(replicas(), &database.urls(), dir.path())?;
     let pid = crate::engine::wait_for("a holder at migration 6", || {
         holder_at_the_sixth(&*database, dir.path())
     })?;
-    let place = children
-        .iter()
-        .position(|child| child.id() == pid)
-        .ok_or("the holder is none of the replicas")?;
-    let mut holder = children.remove(place);
-    holder
-        .kill()
-        .and_then(|()| holder.wait())
-        .map_err(|error| error.to_string())?;
-    let ended = finish(children)?;
+    race.kill(pid)?;
+    let ended = race.finish()?;
     all_is_well(&*database, dir.path(), &ended, 6)
 }
 
 /// The process that holds the lock, once it is at migration 6: the one that the history says applied the fifth.
 fn holder_at_the_sixth(database: &dyn Database, dir: &Path) -> Result<Option<u32>, String> {
-    let status = command(&database.url(), dir, &["lock", "status"])
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let status = finish(vec![status])?.remove(0).json;
+    let status = run(&mut command(&database.url(), dir, &["lock", "status"]))?.json;
     if !status["holder"]["migration"]
         .as_str()
         .is_some_and(|migration| migration.starts_with('6'))
@@ -261,7 +260,7 @@ fn an_index_is_built_concurrently_while_others_wait(engine: &dyn Engine) -> Resu
     )?;
     for round in 1..=rounds() {
         let database = engine.fresh()?;
-        let ended = race(replicas(), &database.url(), dir.path())?;
+        let ended = race(replicas(), &database.urls(), dir.path())?;
         all_is_well(&*database, dir.path(), &ended, 6)
             .map_err(|error| format!("round {round}: {error}"))?;
         let valid = database.column(is_valid)?;
@@ -269,6 +268,28 @@ fn an_index_is_built_concurrently_while_others_wait(engine: &dyn Engine) -> Resu
             valid == ["true"],
             "round {round}: the index is not valid: {valid:?}"
         );
+    }
+    Ok(())
+}
+
+fn a_pooler_that_keeps_no_session_is_refused(engine: &dyn Engine) -> Result<(), String> {
+    let dir = folder()?;
+    write_migrations(dir.path())?;
+    for round in 1..=rounds() {
+        let database = engine.fresh()?;
+        for one in race(replicas(), &database.urls(), dir.path())? {
+            let error = &one.json["error"];
+            ensure!(
+                one.exit != Some(0) && error["kind"] == "unsupported" && error["hint"].is_string(),
+                "round {round}: exit {:?}: {} {}",
+                one.exit,
+                one.json,
+                one.stderr
+            );
+        }
+        let tables =
+            database.column("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")?;
+        ensure!(tables.is_empty(), "round {round}: there are {tables:?}");
     }
     Ok(())
 }

@@ -24,6 +24,11 @@ pub(crate) trait Engine: Send + Sync {
         true
     }
 
+    /// Whether no lock serves there, so that every run is refused.
+    fn refuses(&self) -> bool {
+        false
+    }
+
     /// A statement that builds an index of `witness` concurrently, and a query that says `true` when the index is valid.
     fn concurrent_index(&self) -> Option<(&'static str, &'static str)> {
         None
@@ -33,6 +38,11 @@ pub(crate) trait Engine: Send + Sync {
 /// A database of a race.
 pub(crate) trait Database {
     fn url(&self) -> String;
+
+    /// All ways to it.
+    fn urls(&self) -> Vec<String> {
+        vec![self.url()]
+    }
 
     /// The first column of a query, as text.
     fn column(&self, sql: &str) -> Result<Vec<String>, String>;
@@ -47,8 +57,10 @@ pub(crate) fn all() -> Vec<Arc<dyn Engine>> {
             journal_mode: "delete",
         }),
         Arc::new(postgres::Server::find()),
+        Arc::new(postgres::Server::pooled_by_transaction()),
         Arc::new(mysql::Server::mariadb()),
         Arc::new(mysql::Server::mysql()),
+        Arc::new(mysql::Server::galera()),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Many processes of the real binary migrate one database at the same moment.
 //!
-//! `LOCKAGE_TEST_ROUNDS` (default 3) and `LOCKAGE_TEST_REPLICAS` (default 16) say how often and how many.
+//! `LOCKAGE_TEST_ROUNDS` (default 3) and `LOCKAGE_TEST_REPLICAS` (default 16) say how often and how many, `LOCKAGE_TEST_ENGINE` on which
+//! engine only, `LOCKAGE_TEST_LOCK_STRATEGY` with which lock.
 
 mod case;
 mod engine;
@@ -17,7 +18,9 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Each case starts many processes of its own.
     arguments.test_threads = Some(1);
-    let engines = engine::all();
+    let only = std::env::var("LOCKAGE_TEST_ENGINE").ok();
+    let mut engines = engine::all();
+    engines.retain(|engine| only.as_ref().is_none_or(|only| *only == engine.name()));
     let mut trials = Vec::new();
     for engine in &engines {
         for (name, case) in case::CASES {
@@ -36,6 +39,10 @@ fn trial(engine: Arc<dyn Engine>, name: &str, case: case::Case) -> Trial {
         Some(reason) => format!("{}::{name} (left out: {reason})", engine.name()),
         None => format!("{}::{name}", engine.name()),
     };
-    Trial::test(shown, move || case(&*engine).map_err(Into::into))
-        .with_ignored_flag(missing.is_some())
+    let traced = shown.clone();
+    Trial::test(shown, move || {
+        replicas::now_runs(&traced);
+        case(&*engine).map_err(Into::into)
+    })
+    .with_ignored_flag(missing.is_some())
 }

@@ -1,13 +1,15 @@
 //! The project's own commands: `cargo xtask <command>`.
 
 mod bench;
+mod cells;
 mod command;
-mod test_matrix;
 mod tidy;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use lockage_testkit::matrix::{self, Matrix};
 
 /// The project's own commands
 #[derive(Parser)]
@@ -20,7 +22,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Run every test on every engine that can be had
-    TestMatrix(test_matrix::Arguments),
+    TestMatrix(Box<matrix::Arguments>),
+    /// Build images of the engines from Debian packages
+    Images(matrix::Images),
     /// Measure the program on this machine
     Bench,
     /// Hold the house rules
@@ -28,8 +32,19 @@ enum Task {
 }
 
 fn main() -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let told = |failure: lockage_testkit::Failure| failure.to_string();
     let done = match Arguments::parse().command {
-        Task::TestMatrix(arguments) => test_matrix::run(&arguments),
+        Task::TestMatrix(arguments) => {
+            Matrix::new(cells::CELLS, ("lockage-tests", "lockage-under-test"))
+                .in_folder(root)
+                .with_workspace()
+                .run(&arguments)
+                .map_err(told)
+        }
+        Task::Images(asked) => {
+            matrix::images(cells::CELLS, &root.join("tests/containers"), &asked).map_err(told)
+        }
         Task::Bench => bench::run(),
         Task::Tidy => tidy::run(),
     };

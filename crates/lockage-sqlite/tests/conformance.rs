@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode};
 
 struct Sqlite {
     folder: tempfile::TempDir,
+    journal_mode: Option<String>,
 }
 
 #[async_trait]
@@ -30,7 +31,12 @@ impl Fixture for Sqlite {
     async fn create_database(&self) -> Result<String, Failure> {
         let folder = self.folder.path().join(unique_name("sqlite"));
         std::fs::create_dir(&folder)?;
-        Ok(format!("sqlite:{}", folder.join("app.db").display()))
+        let path = folder.join("app.db");
+        // A fresh database of the default mode is no file at all.
+        if let Some(mode) = &self.journal_mode {
+            open(&path)?.pragma_update(None, "journal_mode", mode)?;
+        }
+        Ok(format!("sqlite:{}", path.display()))
     }
 
     async fn drop_database(&self, url: &str) -> Result<(), Failure> {
@@ -144,7 +150,14 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(client)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test program reads its environment"
+)]
 fn main() -> std::process::ExitCode {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    lockage_testkit::conformance(BACKEND, Sqlite { folder })
+    let fixture = Sqlite {
+        folder: tempfile::tempdir().expect("a temporary folder"),
+        journal_mode: std::env::var("LOCKAGE_TEST_SQLITE_JOURNAL_MODE").ok(),
+    };
+    lockage_testkit::conformance(BACKEND, fixture)
 }

@@ -42,6 +42,8 @@ mod child;
 pub mod engine;
 mod fixture;
 mod harness;
+#[cfg(all(feature = "matrix", unix))]
+pub mod matrix;
 mod scene;
 mod sole_holder;
 mod suite;
@@ -52,6 +54,7 @@ pub use child::serve_child;
 pub use fixture::{Failure, Fixture, Gate, Need};
 pub use harness::conformance;
 pub use lockage_core::async_trait;
+pub use sole_holder::SoleHolder;
 pub use suite::{Case, Suite};
 pub(crate) use told::told;
 pub use unique_name::unique_name;

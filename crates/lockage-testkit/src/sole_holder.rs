@@ -8,13 +8,14 @@ use lockage_core::{Event, Observer};
 /// Watches that no two runs are under the lock at once, in tasks and in processes alike: the holder makes a file that must not exist yet,
 /// and removes it before it gives the lock back. A second holder finds the file and leaves a note.
 #[derive(Debug)]
-pub(crate) struct SoleHolder {
+pub struct SoleHolder {
     file: PathBuf,
     working: AtomicBool,
 }
 
 impl SoleHolder {
-    pub(crate) fn new(file: PathBuf) -> Self {
+    /// One that makes this file; every run that must not overlap names the same.
+    pub fn new(file: PathBuf) -> Self {
         Self {
             file,
             working: AtomicBool::new(false),
@@ -22,7 +23,7 @@ impl SoleHolder {
     }
 
     /// Whether two runs ever held the lock at once.
-    pub(crate) fn saw_two(file: &Path) -> bool {
+    pub fn saw_two(file: &Path) -> bool {
         note(file).exists()
     }
 }

@@ -5,11 +5,13 @@ use lockage_testkit::unique_name;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, Row, from_value_opt};
 
-use super::{Database, Engine, with_database};
+use super::{Database, Engine, wait_for, with_database};
 
 /// A server that speaks MySQL's protocol: of a URL, or MariaDB from the machine's binaries.
 pub(crate) struct Server {
     name: &'static str,
+    /// All nodes of a cluster.
+    nodes: Vec<String>,
     origin: Result<Arc<MariadbOrigin>, String>,
 }
 
@@ -19,6 +21,7 @@ impl Server {
         let url = std::env::var("LOCKAGE_TEST_MARIADB_URL").ok();
         Self {
             name: "mariadb",
+            nodes: Vec::new(),
             origin: MariadbOrigin::find(url, &path).map(Arc::new),
         }
     }
@@ -30,6 +33,24 @@ impl Server {
         };
         Self {
             name: "mysql",
+            nodes: Vec::new(),
+            origin: origin.map(Arc::new),
+        }
+    }
+}
+
+impl Server {
+    /// The nodes of `LOCKAGE_TEST_GALERA_URLS`, separated by commas; processes go to all of them.
+    pub(crate) fn galera() -> Self {
+        let urls = std::env::var("LOCKAGE_TEST_GALERA_URLS").unwrap_or_default();
+        let nodes: Vec<String> = urls.split(',').map(str::to_owned).collect();
+        let origin = match urls.is_empty() {
+            true => Err("set LOCKAGE_TEST_GALERA_URLS".to_owned()),
+            false => MariadbOrigin::find(nodes.first().cloned(), ""),
+        };
+        Self {
+            name: "galera",
+            nodes,
             origin: origin.map(Arc::new),
         }
     }
@@ -49,8 +70,23 @@ impl Engine for Server {
         let admin = server.url().map_err(|error| error.to_string())?;
         let name = unique_name("race");
         query(&admin, &format!("CREATE DATABASE {name}"))?;
+        let url = with_database(&admin, &name);
+        let urls = match self.nodes.is_empty() {
+            true => vec![url.clone()],
+            false => self
+                .nodes
+                .iter()
+                .map(|node| with_database(node, &name))
+                .collect(),
+        };
+        // Other nodes of a cluster see it a little later.
+        for url in &urls {
+            wait_for("the new database", || Ok(query(url, "SELECT 1").ok()))?;
+        }
         Ok(Box::new(OneDatabase {
-            url: with_database(&admin, &name),
+            url,
+            urls,
+            clustered: !self.nodes.is_empty(),
             admin,
             name,
             _server: server,
@@ -68,6 +104,8 @@ impl Engine for Server {
 
 struct OneDatabase {
     url: String,
+    urls: Vec<String>,
+    clustered: bool,
     admin: String,
     name: String,
     _server: Arc<MariadbOrigin>,
@@ -78,8 +116,16 @@ impl Database for OneDatabase {
         self.url.clone()
     }
 
+    fn urls(&self) -> Vec<String> {
+        self.urls.clone()
+    }
+
     fn column(&self, sql: &str) -> Result<Vec<String>, String> {
-        query(&self.url, sql)
+        match self.clustered {
+            // What another node wrote is waited for.
+            true => query_after(&self.url, "SET SESSION wsrep_sync_wait = 1", sql),
+            false => query(&self.url, sql),
+        }
     }
 }
 
@@ -92,6 +138,11 @@ impl Drop for OneDatabase {
 
 /// The first column of what a statement gives.
 fn query(url: &str, sql: &str) -> Result<Vec<String>, String> {
+    query_after(url, "DO 0", sql)
+}
+
+/// The same behind a statement that gives nothing.
+fn query_after(url: &str, first: &str, sql: &str) -> Result<Vec<String>, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -101,6 +152,7 @@ fn query(url: &str, sql: &str) -> Result<Vec<String>, String> {
         let opts = Opts::from_url(&url.replacen("mariadb://", "mysql://", 1))
             .map_err(|error| error.to_string())?;
         let mut connection = Conn::new(opts).await.map_err(told)?;
+        connection.query_drop(first).await.map_err(told)?;
         let rows: Vec<Row> = connection.query(sql).await.map_err(told)?;
         connection.disconnect().await.map_err(told)?;
         rows.into_iter()

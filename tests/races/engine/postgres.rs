@@ -6,27 +6,58 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use super::{Database, Engine, with_database};
 
+/// The name of the engine whose URL leads to a pooler that keeps no session.
+const POOLED: &str = "pooled-by-transaction";
+
 /// The server of `LOCKAGE_TEST_POSTGRES_URL`, or one from the machine's binaries.
-pub(crate) struct Server(Result<Arc<PostgresOrigin>, String>);
+pub(crate) struct Server {
+    origin: Result<Arc<PostgresOrigin>, String>,
+    pooled_by_transaction: bool,
+}
 
 impl Server {
     pub(crate) fn find() -> Self {
         let url = std::env::var("LOCKAGE_TEST_POSTGRES_URL").ok();
-        Self(PostgresOrigin::find(url, &std::env::var("PATH").unwrap_or_default()).map(Arc::new))
+        let path = std::env::var("PATH").unwrap_or_default();
+        Self {
+            origin: PostgresOrigin::find(url, &path).map(Arc::new),
+            pooled_by_transaction: false,
+        }
+    }
+
+    /// Only the matrix has a pooler at the URL.
+    pub(crate) fn pooled_by_transaction() -> Self {
+        let asked = std::env::var("LOCKAGE_TEST_ENGINE");
+        Self {
+            origin: match asked.is_ok_and(|engine| engine == POOLED) {
+                true => Self::find().origin,
+                false => Err(format!("LOCKAGE_TEST_ENGINE is not {POOLED}")),
+            },
+            pooled_by_transaction: true,
+        }
     }
 }
 
 impl Engine for Server {
     fn name(&self) -> String {
-        "postgres".into()
+        let name = if self.pooled_by_transaction {
+            POOLED
+        } else {
+            "postgres"
+        };
+        name.into()
+    }
+
+    fn refuses(&self) -> bool {
+        self.pooled_by_transaction
     }
 
     fn missing(&self) -> Option<String> {
-        self.0.as_ref().err().cloned()
+        self.origin.as_ref().err().cloned()
     }
 
     fn fresh(&self) -> Result<Box<dyn Database>, String> {
-        let server = Arc::clone(self.0.as_ref()?);
+        let server = Arc::clone(self.origin.as_ref()?);
         let admin = server.url().map_err(|error| error.to_string())?;
         let name = unique_name("race");
         query(&admin, &format!("CREATE DATABASE {name}"))?;

@@ -23,7 +23,21 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("lockage-testkit", &["lockage-core"]),
-    ("lockage-cli", &["lockage", "lockage-core"]),
+    (
+        "lockage-message-store",
+        &[
+            "lockage-core",
+            "lockage-sql",
+            "lockage-sqlite",
+            "lockage-postgres",
+            "lockage-mysql",
+            "lockage-sqlserver",
+        ],
+    ),
+    (
+        "lockage-cli",
+        &["lockage", "lockage-core", "lockage-message-store"],
+    ),
     ("xtask", &["lockage-testkit"]),
 ];
 

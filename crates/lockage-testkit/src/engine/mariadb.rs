@@ -28,6 +28,13 @@ pub struct MariadbBinaries {
     install: PathBuf,
 }
 
+impl MariadbBinaries {
+    /// The server's program.
+    pub fn server(&self) -> &Path {
+        &self.server
+    }
+}
+
 /// Where the server is.
 impl fmt::Display for MariadbBinaries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,150 @@
+//! The test programs, built once for all cells.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+use crate::Failure;
+
+/// A program that Cargo built.
+#[derive(Debug, Clone)]
+pub(super) struct Program {
+    pub(super) package: String,
+    /// Its `[[test]]` or `[[bin]]`, or the library.
+    pub(super) target: String,
+    pub(super) kind: Kind,
+    pub(super) path: PathBuf,
+    /// The folder of its package, where its tests expect to run.
+    pub(super) folder: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The unit tests of a library or a program.
+    Unit,
+    Test,
+    Program,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    manifest_path: Option<PathBuf>,
+    target: Option<Target>,
+    profile: Option<Profile>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Profile {
+    test: bool,
+}
+
+/// Builds the tests and programs of some packages, or of all.
+pub(super) fn build(
+    root: &Path,
+    packages: Option<&BTreeSet<&str>>,
+) -> Result<Vec<Program>, Failure> {
+    let mut command = Command::new(env!("CARGO"));
+    command.args([
+        "test",
+        "--no-run",
+        "--message-format=json-render-diagnostics",
+    ]);
+    match packages {
+        None => {
+            command.arg("--workspace");
+        }
+        Some(packages) => {
+            for package in packages {
+                command.args(["--package", package]);
+            }
+        }
+    }
+    let mut child = command
+        .current_dir(root)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut programs = Vec::new();
+    for line in BufReader::new(child.stdout.take().ok_or("no pipe")?).lines() {
+        if let Ok(message) = serde_json::from_str::<Message>(&line?) {
+            programs.extend(program(message));
+        }
+    }
+    if !child.wait()?.success() {
+        return Err("the tests do not build".into());
+    }
+    Ok(programs)
+}
+
+fn program(message: Message) -> Option<Program> {
+    let (target, path) = (message.target?, message.executable?);
+    let folder = message.manifest_path?.parent()?.to_owned();
+    let is = |kind: &str| target.kind.iter().any(|one| one == kind);
+    let kind = match (message.profile?.test, is("test")) {
+        _ if message.reason != "compiler-artifact" => return None,
+        (true, true) => Kind::Test,
+        (true, false) => Kind::Unit,
+        (false, _) if is("bin") => Kind::Program,
+        (false, _) => return None,
+    };
+    let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?;
+    let package = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("name = \""))?;
+    Some(Program {
+        package: package.trim_end_matches('"').to_owned(),
+        target: target.name,
+        kind,
+        path,
+        folder,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Option<Program> {
+        program(serde_json::from_str(line).unwrap())
+    }
+
+    #[test]
+    fn test_programs_are_told_from_others() {
+        let here = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let line = |reason: &str, kind: &str, test: bool, executable: &str| {
+            read(&format!(
+                r#"{{"reason":"{reason}","manifest_path":"{here}","target":{{"name":"x","kind":["{kind}"]}},
+                    "profile":{{"test":{test}}},"executable":{executable}}}"#
+            ))
+            .map(|program| program.kind)
+        };
+        let artifact = "compiler-artifact";
+        assert_eq!(line(artifact, "test", true, "\"/x\""), Some(Kind::Test));
+        assert_eq!(line(artifact, "lib", true, "\"/x\""), Some(Kind::Unit));
+        assert_eq!(line(artifact, "bin", false, "\"/x\""), Some(Kind::Program));
+        assert_eq!(line(artifact, "custom-build", false, "\"/x\""), None);
+        assert_eq!(line(artifact, "lib", true, "null"), None);
+        assert_eq!(line("build-finished", "test", true, "\"/x\""), None);
+    }
+
+    #[test]
+    fn a_program_knows_its_package() {
+        let here = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let found = read(&format!(
+            r#"{{"reason":"compiler-artifact","manifest_path":"{here}","target":{{"name":"x","kind":["test"]}},
+                "profile":{{"test":true}},"executable":"/x"}}"#
+        ));
+        assert_eq!(found.unwrap().package, "lockage-testkit");
+    }
+}

@@ -1,0 +1,165 @@
+//! The servers, and where each can come from.
+
+use lockage_testkit::matrix::{Binaries, Official, Own, Server};
+
+const fn postgres(
+    version: &'static str,
+    image: &'static str,
+    suite: &'static str,
+    arguments: &'static [&'static str],
+) -> Server {
+    Server {
+        version,
+        variable: "LOCKAGE_TEST_POSTGRES_URL",
+        scheme: "postgres",
+        official: Some(Official {
+            image,
+            port: 5432,
+            user: "lockage",
+            database: "lockage",
+            query: "",
+            environment: &[
+                ("POSTGRES_USER", "lockage"),
+                ("POSTGRES_PASSWORD", "{password}"),
+                ("POSTGRES_DB", "lockage"),
+                ("POSTGRES_HOST_AUTH_METHOD", "scram-sha-256"),
+                (
+                    "POSTGRES_INITDB_ARGS",
+                    "--auth-host=scram-sha-256 --no-sync",
+                ),
+            ],
+            arguments: &["-c", "max_connections=300", "-c", "fsync=off"],
+        }),
+        own: Some(Own {
+            image,
+            folder: "postgres",
+            suite,
+            arguments,
+        }),
+        binaries: Some(Binaries::Postgres),
+    }
+}
+
+pub(super) const POSTGRES_13: Server = postgres("13", "postgres:13", "bullseye", &["VERSION=13"]);
+pub(super) const POSTGRES_15: Server = postgres("15", "postgres:15", "bookworm", &["VERSION=15"]);
+pub(super) const POSTGRES_17: Server = postgres("17", "postgres:17", "trixie", &["VERSION=17"]);
+pub(super) const POSTGRES_18: Server = postgres("18", "postgres:18", "sid", &["VERSION=18"]);
+
+const fn mysql(version: &'static str, image: &'static str, own: Option<Own>) -> Server {
+    Server {
+        version,
+        variable: "LOCKAGE_TEST_MYSQL_URL",
+        scheme: "mysql",
+        official: Some(Official {
+            image,
+            port: 3306,
+            user: "root",
+            database: "lockage",
+            query: "",
+            environment: &[
+                ("MYSQL_ROOT_PASSWORD", "{password}"),
+                ("MYSQL_ROOT_HOST", "%"),
+                ("MYSQL_DATABASE", "lockage"),
+            ],
+            arguments: &["--max-connections=300", "--skip-name-resolve"],
+        }),
+        own,
+        binaries: None,
+    }
+}
+
+/// Debian has no package of it.
+pub(super) const MYSQL_8_4: Server = mysql("8.4", "mysql:8.4", None);
+pub(super) const MYSQL_9_7: Server = mysql(
+    "9.7",
+    "mysql:9.7",
+    Some(Own {
+        image: "mysql:9.7",
+        folder: "mysql",
+        suite: "sid",
+        arguments: &[],
+    }),
+);
+
+const fn mariadb(
+    version: &'static str,
+    image: &'static str,
+    suite: &'static str,
+    arguments: &'static [&'static str],
+) -> Server {
+    Server {
+        version,
+        variable: "LOCKAGE_TEST_MARIADB_URL",
+        scheme: "mariadb",
+        official: Some(Official {
+            image,
+            port: 3306,
+            user: "root",
+            database: "lockage",
+            query: "",
+            environment: &[
+                ("MARIADB_ROOT_PASSWORD", "{password}"),
+                ("MARIADB_ROOT_HOST", "%"),
+                ("MARIADB_DATABASE", "lockage"),
+            ],
+            arguments: &["--max-connections=300", "--skip-name-resolve"],
+        }),
+        own: Some(Own {
+            image,
+            folder: "mariadb",
+            suite,
+            arguments,
+        }),
+        binaries: Some(Binaries::Mariadb),
+    }
+}
+
+pub(super) const MARIADB_10_5: Server =
+    mariadb("10.5", "mariadb:10.5", "bullseye", &["SUFFIX=-10.5"]);
+pub(super) const MARIADB_10_11: Server = mariadb("10.11", "mariadb:10.11", "bookworm", &[]);
+pub(super) const MARIADB_11_8: Server = mariadb("11.8", "mariadb:11.8", "trixie", &[]);
+
+/// The nodes find each other by our entrypoint only.
+const fn galera(version: &'static str, image: &'static str, suite: &'static str) -> Server {
+    Server {
+        version,
+        variable: "LOCKAGE_TEST_MARIADB_URL",
+        scheme: "mariadb",
+        official: None,
+        own: Some(Own {
+            image,
+            folder: "galera",
+            suite,
+            arguments: &[],
+        }),
+        binaries: None,
+    }
+}
+
+pub(super) const GALERA_10_11: Server = galera("10.11", "galera:10.11", "bookworm");
+pub(super) const GALERA_11_8: Server = galera("11.8", "galera:11.8", "trixie");
+
+/// There is no package, so its makers' image is the only one.
+const fn sqlserver(version: &'static str, image: &'static str) -> Server {
+    Server {
+        version,
+        variable: "LOCKAGE_TEST_SQLSERVER_URL",
+        scheme: "sqlserver",
+        official: Some(Official {
+            image,
+            port: 1433,
+            user: "sa",
+            database: "master",
+            query: "?trust-server-certificate=true",
+            environment: &[("ACCEPT_EULA", "Y"), ("MSSQL_SA_PASSWORD", "{password}")],
+            arguments: &[],
+        }),
+        own: None,
+        binaries: None,
+    }
+}
+
+pub(super) const SQLSERVER_2019: Server =
+    sqlserver("2019", "mcr.microsoft.com/mssql/server:2019-latest");
+pub(super) const SQLSERVER_2022: Server =
+    sqlserver("2022", "mcr.microsoft.com/mssql/server:2022-latest");
