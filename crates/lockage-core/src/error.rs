@@ -136,6 +136,7 @@ struct Inner {
     report: Option<Report>,
     retryable: bool,
     no_database: bool,
+    server_gone: bool,
     source: Option<Source>,
 }
 
@@ -152,6 +153,7 @@ impl Error {
             report: None,
             retryable: kind == ErrorKind::LockTimeout,
             no_database: false,
+            server_gone: false,
             source: None,
         }))
     }
@@ -206,6 +208,14 @@ impl Error {
         self
     }
 
+    /// Says that the session ended because the server, or the way to it, went away by itself: nobody meant this run. A run that applies
+    /// migrations then begins anew with another session.
+    #[must_use]
+    pub fn server_gone(mut self) -> Self {
+        self.0.server_gone = true;
+        self
+    }
+
     /// Adds the report of what was applied before the error.
     #[must_use]
     pub fn with_report(mut self, report: Report) -> Self {
@@ -254,6 +264,11 @@ impl Error {
     /// Whether the same call may well succeed later, with nothing changed.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
+    }
+
+    /// Whether the server, or the way to it, went away by itself.
+    pub fn is_server_gone(&self) -> bool {
+        self.0.server_gone
     }
 
     /// Whether the database, and nothing else, was missing.

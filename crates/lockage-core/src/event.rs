@@ -61,6 +61,11 @@ pub enum Event<'a> {
         /// What the server said.
         message: &'a str,
     },
+    /// The server, or the way to it, went away; the run begins anew with another session.
+    BeginningAnew {
+        /// How the session was lost.
+        message: &'a str,
+    },
     /// A step is done and committed.
     StepFinished {
         /// The step.

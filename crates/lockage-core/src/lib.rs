@@ -37,7 +37,9 @@ pub use error::{Error, ErrorKind, Location, Result};
 pub use event::{Event, NoObserver, Observer};
 pub use history::{History, HistoryRow, State};
 pub use interrupt::Interrupt;
-pub use lock::{Held, LockHolder, LockKey, LockProvider, LockWait};
+pub use lock::{
+    Align, ForeignTable, Held, LockHolder, LockKey, LockProvider, LockWait, Neighbour, Tool,
+};
 pub use migration::{
     Checksum, Directives, EmbeddedFile, Kind, Migration, MigrationSet, Script, ScriptReader,
     Version,
@@ -46,8 +48,8 @@ pub use migrator::{Action, Applied, Canceller, Capabilities, Migrator, Step};
 pub use plan::{Plan, PlanOptions};
 pub use registry::Registry;
 pub use report::{AppliedMigration, Outcome, PendingMigration, Report};
-pub use runner::{Repair, Repairs, Runner};
-pub use session::{Attempt, Locked, Session, Unlocked};
+pub use runner::{NeighbourLock, Repair, Repairs, Runner};
+pub use session::{Attempt, Locked, Neighbours, Session, Unlocked};
 pub use url::DatabaseUrl;
 
 #[doc(hidden)]

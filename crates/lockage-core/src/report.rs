@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Migration, Plan, Step};
+use crate::{Action, History, Migration, Plan, State, Step};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,8 @@ pub struct Report {
     pub database: String,
     /// Versions in the history that are newer than every file: the database is ahead of this program.
     pub future: Vec<String>,
+    /// The step whose end is not known yet.
+    step: Option<Step>,
 }
 
 impl Report {
@@ -92,6 +94,35 @@ impl Report {
             lock,
             database,
             future: Vec::new(),
+            step: None,
+        }
+    }
+
+    pub(crate) fn open_step(&mut self, step: &Step) {
+        self.step = Some(step.clone());
+    }
+
+    pub(crate) fn close_step(&mut self) {
+        self.step = None;
+    }
+
+    pub(crate) fn is_step_open(&self) -> bool {
+        self.step.is_some()
+    }
+
+    /// Records the step that was under way when a session was lost, where the history says that it was this run which did it.
+    pub(crate) fn recall(&mut self, history: &History, run_id: &str) {
+        let Some(step) = self.step.take() else { return };
+        let done = history.rows.iter().find(|row| {
+            row.version == step.migration.key()
+                && row.state == State::Applied
+                && row.run_id == run_id
+        });
+        match done {
+            Some(row) if step.action == Action::Run => {
+                self.record(&step, Duration::from_millis(row.duration_ms));
+            }
+            _ => {}
         }
     }
 

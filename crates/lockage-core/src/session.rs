@@ -1,9 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::lock::{tables, tools};
 use crate::{
-    Applied, Canceller, Capabilities, Held, History, LockHolder, LockKey, LockProvider, Migrator,
-    Observer, Result, Step,
+    Align, Applied, Canceller, Capabilities, Error, ErrorKind, Held, History, LockHolder, LockKey,
+    LockProvider, Migrator, Neighbour, Observer, Result, Step, Tool,
 };
 
 /// One connection to a database, dedicated to migrating it and never pooled: lock, history and scripts share it, so a lost
@@ -22,6 +23,17 @@ impl<T: LockProvider + Migrator + fmt::Debug + ?Sized> Session for T {}
 #[derive(Debug)]
 pub struct Unlocked {
     session: Box<dyn Session>,
+    refused: Option<LockKey>,
+}
+
+/// The locks of neighbours, as a session finds them.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Neighbours {
+    /// Those that can be taken.
+    pub locks: Vec<LockKey>,
+    /// The tools that were found in the database and whose locks cannot be taken, with the reason.
+    pub left_out: Vec<(Tool, Error)>,
 }
 
 /// What came of trying to take the lock.
@@ -36,7 +48,10 @@ pub enum Attempt {
 impl Unlocked {
     /// Wraps a backend's session.
     pub fn new(session: Box<dyn Session>) -> Self {
-        Self { session }
+        Self {
+            session,
+            refused: None,
+        }
     }
 
     /// What the engine can do.
@@ -57,15 +72,93 @@ impl Unlocked {
     /// Tries once to take the lock; see [`LockProvider::try_lock`]. An error ends the session.
     ///
     /// Cancel safe: a dropped future drops the session, which frees a lock that it may have got.
-    pub async fn try_lock(mut self, key: &LockKey) -> Result<Attempt> {
-        if self.session.try_lock(key).await? {
-            Ok(Attempt::Locked(Locked {
-                session: self.session,
-                held: Held::new(key.clone()),
-            }))
-        } else {
-            Ok(Attempt::Busy(self))
+    pub async fn try_lock(self, key: &LockKey) -> Result<Attempt> {
+        self.try_lock_with(key, &[]).await
+    }
+
+    /// Tries once to take the lock and those of neighbours: all of them, or none. Ours comes first, so that whoever waits for it leaves
+    /// the neighbours alone, then theirs in the order of what the engine calls them; nothing is waited for while anything is held, so no
+    /// two runs can hold each other up for good.
+    ///
+    /// Cancel safe, as [`try_lock`](Self::try_lock).
+    pub async fn try_lock_with(mut self, key: &LockKey, neighbours: &[LockKey]) -> Result<Attempt> {
+        let own = self.session.native_name(key);
+        let mut theirs: Vec<_> = neighbours
+            .iter()
+            .map(|neighbour| (self.session.native_name(neighbour), neighbour))
+            .filter(|(name, _)| *name != own)
+            .collect();
+        theirs.sort();
+        theirs.dedup_by(|a, b| a.0 == b.0);
+        let mut taken: Vec<&LockKey> = Vec::new();
+        for lock in std::iter::once(key).chain(theirs.into_iter().map(|(_, lock)| lock)) {
+            if self.session.try_lock(lock).await? {
+                taken.push(lock);
+                continue;
+            }
+            for lock in taken.into_iter().rev() {
+                self.session.unlock(lock).await?;
+            }
+            self.refused = Some(lock.clone());
+            return Ok(Attempt::Busy(self));
         }
+        let neighbours = taken.into_iter().skip(1).cloned().collect();
+        Ok(Attempt::Locked(Locked {
+            session: self.session,
+            held: Held::new(key.clone(), neighbours),
+        }))
+    }
+
+    /// The lock that somebody else held when this session last tried.
+    pub fn refused(&self) -> Option<&LockKey> {
+        self.refused.as_ref()
+    }
+
+    /// The locks of neighbours: of those that are named, and, where that is asked for, of those whose tables are found in the database.
+    /// Takes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) with the reason where the lock of one that is named cannot be taken.
+    pub async fn neighbours(&mut self, align: &Align) -> Result<Neighbours> {
+        let mut neighbours = Neighbours::default();
+        for named in align.named() {
+            neighbours.locks.extend(self.locks_of(named).await?);
+        }
+        if !align.is_auto() {
+            return Ok(neighbours);
+        }
+        let found = self.session.foreign_tables(&tables()).await?;
+        for tool in tools(&found) {
+            let neighbour = Neighbour::Tool(tool);
+            if align.named().contains(&neighbour) {
+                continue;
+            }
+            match self.locks_of(&neighbour).await {
+                Ok(locks) => neighbours.locks.extend(locks),
+                Err(error) if error.kind() == ErrorKind::Unsupported => {
+                    neighbours.left_out.push((tool, error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(neighbours)
+    }
+
+    async fn locks_of(&mut self, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
+        if let Neighbour::Tool(tool) = neighbour {
+            tool.has_lock()?;
+        }
+        self.session.neighbour_locks(neighbour).await
+    }
+
+    /// Whether two keys are one lock of the engine.
+    pub fn is_same_lock(&self, one: &LockKey, other: &LockKey) -> bool {
+        self.session.native_name(one) == self.session.native_name(other)
+    }
+
+    /// Ends the session that holds a lock; see [`LockProvider::break_lock`].
+    pub async fn break_lock(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
+        self.session.break_lock(key, holder).await
     }
 
     /// Ends the session.
@@ -89,12 +182,22 @@ impl Locked {
         self.held.key()
     }
 
-    /// Asks the server whether the lock is still held.
+    /// The neighbours' locks that were taken with it.
+    pub fn neighbours(&self) -> &[LockKey] {
+        self.held.neighbours()
+    }
+
+    /// Asks the server whether the lock is still held, and those of the neighbours.
     pub async fn holds(&mut self) -> Result<bool> {
+        for lock in self.held.neighbours() {
+            if !self.session.holds(lock).await? {
+                return Ok(false);
+            }
+        }
         self.session.holds(self.held.key()).await
     }
 
-    /// Takes the lock again, which changes nothing; see [`LockProvider::try_lock`].
+    /// Takes our own lock again, which changes nothing; see [`LockProvider::try_lock`].
     pub async fn try_lock_again(&mut self) -> Result<bool> {
         self.session.try_lock(self.held.key()).await
     }
@@ -119,14 +222,15 @@ impl Locked {
         self.session.canceller()
     }
 
-    /// Gives the lock back, checks the answer, and returns the session.
+    /// Gives the locks back, ours last, checks the answers, and returns the session.
     ///
     /// # Errors
     /// [`ErrorKind::LockLost`](crate::ErrorKind::LockLost) when the lock was no longer held. Any error ends the session.
     pub async fn release(mut self) -> Result<Unlocked> {
+        for lock in self.held.neighbours().iter().rev() {
+            self.session.unlock(lock).await?;
+        }
         self.session.unlock(self.held.key()).await?;
-        Ok(Unlocked {
-            session: self.session,
-        })
+        Ok(Unlocked::new(self.session))
     }
 }

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Canceller, ConnectOptions, Error, ErrorKind, LockHolder, LockKey, LockProvider, LockStrategy,
-    Migration, Result,
+    Canceller, ConnectOptions, Error, ErrorKind, ForeignTable, LockHolder, LockKey, LockProvider,
+    LockStrategy, Migration, Neighbour, Result,
 };
 use lockage_sql::{Connection, Dialect, Failure, Manner, Piece, Row, Settled, Work};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::connect::Gangway;
 use crate::dialect::{DIALECT, backticked};
+use crate::end;
 use crate::error;
 use crate::facts::{Facts, QUESTIONS};
 use crate::heartbeat::{Heartbeat, SharedWire};
@@ -19,6 +20,7 @@ use crate::keepsake::Luggage;
 use crate::kill::KillSwitch;
 use crate::lock;
 use crate::manner::Script;
+use crate::neighbour;
 use crate::schema;
 use crate::settings;
 use crate::statement::{Class, classify};
@@ -108,13 +110,12 @@ impl MysqlConnection {
 
     /// The lock's name: of the database that the URL names, whatever the schema.
     fn lock_name(&self, key: &LockKey) -> String {
-        lock::lock_name(
-            key,
-            self.facts
-                .database
-                .as_deref()
-                .unwrap_or_else(|| self.gangway.database()),
-        )
+        lock::lock_name(key, self.database())
+    }
+
+    fn database(&self) -> &str {
+        let named = self.facts.database.as_deref();
+        named.unwrap_or_else(|| self.gangway.database())
     }
 }
 
@@ -148,11 +149,11 @@ impl LockProvider for MysqlConnection {
             )
             .with_hint("leave --lock-strategy out, or make it table"));
         }
-        let got = lock::try_lock(&mut *reach(&self.wire).await?, key, &name).await?;
-        if got && self.heartbeat.is_none() {
+        if self.heartbeat.is_none() {
+            // Before the lock, not behind it: who vanishes while it is granted must not keep it either.
             self.prove_alive(Some(SILENCE)).await?;
         }
-        Ok(got)
+        lock::try_lock(&mut *reach(&self.wire).await?, key, &name).await
     }
 
     async fn holds(&mut self, key: &LockKey) -> Result<bool> {
@@ -169,6 +170,23 @@ impl LockProvider for MysqlConnection {
     async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
         let name = self.lock_name(key);
         lock::holder(&mut *reach(&self.wire).await?, &name).await
+    }
+
+    fn native_name(&self, key: &LockKey) -> String {
+        self.lock_name(key)
+    }
+
+    async fn neighbour_locks(&mut self, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
+        neighbour::locks(neighbour, self.database(), self.facts.flavour)
+    }
+
+    async fn foreign_tables(&mut self, names: &[String]) -> Result<Vec<ForeignTable>> {
+        neighbour::tables(&mut *reach(&self.wire).await?, &self.home, names).await
+    }
+
+    async fn break_lock(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
+        let name = self.lock_name(key);
+        end::end(&mut *reach(&self.wire).await?, &name, holder).await
     }
 }
 
@@ -287,7 +305,10 @@ impl Connection for MysqlConnection {
             || "DEFAULT".to_owned(),
             |silence| silence.as_secs().max(1).to_string(),
         );
-        let sql = format!("SET SESSION wait_timeout = {limit}");
+        // Waiting for the next statement, for the rest of one, and for the client to take a result.
+        let sql = format!(
+            "SET SESSION wait_timeout = {limit}, net_read_timeout = {limit}, net_write_timeout = {limit}"
+        );
         reach(&self.wire)
             .await?
             .execute(&sql)

@@ -3,6 +3,9 @@ use sha2::{Digest, Sha256};
 
 /// The number that `pg_advisory_lock` takes for a key; frozen.
 pub(crate) fn advisory_number(key: &LockKey) -> i64 {
+    if let Some(number) = key.as_foreign().and_then(|native| native.parse().ok()) {
+        return number;
+    }
     match (key.as_id(), key.as_name()) {
         (Some(id), _) => id,
         (None, name) => {
@@ -16,12 +19,25 @@ pub(crate) fn advisory_number(key: &LockKey) -> i64 {
 
 /// A condition on `pg_catalog.pg_locks` that is true of the row of this lock, whoever holds it.
 pub(crate) fn is_the_lock(key: &LockKey) -> String {
+    is_the_lock_in(key, "")
+}
+
+/// The same, with what stands before the names of its columns.
+pub(crate) fn is_the_lock_in(key: &LockKey, l: &str) -> String {
     let number = advisory_number(key).cast_unsigned();
     format!(
-        "locktype = 'advisory' AND classid = '{}' AND objid = '{}' AND objsubid = 1 AND mode = 'ExclusiveLock' AND granted \
-         AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
+        "{l}locktype = 'advisory' AND {l}classid = '{}' AND {l}objid = '{}' AND {l}objsubid = 1 AND {l}mode = 'ExclusiveLock' \
+         AND {l}granted AND {l}database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
         number >> 32,
         number & 0xffff_ffff
+    )
+}
+
+/// True while anybody holds the lock.
+pub(crate) fn is_held(key: &LockKey) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE {})",
+        is_the_lock(key)
     )
 }
 

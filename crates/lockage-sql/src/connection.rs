@@ -73,6 +73,11 @@ pub trait Connection: LockProvider + fmt::Debug {
         Vec::new()
     }
 
+    /// What runs first in each transaction of ours that holds statements of a script: what cannot be set for the session.
+    fn within(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What runs at the end of a script's transaction, before the history is written: rights and names as they were at the start,
     /// and checks of what the script left.
     fn before_commit(&self, _migration: &Migration) -> Vec<Piece<'static>> {
@@ -155,6 +160,28 @@ pub trait Connection: LockProvider + fmt::Debug {
             ErrorKind::Unsupported,
             format!("{} has no lock in a table", self.dialect().engine),
         ))
+    }
+
+    /// Asked before a lock in a table is tried: finds out what the methods below are to tell.
+    async fn prepare_table_lock(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether some may lock by a row in a table while this session uses the engine's own lock: then that row is looked at too, and the
+    /// two kinds exclude each other. Asked behind a try.
+    fn may_meet_table_lock(&self) -> bool {
+        false
+    }
+
+    /// Whether somebody holds the engine's own lock, where the two kinds may meet.
+    async fn is_locked_otherwise(&mut self, _key: &LockKey) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// Makes sure that the session of a holder stands no longer on the server, whose lease ran out: `session` as
+    /// [`session_name`](Self::session_name) had it, and since when it holds the lock. `false` when it stands and cannot be ended.
+    async fn end_holder(&mut self, _session: &str, _since: Option<&str>) -> Result<bool> {
+        Ok(true)
     }
 
     /// What the server calls this session, where it numbers them.

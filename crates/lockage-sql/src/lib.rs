@@ -11,6 +11,8 @@ mod dialect;
 mod history;
 mod identity;
 mod journal;
+mod locking;
+pub mod neighbour;
 pub mod script;
 mod session;
 mod statements;

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Action, Applied, Canceller, Capabilities, ConnectOptions, Event, Held, History, LockHolder,
-    LockKey, LockProvider, LockStrategy, Migrator, Observer, Result, Step,
+    Action, Applied, Canceller, Capabilities, ConnectOptions, Event, Held, History,
+    LockStrategy, Migrator, Observer, Result, Step,
 };
 
 use crate::Dialect;
@@ -23,7 +23,7 @@ pub struct SqlSession<C> {
     pub(crate) history: HistoryTable,
     pub(crate) journal: JournalTable,
     /// In place of the engine's own lock.
-    table_lock: Option<TableLock>,
+    pub(crate) table_lock: Option<TableLock>,
     capabilities: Capabilities,
     /// Whether the last look saw the history's table.
     history_exists: bool,
@@ -41,22 +41,30 @@ impl<C: Connection> SqlSession<C> {
             LockStrategy::Auto => connection.best_lock(),
             strategy => strategy,
         };
-        let table_lock = (strategy == LockStrategy::Table).then(|| TableLock::new(by.clone()));
-        let capabilities = match table_lock {
-            Some(_) => capabilities.with_lock("a row in the table lockage_lock, with a lease"),
-            None => capabilities,
-        };
         let (history, journal) = tables(dialect, schema, by, &options);
-        Self {
+        let mut session = Self {
             history,
             journal,
-            table_lock,
+            table_lock: None,
             connection,
             options,
             capabilities,
             history_exists: false,
             at_home: false,
+        };
+        if strategy == LockStrategy::Table {
+            session.lock_in_table();
         }
+        session
+    }
+
+    /// Locks by a row in a table from now on.
+    pub(crate) fn lock_in_table(&mut self) {
+        let by = applied_by(self.connection.user());
+        self.table_lock = Some(TableLock::new(by));
+        self.capabilities = self
+            .capabilities
+            .with_lock("a row in the table lockage_lock, with a lease");
     }
 
     /// Writes the schema into the tables' names, so that a script that changes the meaning of unqualified names changes
@@ -104,6 +112,19 @@ impl<C: Connection> SqlSession<C> {
     }
 
     pub(crate) async fn require_lock(&mut self, held: &Held) -> Result<Vec<Piece<'static>>> {
+        let mut pieces = self.require_own_lock(held).await?;
+        for lock in held.neighbours() {
+            let refusal = Refusal::lock_lost(lock);
+            match self.connection.lock_condition(lock) {
+                Some(condition) => pieces.push(Piece::Require(condition, refusal)),
+                None if self.connection.holds(lock).await? => {}
+                None => return Err(refusal.into()),
+            }
+        }
+        Ok(pieces)
+    }
+
+    async fn require_own_lock(&mut self, held: &Held) -> Result<Vec<Piece<'static>>> {
         let refusal = Refusal::lock_lost(held.key());
         if let Some(table_lock) = &self.table_lock {
             return match table_lock.condition(held.key()) {
@@ -126,7 +147,7 @@ impl<C: Connection> SqlSession<C> {
     }
 
     /// Where the table of the locks stands: beside the history.
-    async fn lock_schema(&mut self) -> Result<Option<String>> {
+    pub(crate) async fn lock_schema(&mut self) -> Result<Option<String>> {
         match &self.options.schema {
             Some(schema) => Ok(Some(schema.clone())),
             None => self.connection.home_schema().await,
@@ -182,79 +203,6 @@ fn tables(
         HistoryTable::new(dialect, schema, history, applied_by, run_id),
         JournalTable::new(dialect, schema, &journal),
     )
-}
-
-#[async_trait]
-impl<C: Connection> LockProvider for SqlSession<C> {
-    async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
-        if self.table_lock.is_some() {
-            let schema = self.lock_schema().await?;
-            let Self {
-                table_lock: Some(lock),
-                connection,
-                ..
-            } = self
-            else {
-                return Ok(false);
-            };
-            return lock.try_lock(connection, schema.as_deref(), key).await;
-        }
-        self.connection.try_lock(key).await
-    }
-
-    async fn holds(&mut self, key: &LockKey) -> Result<bool> {
-        if let Self {
-            table_lock: Some(lock),
-            connection,
-            ..
-        } = self
-        {
-            return lock.holds(connection, key).await;
-        }
-        self.connection.holds(key).await
-    }
-
-    async fn unlock(&mut self, key: &LockKey) -> Result<()> {
-        if let Self {
-            table_lock: Some(lock),
-            connection,
-            ..
-        } = self
-        {
-            return lock.unlock(connection, key).await;
-        }
-        self.connection.unlock(key).await
-    }
-
-    async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
-        let holder = if self.table_lock.is_some() {
-            let schema = self.lock_schema().await?;
-            let Self {
-                table_lock: Some(lock),
-                connection,
-                ..
-            } = self
-            else {
-                return Ok(None);
-            };
-            lock.holder(connection, schema.as_deref(), key).await?
-        } else {
-            self.connection.holder(key).await?
-        };
-        let Some(mut holder) = holder else {
-            return Ok(None);
-        };
-        if holder.migration.is_none() {
-            // Where the engine does not tell, the history does as soon as a migration outside a transaction has begun.
-            let running = self
-                .connection
-                .query(&self.history.select_running())
-                .await
-                .unwrap_or_default();
-            holder.migration = running.into_iter().flatten().flatten().next();
-        }
-        Ok(Some(holder))
-    }
 }
 
 #[async_trait]

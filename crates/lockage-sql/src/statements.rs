@@ -16,6 +16,8 @@ pub(crate) struct Statements<'a> {
     syntax: &'static Syntax,
     splitter: Splitter<ScriptReader>,
     in_transaction: bool,
+    /// A statement that is to run more often, and how often.
+    again: Option<(Statement, u32)>,
 }
 
 impl<'a> Statements<'a> {
@@ -30,6 +32,7 @@ impl<'a> Statements<'a> {
             syntax,
             splitter: Splitter::new(migration.open()?, syntax),
             in_transaction,
+            again: None,
         })
     }
 
@@ -73,12 +76,24 @@ impl<'a> Statements<'a> {
 impl Iterator for Statements<'_> {
     type Item = Result<Statement>;
 
+    /// A batch with a count (`GO 3`) comes as often as it says.
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some((statement, times)) = self.again.take() {
+            if times > 1 {
+                self.again = Some((statement.clone(), times - 1));
+            }
+            return Some(Ok(statement));
+        }
         let next = self.splitter.next()?;
-        Some(
-            next.map_err(|error| split_error(self.migration, error))
-                .and_then(|statement| self.check(statement)),
-        )
+        let checked = next
+            .map_err(|error| split_error(self.migration, error))
+            .and_then(|statement| self.check(statement));
+        if let Ok(statement) = &checked
+            && statement.repeat > 1
+        {
+            self.again = Some((statement.clone(), statement.repeat - 1));
+        }
+        Some(checked)
     }
 }
 
@@ -149,12 +164,17 @@ pub fn inspect(
     migration: &Migration,
     each: &mut dyn FnMut(lockage_core::Statement<'_>),
 ) -> Result<()> {
+    let mut seen = None;
     for statement in Statements::open(
         migration,
         syntax,
         transactional_ddl && migration.directives().transaction,
     )? {
         let statement = statement?;
+        if seen.replace(statement.offset) == Some(statement.offset) {
+            // The same once more.
+            continue;
+        }
         each(lockage_core::Statement {
             text: &statement.text,
             line: statement.line,

@@ -3,7 +3,8 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Canceller, Error, ErrorKind, LockHolder, LockKey, LockProvider, Migration, Result,
+    Canceller, Error, ErrorKind, ForeignTable, LockHolder, LockKey, LockProvider, Migration,
+    Neighbour, Result,
 };
 use lockage_sql::script::leading_words;
 use lockage_sql::{
@@ -15,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::address::Address;
 use crate::dialect::{DIALECT, SCHEMA};
 use crate::error::{failure, failure_of_script, is_busy};
+use crate::neighbour;
 use crate::worker::{Owned, Signal, Worker};
 
 /// One SQLite connection on a thread of its own.
@@ -64,6 +66,26 @@ impl LockProvider for SqliteConnection {
         self.worker
             .ask(move |owned| owned.locks.holder(&key))
             .await?
+    }
+
+    async fn neighbour_locks(&mut self, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
+        Err(neighbour::refusal(neighbour))
+    }
+
+    async fn foreign_tables(&mut self, names: &[String]) -> Result<Vec<ForeignTable>> {
+        neighbour::tables(self, names).await
+    }
+
+    async fn break_lock(&mut self, _key: &LockKey, holder: &LockHolder) -> Result<()> {
+        let process = holder.session.as_deref().unwrap_or("of an unknown number");
+        let host = holder.host.as_deref().unwrap_or("an unknown host");
+        let error = Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "SQLite has no server that could end a session: the lock is held by process {process} on {host}"
+            ),
+        );
+        Err(error.with_hint("end that process; the operating system then frees the lock at once"))
     }
 }
 

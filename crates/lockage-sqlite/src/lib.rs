@@ -16,6 +16,7 @@ mod connection;
 mod dialect;
 mod error;
 mod lock;
+mod neighbour;
 mod worker;
 
 use lockage_core::{

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -5,7 +7,7 @@ use lockage::Version;
 
 use super::DatabaseArgs;
 use super::database::{LookArgs, ToleranceArgs, WriteArgs};
-use super::values::{Patience, patience, steps, version};
+use super::values::{Patience, patience, steps, time, version};
 use crate::config::{Layer, Setting};
 
 #[derive(Subcommand)]
@@ -30,7 +32,11 @@ pub(crate) enum Command {
     Baseline(BaselineArgs),
     /// Creates a migration file with a UTC timestamp as its version
     New(NewArgs),
-    /// Looks at the migration lock
+    /// The message database: durable inbox and outbox, nodes and tenants
+    #[cfg(feature = "message-store")]
+    #[command(subcommand)]
+    MessageStore(super::MessageStoreCommand),
+    /// Looks at the migration lock, or ends its holder
     #[command(subcommand)]
     Lock(LockCommand),
     /// Shows the linked backends, their URL schemes and what they can do
@@ -216,8 +222,24 @@ pub(crate) struct NewArgs {
 
 #[derive(Subcommand)]
 pub(crate) enum LockCommand {
-    /// Shows who holds the lock, from where, since when, at which migration
+    /// Shows who holds the lock, from where, since when, at which migration; and the locks of other tools that use the database
     Status(DatabaseArgs),
+    /// Ends the session that holds the lock, on the server; shows it and asks first
+    Break(BreakArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct BreakArgs {
+    /// Does it without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    /// How long the server may take to free the lock
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "30s")]
+    pub(crate) timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
 }
 
 #[derive(Args)]

@@ -27,6 +27,11 @@ pub(crate) struct DatabaseArgs {
     #[arg(long, value_name = "S")]
     lock_name: Option<String>,
 
+    /// Takes the locks of other tools too: their names, `auto` for those whose tables are in the database, or `lock:` and the engine's
+    /// own number or name of a lock [env: LOCKAGE_ALIGN]
+    #[arg(long, value_name = "TOOL", num_args = 1.., value_delimiter = ',')]
+    align: Vec<String>,
+
     /// How the lock is made: auto, advisory, transaction or table; the same for every run on a database [env:
     /// LOCKAGE_LOCK_STRATEGY] [default: auto]
     #[arg(long, value_name = "HOW")]
@@ -40,6 +45,8 @@ impl DatabaseArgs {
         layer.flag(Setting::LockId, self.lock_id.as_deref());
         layer.flag(Setting::LockName, self.lock_name.as_deref());
         layer.flag(Setting::LockStrategy, self.lock_strategy.as_deref());
+        let align = (!self.align.is_empty()).then(|| self.align.join(","));
+        layer.flag(Setting::Align, align.as_deref());
     }
 }
 

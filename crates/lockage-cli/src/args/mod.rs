@@ -2,6 +2,8 @@
 
 mod commands;
 mod database;
+#[cfg(feature = "message-store")]
+mod message_store;
 mod values;
 
 use std::path::PathBuf;
@@ -11,10 +13,12 @@ use clap::{Args, Parser};
 use crate::config::{Layer, Setting};
 
 pub(crate) use commands::{
-    BaselineArgs, CheckArgs, Command, CompletionsArgs, DownArgs, LockCommand, NewArgs, PlanArgs,
-    RepairArgs, Settle, UpArgs, ValidateArgs, WaitArgs,
+    BaselineArgs, BreakArgs, CheckArgs, Command, CompletionsArgs, DownArgs, LockCommand, NewArgs,
+    PlanArgs, RepairArgs, Settle, UpArgs, ValidateArgs, WaitArgs,
 };
 pub(crate) use database::DatabaseArgs;
+#[cfg(feature = "message-store")]
+pub(crate) use message_store::{IdentityArg, MessageStoreCommand, StoreArgs};
 
 const AFTER_HELP: &str = "\
 Settings come from flags, then the environment (DATABASE_URL, LOCKAGE_DIR, LOCKAGE_WAIT, …), then .env, then lockage.toml, \

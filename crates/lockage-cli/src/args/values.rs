@@ -18,6 +18,11 @@ pub(super) fn steps(text: &str) -> Result<usize, String> {
         .map_err(|_| "at least one step".to_owned())
 }
 
+/// `30s`.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "write 500ms, 30s, 5m or 1h".to_owned())
+}
+
 /// A time, or no end at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Patience(pub(crate) Option<Duration>);
@@ -45,5 +50,7 @@ mod tests {
         assert_eq!(patience("5m"), Ok(Patience(Some(Duration::from_secs(300)))));
         assert_eq!(patience("forever"), Ok(Patience(None)));
         assert!(patience("5").is_err());
+        assert_eq!(time("30s"), Ok(Duration::from_secs(30)));
+        assert!(time("forever").is_err());
     }
 }

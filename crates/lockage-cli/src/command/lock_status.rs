@@ -1,24 +1,25 @@
 use std::io::{self, Write};
 
-use lockage::{LockHolder, PlanOptions};
+use lockage::{NeighbourLock, PlanOptions, Tool};
 use serde::Serialize;
 
+use super::holder::Holder;
 use super::target::Target;
 use super::{Answered, json_line};
 use crate::config::Settings;
-use crate::output::redact::redact;
 use crate::output::{Answer, Output, Style};
 
 pub(super) fn run(settings: &Settings, output: &Output) -> Answered {
     let target = Target::without_files(settings, output)?;
-    let holder = target.run(PlanOptions::default(), async |runner| {
-        runner.lock_holder().await
+    let (holder, neighbours) = target.run(PlanOptions::default(), async |runner| {
+        Ok((runner.lock_holder().await?, runner.neighbour_locks().await?))
     })?;
     Ok(Box::new(LockStatus {
         outcome: if holder.is_some() { "held" } else { "free" },
         lock: settings.lock.to_string(),
         database: target.database(),
         holder: holder.as_ref().map(Holder::of),
+        neighbours: neighbours.iter().map(Neighbour::of).collect(),
         query: target.backend.capabilities().lock_query,
         error: None,
     }))
@@ -30,33 +31,51 @@ struct LockStatus {
     lock: String,
     database: String,
     holder: Option<Holder>,
+    neighbours: Vec<Neighbour>,
     query: Option<&'static str>,
     error: Option<()>,
 }
 
+/// The lock of another tool.
 #[derive(Serialize)]
-struct Holder {
-    session: Option<String>,
-    user: Option<String>,
-    host: Option<String>,
-    application: Option<String>,
-    since: Option<String>,
-    migration: Option<String>,
-    statement: Option<String>,
+struct Neighbour {
+    tool: Option<&'static str>,
+    lock: Option<String>,
+    taken: bool,
+    holder: Option<Holder>,
+    /// Why there is no lock to take.
+    reason: Option<String>,
 }
 
-impl Holder {
-    fn of(holder: &LockHolder) -> Self {
-        let shown = |text: &Option<String>| text.as_deref().map(|text| redact(text).into_owned());
+impl Neighbour {
+    fn of(neighbour: &NeighbourLock) -> Self {
+        let lock = neighbour.lock.as_ref();
         Self {
-            session: shown(&holder.session),
-            user: shown(&holder.user),
-            host: shown(&holder.host),
-            application: shown(&holder.application),
-            since: shown(&holder.since),
-            migration: shown(&holder.migration),
-            statement: shown(&holder.statement),
+            tool: neighbour.tool.map(Tool::name),
+            lock: lock
+                .ok()
+                .and_then(|lock| lock.as_foreign().map(str::to_owned)),
+            taken: neighbour.taken,
+            holder: neighbour.holder.as_ref().map(Holder::of),
+            reason: lock.err().map(|error| error.message().to_owned()),
         }
+    }
+
+    fn in_words(&self) -> String {
+        let tool = self.tool.unwrap_or("somebody else");
+        let Some(lock) = &self.lock else {
+            return format!("{tool}: {}", self.reason.as_deref().unwrap_or_default());
+        };
+        let taken = if self.taken {
+            "taken with ours"
+        } else {
+            "not taken: name it with --align"
+        };
+        let held = match &self.holder {
+            Some(holder) => format!("held by {}", holder.short),
+            None => "free".to_owned(),
+        };
+        format!("{tool}: the lock {lock} is {held} ({taken})")
     }
 }
 
@@ -71,19 +90,13 @@ impl Answer for LockStatus {
             None => writeln!(out, "the lock {lock} of {database} is free")?,
             Some(holder) => {
                 writeln!(out, "the lock {lock} of {database} is held")?;
-                for (name, value) in [
-                    ("by", &holder.user),
-                    ("from", &holder.host),
-                    ("session", &holder.session),
-                    ("program", &holder.application),
-                    ("since", &holder.since),
-                    ("migration", &holder.migration),
-                    ("statement", &holder.statement),
-                ] {
-                    if let Some(value) = value {
-                        writeln!(out, "  {name:<10} {value}")?;
-                    }
-                }
+                holder.write(out)?;
+            }
+        }
+        if !self.neighbours.is_empty() {
+            writeln!(out, "\nother tools use the database:")?;
+            for neighbour in &self.neighbours {
+                writeln!(out, "  {}", neighbour.in_words())?;
             }
         }
         match self.query {

@@ -5,7 +5,13 @@ mod baseline;
 mod check;
 mod completions;
 mod down;
+mod holder;
+mod lock_break;
 mod lock_status;
+#[cfg(feature = "message-store")]
+mod message_store;
+#[cfg(feature = "message-store")]
+mod message_store_answer;
 mod new;
 mod plan;
 mod repair;
@@ -41,7 +47,10 @@ pub(crate) fn run(cli: Cli, environment: &Environment, output: &Output) -> Endin
         Command::Validate(args) => args.database.settings(&mut flags),
         Command::Repair(args) => args.settings(&mut flags),
         Command::Baseline(args) => args.settings(&mut flags),
+        #[cfg(feature = "message-store")]
+        Command::MessageStore(command) => command.settings(&mut flags),
         Command::Lock(LockCommand::Status(args)) => args.settings(&mut flags),
+        Command::Lock(LockCommand::Break(args)) => args.database.settings(&mut flags),
         // A broken configuration file is no reason to withhold these.
         Command::Backends => {
             return backends::run().map_err(|error| failure(error, None, Deed::Applied));
@@ -69,7 +78,10 @@ pub(crate) fn run(cli: Cli, environment: &Environment, output: &Output) -> Endin
         Command::Validate(args) => validate::run(args, &settings, output),
         Command::Repair(args) => repair::run(args, &settings, output),
         Command::Baseline(args) => baseline::run(args, &settings, output),
+        #[cfg(feature = "message-store")]
+        Command::MessageStore(command) => message_store::run(command, &settings, output),
         Command::Lock(LockCommand::Status(_)) => lock_status::run(&settings, output),
+        Command::Lock(LockCommand::Break(args)) => lock_break::run(args, &settings, output),
         Command::New(args) => new::run(args, &settings),
         Command::Backends => backends::run(),
         Command::Completions(args) => Ok(completions::run(args)),

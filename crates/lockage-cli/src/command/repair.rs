@@ -2,7 +2,7 @@ use std::io::{self, Write};
 
 use comfy_table::Cell;
 use lockage::survey::{Entry, Standing};
-use lockage::{Action, Error, ErrorKind, Interrupt, Kind, PlanOptions, Result};
+use lockage::{Action, Kind, PlanOptions};
 use serde::Serialize;
 
 use super::status::{color, state, to_the_second};
@@ -10,11 +10,12 @@ use super::target::Target;
 use super::{Answered, json_line};
 use crate::args::{RepairArgs, Settle};
 use crate::config::Settings;
+use crate::output::ask::Question;
 use crate::output::json::{Deed, Run};
 use crate::output::redact::redact;
 use crate::output::table::{colored, table};
 use crate::output::text::{count, head};
-use crate::output::{Answer, Output, Style, ask};
+use crate::output::{Answer, Output, Style};
 
 /// How much of a statement is told.
 const HEAD: usize = 200;
@@ -36,8 +37,15 @@ pub(super) fn run(args: &RepairArgs, settings: &Settings, output: &Output) -> An
             if repairs.0.is_empty() {
                 return Ok((repairs, None));
             }
-            let question = format!("Repair {}?", target.database());
-            repairs.ask(output, &question, &target.interrupt).await?;
+            let question = Question {
+                question: format!("Repair {}?", target.database()),
+                refused: "nothing was repaired",
+            };
+            let show = |out: &mut dyn Write, style| repairs.write_table(out, style);
+            let in_words = || Some(("would_repair", repairs.in_words()));
+            question
+                .ask(output, &target.interrupt, show, in_words)
+                .await?;
         }
         let report = runner.repair(&found).await?;
         Ok((repairs, Some(report)))
@@ -78,41 +86,6 @@ struct Repair {
 }
 
 impl Shown {
-    /// Goes on only when somebody says yes.
-    async fn ask(&self, output: &Output, question: &str, interrupt: &Interrupt) -> Result<()> {
-        if !output.can_ask() {
-            return Err(Error::new(
-                ErrorKind::InvalidConfig,
-                "nothing was repaired: there is no terminal to ask on",
-            )
-            .with_context("would_repair", self.in_words())
-            .with_hint("do it without being asked with --yes"));
-        }
-        let cannot = |error: io::Error| {
-            Error::new(ErrorKind::Unexpected, "cannot ask on this terminal").with_source(error)
-        };
-        output
-            .question(|out, style| self.write_table(out, style), question)
-            .map_err(cannot)?;
-        let yes = tokio::select! {
-            biased;
-            () = interrupt.triggered() => {
-                output.message("");
-                false
-            }
-            answer = tokio::task::spawn_blocking(ask::answer) => {
-                answer.map_err(io::Error::from).flatten().map_err(cannot)?
-            }
-        };
-        if yes {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Interrupted,
-            "nothing was repaired: nobody said yes",
-        ))
-    }
-
     fn in_words(&self) -> String {
         let words = self.0.iter().map(|repair| {
             let title = repair.version.as_deref().unwrap_or("repeatable");

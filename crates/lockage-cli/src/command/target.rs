@@ -66,6 +66,7 @@ impl<'a> Target<'a> {
             self.set.clone(),
         )
         .lock_key(self.settings.lock.clone())
+        .align(self.settings.align.clone())
         .wait(self.settings.wait)
         .plan_options(plan)
         .observer(self.progress.clone())

@@ -25,6 +25,7 @@ struct Table {
     lock_id: Option<Spanned<i64>>,
     lock_name: Option<Spanned<String>>,
     lock_strategy: Option<Spanned<String>>,
+    lock: Option<LockTable>,
     wait: Option<Spanned<String>>,
     connect_timeout: Option<Spanned<String>>,
     ddl_lock_timeout: Option<Spanned<String>>,
@@ -34,6 +35,21 @@ struct Table {
     strict: Option<Spanned<bool>>,
     #[serde(default)]
     env: BTreeMap<String, Spanned<Table>>,
+}
+
+/// The table `[lock]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct LockTable {
+    align: Option<Spanned<Words>>,
+}
+
+/// One word or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Words {
+    One(String),
+    Several(Vec<String>),
 }
 
 /// A configuration file that was read.
@@ -146,6 +162,13 @@ impl ConfigFile {
                 let source = Source::File(self.at(value));
                 layer.set(setting, value.as_ref().to_string(), source);
             }
+        }
+        if let Some(align) = table.lock.as_ref().and_then(|lock| lock.align.as_ref()) {
+            let words = match align.as_ref() {
+                Words::One(word) => word.clone(),
+                Words::Several(words) => words.join(","),
+            };
+            layer.set(Setting::Align, words, Source::File(self.at(align)));
         }
         if let Some(value) = &table.lock_id {
             let source = Source::File(self.at(value));

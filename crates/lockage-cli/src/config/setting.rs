@@ -9,6 +9,7 @@ pub(crate) enum Setting {
     LockId,
     LockName,
     LockStrategy,
+    Align,
     Wait,
     ConnectTimeout,
     DdlLockTimeout,
@@ -19,7 +20,7 @@ pub(crate) enum Setting {
 }
 
 impl Setting {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Url,
         Self::Password,
         Self::PasswordFile,
@@ -28,6 +29,7 @@ impl Setting {
         Self::LockId,
         Self::LockName,
         Self::LockStrategy,
+        Self::Align,
         Self::Wait,
         Self::ConnectTimeout,
         Self::DdlLockTimeout,
@@ -48,6 +50,7 @@ impl Setting {
             Self::LockId => &["LOCKAGE_LOCK_ID"],
             Self::LockName => &["LOCKAGE_LOCK_NAME"],
             Self::LockStrategy => &["LOCKAGE_LOCK_STRATEGY"],
+            Self::Align => &["LOCKAGE_ALIGN"],
             Self::Wait => &["LOCKAGE_WAIT"],
             Self::ConnectTimeout => &["LOCKAGE_CONNECT_TIMEOUT"],
             Self::DdlLockTimeout => &["LOCKAGE_DDL_LOCK_TIMEOUT"],
@@ -69,6 +72,7 @@ impl Setting {
             Self::LockId => "lock-id",
             Self::LockName => "lock-name",
             Self::LockStrategy => "lock-strategy",
+            Self::Align => "align",
             Self::Wait => "wait",
             Self::ConnectTimeout => "connect-timeout",
             Self::DdlLockTimeout => "ddl-lock-timeout",

@@ -2,8 +2,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lockage::{
-    ConnectOptions, DatabaseUrl, Error, ErrorKind, LockKey, LockStrategy, LockWait, MigrationSet,
-    PlanOptions, Result, Version,
+    Align, ConnectOptions, DatabaseUrl, Error, ErrorKind, LockKey, LockStrategy, LockWait,
+    MigrationSet, PlanOptions, Result, Version,
 };
 
 use crate::output::redact::redact;
@@ -22,7 +22,9 @@ pub(crate) struct Settings {
     pub(crate) dir: PathBuf,
     /// The lock.
     pub(crate) lock: LockKey,
-    /// How long to wait for it.
+    /// Whose locks are taken besides.
+    pub(crate) align: Align,
+    /// How long to wait for them.
     pub(crate) wait: LockWait,
     /// Whether a missing database is made.
     pub(crate) create: bool,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockage::{DatabaseUrl, Error, LockKey, LockStrategy, LockWait, Result};
+use lockage::{Align, DatabaseUrl, Error, LockKey, LockStrategy, LockWait, Result};
 
 use super::layer::Given;
 use crate::output::redact::redact;
@@ -32,6 +32,11 @@ pub(super) fn lock_strategy(given: &Given) -> Result<LockStrategy> {
         .trim()
         .parse()
         .map_err(|error| told(given, &error))
+}
+
+/// Words between commas or blanks.
+pub(super) fn align(given: &Given) -> Result<Align> {
+    Align::parse(given.text.split([',', ' '])).map_err(|error| told(given, &error))
 }
 
 /// The core's word on a value, with where the value stands.

@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use lockage::{Error, ErrorKind, Interrupt, Result};
+
 use super::{Output, Style};
 
 impl Output {
@@ -11,7 +13,7 @@ impl Output {
     }
 
     /// Shows what a question is about, and then the question. On standard error: standard output is the result's.
-    pub(crate) fn question(
+    fn question(
         &self,
         what: impl FnOnce(&mut dyn Write, Style) -> io::Result<()>,
         question: &str,
@@ -30,8 +32,62 @@ impl Output {
     }
 }
 
+/// Something that is only done when somebody says yes.
+pub(crate) struct Question {
+    /// The question.
+    pub(crate) question: String,
+    /// What is said when nobody does: what was not done.
+    pub(crate) refused: &'static str,
+}
+
+impl Question {
+    /// Shows what the question is about, asks, and fails unless the answer is yes. `in_words` is what would be done, where nobody can be
+    /// asked.
+    pub(crate) async fn ask(
+        &self,
+        output: &Output,
+        interrupt: &Interrupt,
+        show: impl FnOnce(&mut dyn Write, Style) -> io::Result<()>,
+        in_words: impl FnOnce() -> Option<(&'static str, String)>,
+    ) -> Result<()> {
+        let refused = self.refused;
+        if !output.can_ask() {
+            let error = Error::new(
+                ErrorKind::InvalidConfig,
+                format!("{refused}: there is no terminal to ask on"),
+            );
+            let error = match in_words() {
+                Some((key, words)) => error.with_context(key, words),
+                None => error,
+            };
+            return Err(error.with_hint("do it without being asked with --yes"));
+        }
+        let cannot = |error: io::Error| {
+            Error::new(ErrorKind::Unexpected, "cannot ask on this terminal").with_source(error)
+        };
+        output.question(show, &self.question).map_err(cannot)?;
+        let yes = tokio::select! {
+            biased;
+            () = interrupt.triggered() => {
+                output.message("");
+                false
+            }
+            answer = tokio::task::spawn_blocking(answer) => {
+                answer.map_err(io::Error::from).flatten().map_err(cannot)?
+            }
+        };
+        if yes {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Interrupted,
+            format!("{refused}: nobody said yes"),
+        ))
+    }
+}
+
 /// Reads the answer: yes, or anything else. Blocks.
-pub(crate) fn answer() -> io::Result<bool> {
+fn answer() -> io::Result<bool> {
     let mut line = String::new();
     io::stdin().read_line(&mut line)?;
     Ok(is_yes(&line))

@@ -36,6 +36,8 @@ pub(crate) enum Deed {
     Undone,
     Repaired,
     Baselined,
+    #[cfg(feature = "message-store")]
+    Rebuilt,
 }
 
 impl Deed {
@@ -45,6 +47,8 @@ impl Deed {
             Self::Undone => "undone",
             Self::Repaired => "repaired",
             Self::Baselined => "baselined",
+            #[cfg(feature = "message-store")]
+            Self::Rebuilt => "rebuilt",
         }
     }
 }
@@ -118,15 +122,26 @@ impl Run {
 
     /// Something that failed, with what it had done before that.
     pub(crate) fn of_failure(failure: &Failure) -> Self {
-        let run = match failure.error.report() {
-            Some(report) => Self::of(report, failure.deed),
+        let (database, lock) = (failure.database.clone(), failure.lock.clone());
+        Self::of_error(&failure.error, failure.deed, database, lock)
+    }
+
+    /// The same, where only some of it is at hand.
+    pub(crate) fn of_error(
+        error: &Error,
+        deed: Deed,
+        database: Option<String>,
+        lock: Option<String>,
+    ) -> Self {
+        let run = match error.report() {
+            Some(report) => Self::of(report, deed),
             None => Self::nothing(),
         };
         Self {
             outcome: Outcome::Failed.as_str(),
-            lock: run.lock.or_else(|| failure.lock.clone()),
-            database: run.database.or_else(|| failure.database.clone()),
-            error: Some(Mistake::of(&failure.error)),
+            lock: run.lock.or(lock),
+            database: run.database.or(database),
+            error: Some(Mistake::of(error)),
             ..run
         }
     }

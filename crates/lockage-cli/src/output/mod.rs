@@ -125,8 +125,15 @@ impl Output {
                 return exit;
             }
         }
-        self.on_stderr(&diagnostic::render(&failure.error));
+        self.complain(&failure.error);
         exit
+    }
+
+    /// Tells a person what went wrong.
+    pub(crate) fn complain(&self, error: &Error) {
+        if !self.json {
+            self.on_stderr(&diagnostic::render(error));
+        }
     }
 
     /// Prints a line about what goes on.

@@ -54,7 +54,11 @@ impl Terminal {
     pub(crate) fn wait_for(&mut self, text: &str) {
         let deadline = Instant::now() + Duration::from_secs(120);
         while !self.seen.contains(text) {
-            assert!(Instant::now() < deadline, "no {text:?} in {}", self.latest());
+            assert!(
+                Instant::now() < deadline,
+                "no {text:?} in {}",
+                self.latest()
+            );
             assert!(self.read(), "no {text:?} in {}", self.latest());
         }
     }

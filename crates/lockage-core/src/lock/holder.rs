@@ -18,6 +18,8 @@ pub struct LockHolder {
     pub migration: Option<String>,
     /// The statement in hand.
     pub statement: Option<String>,
+    /// Whether it makes progress, in the engine's words: what it waits for, how far it is, since when it is idle.
+    pub progress: Option<String>,
 }
 
 impl fmt::Display for LockHolder {
@@ -40,6 +42,9 @@ impl fmt::Display for LockHolder {
         }
         if let Some(migration) = &self.migration {
             write!(f, ", at migration {migration}")?;
+        }
+        if let Some(progress) = &self.progress {
+            write!(f, ", {progress}")?;
         }
         Ok(())
     }

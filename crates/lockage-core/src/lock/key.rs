@@ -1,6 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::Tool;
 use crate::{Error, ErrorKind, Result};
 
 /// What a run locks: an integer id, or a readable name. Every process that is to exclude every other must use the same key.
@@ -14,6 +15,8 @@ pub struct LockKey(Repr);
 enum Repr {
     Id(i64),
     Name(String),
+    /// Of a neighbour, by the engine's own number or name.
+    Foreign(Option<Tool>, String),
 }
 
 impl LockKey {
@@ -51,19 +54,41 @@ impl LockKey {
         Ok(Self(Repr::Name(name)))
     }
 
+    /// The lock of a neighbour, by the number or name that the engine itself knows it by: what a backend answers when it is asked for
+    /// [`neighbour_locks`](crate::LockProvider::neighbour_locks).
+    pub fn of_neighbour(tool: Option<Tool>, native: impl Into<String>) -> Self {
+        Self(Repr::Foreign(tool, native.into()))
+    }
+
+    /// The engine's own number or name, where the key is a neighbour's.
+    pub fn as_foreign(&self) -> Option<&str> {
+        match &self.0 {
+            Repr::Foreign(_, native) => Some(native),
+            _ => None,
+        }
+    }
+
+    /// The neighbour whose lock it is, where that is known.
+    pub fn tool(&self) -> Option<Tool> {
+        match &self.0 {
+            Repr::Foreign(tool, _) => *tool,
+            _ => None,
+        }
+    }
+
     /// The integer id, where the key has one.
     pub fn as_id(&self) -> Option<i64> {
         match &self.0 {
             Repr::Id(id) => Some(*id),
-            Repr::Name(_) => None,
+            _ => None,
         }
     }
 
     /// The name, where the key has one.
     pub fn as_name(&self) -> Option<&str> {
         match &self.0 {
-            Repr::Id(_) => None,
             Repr::Name(name) => Some(name),
+            _ => None,
         }
     }
 }
@@ -74,12 +99,14 @@ impl Default for LockKey {
     }
 }
 
-/// The id in decimal, or the name.
+/// The id in decimal, or the name; with the tool where it is a neighbour's.
 impl fmt::Display for LockKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Id(id) => write!(f, "{id}"),
             Repr::Name(name) => f.write_str(name),
+            Repr::Foreign(Some(tool), native) => write!(f, "{native} of {tool}"),
+            Repr::Foreign(None, native) => f.write_str(native),
         }
     }
 }

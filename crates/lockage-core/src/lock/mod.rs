@@ -2,11 +2,16 @@
 
 mod holder;
 mod key;
+mod neighbour;
 mod provider;
+mod traces;
 mod wait;
 
 pub use holder::LockHolder;
 pub use key::LockKey;
+pub use neighbour::{Align, Neighbour, Tool};
 pub use provider::{Held, LockProvider};
+pub use traces::ForeignTable;
+pub(crate) use traces::{tables, tools};
 pub use wait::LockWait;
 pub(crate) use wait::Patience;

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 
-use super::{LockHolder, LockKey};
-use crate::Result;
+use super::{ForeignTable, LockHolder, LockKey, Neighbour};
+use crate::{Error, ErrorKind, Result};
 
 /// A session's side of the lock. A backend answers only "did you get it?": waiting, its deadline, its events and the release
 /// live in this crate, once for all engines.
@@ -35,17 +35,57 @@ pub trait LockProvider: Send {
     /// Tells who holds the lock; `None` when nobody does. Where the engine does not tell, or not to this user, the fields that
     /// are not known are `None`. Needs no lock and writes nothing.
     async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>>;
+
+    /// What the engine itself calls a lock. Two keys with one name are one lock.
+    fn native_name(&self, key: &LockKey) -> String {
+        key.to_string()
+    }
+
+    /// The locks that a neighbour takes when it migrates this database, as keys for the methods above. Takes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] with the reason where it takes none, or none that can be taken safely. That is the default.
+    async fn neighbour_locks(&mut self, _neighbour: &Neighbour) -> Result<Vec<LockKey>> {
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "this backend does not know the locks of other tools",
+        ))
+    }
+
+    /// The tables of the database whose names, in lower case, are among these, in whatever schema. What there is to see is enough; the
+    /// default sees nothing.
+    async fn foreign_tables(&mut self, _names: &[String]) -> Result<Vec<ForeignTable>> {
+        Ok(Vec::new())
+    }
+
+    /// Ends, on the server, the session that holds a lock, as long as it is the one that [`holder`](Self::holder) told. Returns when the
+    /// server was asked to; the lock is free a while later. A session that is gone, or holds the lock no more, is left alone.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`], with what an administrator can do, where this user or this engine cannot. That is the default.
+    async fn break_lock(&mut self, _key: &LockKey, _holder: &LockHolder) -> Result<()> {
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "this backend cannot end the session of another process",
+        ))
+    }
 }
 
 /// The proof that a lock is held, without which nothing can be written. Only [`Locked`](crate::Locked) has one.
 #[derive(Debug)]
 pub struct Held {
     key: LockKey,
+    neighbours: Vec<LockKey>,
 }
 
 impl Held {
-    pub(crate) fn new(key: LockKey) -> Self {
-        Self { key }
+    pub(crate) fn new(key: LockKey, neighbours: Vec<LockKey>) -> Self {
+        Self { key, neighbours }
+    }
+
+    /// The neighbours' locks that were taken with it. What writes checks them as it checks its own.
+    pub fn neighbours(&self) -> &[LockKey] {
+        &self.neighbours
     }
 
     /// The lock that was taken.

@@ -2,7 +2,9 @@
 
 use super::{Aim, Runner};
 use crate::lock::Patience;
-use crate::{Attempt, Error, ErrorKind, Event, LockHolder, Locked, Plan, Report, Result, Unlocked};
+use crate::{
+    Attempt, Error, ErrorKind, Event, LockHolder, LockKey, Locked, Plan, Report, Result, Unlocked,
+};
 
 /// How the wait ended.
 pub(super) enum Acquired {
@@ -21,32 +23,50 @@ impl Runner {
         aim: Aim<'_>,
         report: &mut Report,
     ) -> Result<Acquired> {
+        let mut session = session;
+        let neighbours = self.or_interrupted(self.neighbours(&mut session)).await?;
         let mut patience = Patience::new(self.wait);
         let acquired = self
-            .or_interrupted(self.try_until(session, aim, &mut patience))
+            .or_interrupted(self.try_until(session, &neighbours, aim, &mut patience))
             .await;
         report.waited = patience.waited();
         acquired
     }
 
+    async fn neighbours(&self, session: &mut Unlocked) -> Result<Vec<LockKey>> {
+        if self.align.is_none() {
+            return Ok(Vec::new());
+        }
+        let neighbours = session.neighbours(&self.align).await?;
+        for (_, reason) in &neighbours.left_out {
+            self.observer.on_event(&Event::Notice {
+                severity: "WARNING",
+                message: reason.message(),
+            });
+        }
+        Ok(neighbours.locks)
+    }
+
     async fn try_until(
         &self,
         mut session: Unlocked,
+        neighbours: &[LockKey],
         aim: Aim<'_>,
         patience: &mut Patience,
     ) -> Result<Acquired> {
         loop {
-            match session.try_lock(&self.key).await? {
+            match session.try_lock_with(&self.key, neighbours).await? {
                 Attempt::Locked(locked) => return Ok(Acquired::Locked(Box::new(locked))),
                 Attempt::Busy(busy) => session = busy,
             }
+            let key = session.refused().unwrap_or(&self.key).clone();
             let over = patience.is_over();
             if !over {
                 if patience.should_tell() {
                     // Who holds it is a courtesy: a user without the right to see it still waits.
-                    let holder = session.holder(&self.key).await.unwrap_or_default();
+                    let holder = session.holder(&key).await.unwrap_or_default();
                     self.observer.on_event(&Event::Waiting {
-                        key: &self.key,
+                        key: &key,
                         waited: patience.waited(),
                         holder: holder.as_ref(),
                     });
@@ -60,8 +80,8 @@ impl Runner {
                 return Ok(Acquired::Current(session, plan));
             }
             if over {
-                let holder = session.holder(&self.key).await.unwrap_or_default();
-                return Err(self.lock_timeout(patience, holder));
+                let holder = session.holder(&key).await.unwrap_or_default();
+                return Err(lock_timeout(&key, patience, holder));
             }
         }
     }
@@ -77,22 +97,21 @@ impl Runner {
             done = work => done,
         }
     }
+}
 
-    fn lock_timeout(&self, patience: &Patience, holder: Option<LockHolder>) -> Error {
-        let holder = holder.map_or_else(
-            || "an unknown session".to_owned(),
-            |holder| holder.to_string(),
-        );
-        Error::new(
-            ErrorKind::LockTimeout,
-            format!(
-                "the lock {} was not obtained within {:.1} s; it is held by {holder}. Nothing was written",
-                self.key,
-                patience.waited().as_secs_f64()
-            ),
-        )
-        .with_hint("wait longer with --wait, LOCKAGE_WAIT or Runner::wait; `lockage lock status` shows the holder")
-    }
+fn lock_timeout(key: &LockKey, patience: &Patience, holder: Option<LockHolder>) -> Error {
+    let holder = holder.map_or_else(
+        || "an unknown session".to_owned(),
+        |holder| holder.to_string(),
+    );
+    Error::new(
+        ErrorKind::LockTimeout,
+        format!(
+            "the lock {key} was not obtained within {:.1} s; it is held by {holder}. Nothing was written",
+            patience.waited().as_secs_f64()
+        ),
+    )
+    .with_hint("wait longer with --wait, LOCKAGE_WAIT or Runner::wait; `lockage lock status` shows the holder")
 }
 
 pub(super) fn interrupted() -> Error {

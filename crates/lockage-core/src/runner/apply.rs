@@ -47,6 +47,7 @@ impl Runner {
     ) -> Result<()> {
         let canceller = locked.canceller();
         let history = self.or_cancelled(canceller, locked.history()).await?;
+        report.recall(&history, &self.connect.run_id);
         let plan = self.decide(aim, &history)?;
         self.observer.on_event(&Event::Locked {
             key: &self.key,
@@ -72,10 +73,12 @@ impl Runner {
                 steps: plan.steps.len(),
             });
             let begun = Instant::now();
+            report.open_step(step);
             let canceller = locked.canceller();
             self.or_cancelled(canceller, locked.apply(step, &*self.observer))
                 .await?;
             let took = begun.elapsed();
+            report.close_step();
             // A rebuild takes back what it applies again.
             if !matches!(aim, Aim::Rebuild) || step.action == Action::Run {
                 report.record(step, took);

@@ -6,8 +6,7 @@ use super::{Aim, Repairs, Runner};
 use crate::lock::Patience;
 use crate::survey::{Entry, survey};
 use crate::{
-    Action, Error, ErrorKind, Event, History, LockHolder, LockWait, Outcome, Plan, Report, Result,
-    Unlocked,
+    Action, Error, ErrorKind, Event, History, LockWait, Outcome, Plan, Report, Result, Unlocked,
 };
 
 /// The pause between two looks of [`Runner::wait_until_current`].
@@ -146,14 +145,6 @@ impl Runner {
         .retryable()
     }
 
-    /// Who holds the lock; `None` when nobody does.
-    pub async fn lock_holder(&self) -> Result<Option<LockHolder>> {
-        let mut session = self.open().await?;
-        let holder = self.or_interrupted(session.holder(&self.key)).await?;
-        end(session).await?;
-        Ok(holder)
-    }
-
     pub(super) async fn open(&self) -> Result<Unlocked> {
         let session = self
             .or_interrupted(self.registry.connect(&self.connect))
@@ -165,11 +156,9 @@ impl Runner {
     }
 }
 
-fn waited(report: Report, patience: &Patience) -> Report {
-    Report {
-        waited: patience.waited(),
-        ..report
-    }
+fn waited(mut report: Report, patience: &Patience) -> Report {
+    report.waited = patience.waited();
+    report
 }
 
 /// Ends a session whose work is done. What was read or committed stands, however the session ends.

@@ -1,7 +1,9 @@
 //! The run: connect, look, wait, lock, look again, apply, release. The same on every engine.
 
 mod acquire;
+mod anew;
 mod apply;
+mod locks;
 mod look;
 mod mend;
 mod repair;
@@ -9,11 +11,12 @@ mod repair;
 use std::sync::Arc;
 
 use crate::{
-    Action, ConnectOptions, Error, ErrorKind, History, Interrupt, LockKey, LockWait, MigrationSet,
-    NoObserver, Observer, Outcome, Plan, PlanOptions, Registry, Report, Result, State, Step,
-    Unlocked, plan,
+    Action, Align, ConnectOptions, Error, ErrorKind, History, Interrupt, LockKey, LockWait,
+    MigrationSet, NoObserver, Observer, Outcome, Plan, PlanOptions, Registry, Report, Result,
+    State, Step, Unlocked, plan,
 };
 use acquire::Acquired;
+pub use locks::NeighbourLock;
 use look::end;
 pub use repair::{Repair, Repairs};
 
@@ -28,6 +31,7 @@ pub struct Runner {
     connect: ConnectOptions,
     registry: Registry,
     key: LockKey,
+    align: Align,
     wait: LockWait,
     plan: PlanOptions,
     observer: Arc<dyn Observer>,
@@ -52,6 +56,7 @@ impl Runner {
             connect,
             registry,
             key: LockKey::default(),
+            align: Align::none(),
             wait: LockWait::DEFAULT,
             plan: PlanOptions::default(),
             observer: Arc::new(NoObserver),
@@ -63,6 +68,13 @@ impl Runner {
     #[must_use]
     pub fn lock_key(mut self, key: LockKey) -> Self {
         self.key = key;
+        self
+    }
+
+    /// Takes the locks of neighbours too, so that other tools and this run keep out of each other's way.
+    #[must_use]
+    pub fn align(mut self, align: Align) -> Self {
+        self.align = align;
         self
     }
 
@@ -150,7 +162,7 @@ impl Runner {
 
     async fn go(&self, aim: Aim<'_>) -> Result<Report> {
         let mut report = self.new_report();
-        match self.run(aim, &mut report).await {
+        match self.run_on(aim, &mut report).await {
             Ok(()) => Ok(report),
             Err(error) => {
                 report.outcome = Outcome::Failed;

@@ -16,6 +16,9 @@ const LONGEST: usize = 64;
 /// - Where database or name hold anything but `a-z 0-9 _ - .`, or the whole is longer than 64 characters: `lockage#` and the first 48
 ///   hexadecimal digits of the SHA-256 of the key as above (`4006` or `=orders`), a zero byte, and the database in lower case.
 pub(crate) fn lock_name(key: &LockKey, database: &str) -> String {
+    if let Some(name) = key.as_foreign() {
+        return name.to_owned();
+    }
     let key = match (key.as_id(), key.as_name()) {
         (Some(id), _) => id.to_string(),
         (None, name) => format!("={}", name.unwrap_or_default()),

@@ -269,6 +269,7 @@ impl<C: Connection> SqlSession<C> {
         // One transaction, be it ours or the script's own, holds the statement and its row.
         if !run.in_transaction {
             pieces.push(Piece::own(dialect.begin));
+            pieces.extend(own(self.connection.within()));
             pieces.extend(self.require_lock(held).await.map_err(plain)?);
         }
         let not_done = Piece::Require(

@@ -56,6 +56,7 @@ impl<C: Connection> SqlSession<C> {
             .map(Piece::own)
             .collect();
         head.push(Piece::own(dialect.begin));
+        head.extend(self.connection.within().into_iter().map(Piece::own));
         head.extend(self.requirements(held, step).await.map_err(plain)?);
         head.push(Piece::Require(
             self.history.not_begun(migration),

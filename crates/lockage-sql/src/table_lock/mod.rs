@@ -22,7 +22,7 @@ use table::{LockRow, Sight};
 pub use table::TABLE;
 
 /// How long a holder may be silent before others may take the lock.
-const LEASE: Duration = Duration::from_secs(15);
+pub(crate) const LEASE: Duration = Duration::from_secs(15);
 
 /// After how long a silence the server ends the session of a holder: before its lease runs out.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -74,22 +74,64 @@ impl TableLock {
             ));
         }
         let row = LockRow::new(on.dialect(), schema, key);
-        let mut seen = self.look_or_make(on, schema, &row).await?;
-        if seen.is_alive() {
+        let seen = self.look_or_make(on, schema, &row).await?;
+        let Some(token) = self.take(on, &row, seen).await? else {
             return Ok(false);
+        };
+        on.prove_alive(Some(SILENCE)).await?;
+        let purpose = Purpose {
+            row: row.clone(),
+            token: token.clone(),
+            session: on.session_condition(),
+        };
+        let heart = Heart::start(on.another().await?, purpose);
+        self.claim = Some(Claim { row, token, heart });
+        Ok(true)
+    }
+
+    /// Makes sure that nobody holds the row, for a session that holds the engine's own lock. A lease that ran out is taken over and given
+    /// back, so that whoever had it finds that out.
+    pub(crate) async fn is_free(
+        &self,
+        on: &mut impl Connection,
+        schema: Option<&str>,
+        key: &LockKey,
+    ) -> Result<bool> {
+        let row = LockRow::new(on.dialect(), schema, key);
+        let seen = match look(on, &row).await {
+            Ok(Some(seen)) if !seen.is_free() => seen,
+            Ok(_) => return Ok(true),
+            Err(failure) if failure.cause == Cause::NoTable => return Ok(true),
+            Err(failure) => return Err(failure.into()),
+        };
+        let Some(token) = self.take(on, &row, seen).await? else {
+            return Ok(false);
+        };
+        again::run(on, &[Piece::own(row.give_back(&token))]).await?;
+        Ok(true)
+    }
+
+    /// Writes a token into a row that is free, or whose lease ran out; `None` where others hold it or were quicker.
+    async fn take(
+        &self,
+        on: &mut impl Connection,
+        row: &LockRow,
+        mut seen: Sight,
+    ) -> Result<Option<String>> {
+        if seen.is_alive() {
+            return Ok(None);
         }
         if !seen.is_free() {
             tokio::time::sleep(SECOND_LOOK).await;
-            let again = look(on, &row).await?;
-            match again {
-                Some(again)
-                    if again.token == seen.token
-                        && again.beat == seen.beat
-                        && !again.is_alive() =>
-                {
-                    seen = again
-                }
-                _ => return Ok(false),
+            match look(on, row).await? {
+                Some(again) if again.is_still(&seen) && !again.is_alive() => seen = again,
+                _ => return Ok(None),
+            }
+            // What it had the server do goes on as long as its session.
+            if !seen.session.is_empty()
+                && !on.end_holder(&seen.session, seen.since.as_deref()).await?
+            {
+                return Ok(None);
             }
         }
         let token = format!("{:032x}", fastrand::u128(..));
@@ -100,25 +142,12 @@ impl TableLock {
             Piece::own(on.dialect().commit),
         ];
         match again::run(on, &take).await {
-            Err(failure) if failure.cause == Cause::TableBusy => return Ok(false),
+            Err(failure) if failure.cause == Cause::TableBusy => return Ok(None),
             taken => taken?,
         }
         // A cluster may say that it committed what it did not.
-        if look(on, &row)
-            .await?
-            .is_none_or(|sight| sight.token != token)
-        {
-            return Ok(false);
-        }
-        on.prove_alive(Some(SILENCE)).await?;
-        let purpose = Purpose {
-            row: row.clone(),
-            token: token.clone(),
-            session: on.session_condition(),
-        };
-        let heart = Heart::start(on.another().await?, purpose);
-        self.claim = Some(Claim { row, token, heart });
-        Ok(true)
+        let is_ours = look(on, row).await?.is_some_and(|sight| sight.token == token);
+        Ok(is_ours.then_some(token))
     }
 
     pub(crate) async fn holds(&mut self, on: &mut impl Connection, key: &LockKey) -> Result<bool> {
@@ -179,6 +208,11 @@ impl TableLock {
             holder.since = sight.since;
             holder
         }))
+    }
+
+    /// Whether a session has taken this lock.
+    pub(crate) fn has_claim(&self, key: &LockKey) -> bool {
+        self.claim.as_ref().is_some_and(|claim| claim.row.key() == key)
     }
 
     /// What must be true at the beginning of a transaction that only the holder may write.

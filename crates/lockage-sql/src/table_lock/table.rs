@@ -40,6 +40,11 @@ impl Sight {
         self.token.is_empty()
     }
 
+    /// Whether nothing happened since an earlier look.
+    pub(super) fn is_still(&self, earlier: &Self) -> bool {
+        (&self.token, self.beat) == (&earlier.token, earlier.beat)
+    }
+
     pub(super) fn is_alive(&self) -> bool {
         !self.is_free() && self.lease_ms > 0
     }
@@ -59,7 +64,7 @@ impl LockRow {
         &self.key
     }
 
-    /// Two nodes may do it at once.
+    /// Two nodes may do it at once: one of them is told that the table exists. Not every engine has `IF NOT EXISTS`.
     pub(super) fn create_table(&self) -> String {
         let Dialect {
             text_type,
@@ -69,7 +74,7 @@ impl LockRow {
             ..
         } = *self.dialect;
         format!(
-            "CREATE TABLE IF NOT EXISTS {} (name {short} NOT NULL PRIMARY KEY, label {long} NOT NULL, token {short} NOT NULL, \
+            "CREATE TABLE {} (name {short} NOT NULL PRIMARY KEY, label {long} NOT NULL, token {short} NOT NULL, \
              fence {integer_type} NOT NULL, beat {integer_type} NOT NULL, holder {long} NOT NULL, session {short} NOT NULL, \
              taken_at {time_type}, lease_until {integer_type} NOT NULL){table_options}",
             self.table,

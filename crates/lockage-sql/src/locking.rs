@@ -1,0 +1,171 @@
+//! Which lock a session takes: the engine's own, or a row in a table.
+//!
+//! Where some sessions may use the one kind and some the other (behind a pooler and beside it), each looks for the other kind behind its own
+//! try, and gives its own back when there is one: whoever comes second sees the first, and two at the same moment both step back.
+
+use async_trait::async_trait;
+use lockage_core::{
+    Error, ErrorKind, ForeignTable, LockHolder, LockKey, LockProvider, LockStrategy, Neighbour, Result,
+};
+
+use crate::SqlSession;
+use crate::connection::Connection;
+use crate::identity::applied_by;
+use crate::table_lock::{LEASE, TABLE as LOCK_TABLE, TableLock};
+
+impl<C: Connection> SqlSession<C> {
+    async fn try_table_lock(&mut self, key: &LockKey) -> Result<bool> {
+        self.connection.prepare_table_lock().await?;
+        let schema = self.lock_schema().await?;
+        let Self {
+            table_lock: Some(lock),
+            connection,
+            ..
+        } = self
+        else {
+            return Ok(false);
+        };
+        if lock.has_claim(key) {
+            return lock.holds(connection, key).await;
+        }
+        // Looked at first as well, so that a waiter writes nothing.
+        if connection.is_locked_otherwise(key).await?
+            || !lock.try_lock(connection, schema.as_deref(), key).await?
+        {
+            return Ok(false);
+        }
+        if connection.is_locked_otherwise(key).await? {
+            lock.unlock(connection, key).await?;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Looks for a row behind a try that got the engine's own lock.
+    async fn or_step_back(&mut self, key: &LockKey) -> Result<bool> {
+        if !self.connection.may_meet_table_lock() {
+            return Ok(true);
+        }
+        let schema = self.lock_schema().await?;
+        let lock = TableLock::new(applied_by(self.connection.user()));
+        let free = lock.is_free(&mut self.connection, schema.as_deref(), key);
+        if free.await? {
+            return Ok(true);
+        }
+        self.connection.unlock(key).await?;
+        Ok(false)
+    }
+}
+
+#[async_trait]
+impl<C: Connection> LockProvider for SqlSession<C> {
+    async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
+        if key.as_foreign().is_some() {
+            return self.connection.try_lock(key).await;
+        }
+        if self.table_lock.is_none() {
+            match self.connection.try_lock(key).await {
+                Ok(true) => return self.or_step_back(key).await,
+                // The try has shown that the engine's own lock would exclude nobody.
+                Err(_)
+                    if self.options.lock_strategy == LockStrategy::Auto
+                        && self.connection.best_lock() == LockStrategy::Table =>
+                {
+                    self.lock_in_table();
+                }
+                refused => return refused,
+            }
+        }
+        self.try_table_lock(key).await
+    }
+
+    async fn holds(&mut self, key: &LockKey) -> Result<bool> {
+        if let Self {
+            table_lock: Some(lock),
+            connection,
+            ..
+        } = self
+            && key.as_foreign().is_none()
+        {
+            return lock.holds(connection, key).await;
+        }
+        self.connection.holds(key).await
+    }
+
+    async fn unlock(&mut self, key: &LockKey) -> Result<()> {
+        if let Self {
+            table_lock: Some(lock),
+            connection,
+            ..
+        } = self
+            && key.as_foreign().is_none()
+        {
+            return lock.unlock(connection, key).await;
+        }
+        self.connection.unlock(key).await
+    }
+
+    async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
+        if key.as_foreign().is_some() {
+            return self.connection.holder(key).await;
+        }
+        let in_table = self.table_lock.is_some();
+        let mut holder = None;
+        if !in_table || self.connection.may_meet_table_lock() {
+            holder = self.connection.holder(key).await?;
+        }
+        if holder.is_none() && (in_table || self.connection.may_meet_table_lock()) {
+            let schema = self.lock_schema().await?;
+            let lock = TableLock::new(String::new());
+            let row = lock.holder(&mut self.connection, schema.as_deref(), key);
+            holder = row.await?;
+        }
+        let Some(mut holder) = holder else {
+            return Ok(None);
+        };
+        if holder.migration.is_none() {
+            // Where the engine does not tell, the history does as soon as a migration outside a transaction has begun.
+            let running = self
+                .connection
+                .query(&self.history.select_running())
+                .await
+                .unwrap_or_default();
+            holder.migration = running.into_iter().flatten().flatten().next();
+        }
+        Ok(Some(holder))
+    }
+
+    fn native_name(&self, key: &LockKey) -> String {
+        match &self.table_lock {
+            // A row of ours is nobody else's lock.
+            Some(_) if key.as_foreign().is_none() => format!("{LOCK_TABLE} {key}"),
+            _ => self.connection.native_name(key),
+        }
+    }
+
+    async fn neighbour_locks(&mut self, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
+        self.connection.neighbour_locks(neighbour).await
+    }
+
+    async fn foreign_tables(&mut self, names: &[String]) -> Result<Vec<ForeignTable>> {
+        self.connection.foreign_tables(names).await
+    }
+
+    async fn break_lock(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
+        let in_table = self.table_lock.is_some() || self.connection.may_meet_table_lock();
+        if in_table {
+            let engines_own = self.connection.holder(key).await?;
+            if engines_own.is_none_or(|own| own.session != holder.session) {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!("the lock is a row in the table {LOCK_TABLE} with a lease, held by {holder}"),
+                )
+                .with_hint(format!(
+                    "end that process on its host; the lock is free when its session has ended, {} s after its last sign of life at the latest",
+                    LEASE.as_secs()
+                )));
+            }
+        }
+        self.connection.break_lock(key, holder).await
+    }
+}
