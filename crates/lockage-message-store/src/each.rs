@@ -17,6 +17,17 @@ pub struct OfStore<T> {
     pub result: Result<T>,
 }
 
+impl<T> OfStore<T> {
+    /// The same with another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> OfStore<U> {
+        OfStore {
+            tenant: self.tenant,
+            database: self.database,
+            result: self.result.map(change),
+        }
+    }
+}
+
 /// What a migration did.
 #[derive(Debug)]
 #[non_exhaustive]

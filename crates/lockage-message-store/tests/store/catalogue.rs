@@ -1,0 +1,250 @@
+//! The schema as the engine's own catalogue has it, in the words of the document.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lockage_testkit::Failure;
+
+use crate::database::Database;
+use crate::document::{Column, Document};
+use crate::site::Engine;
+
+/// Tables of Lockage's own, which stand beside those of the document.
+const OWN: [&str; 4] = [
+    "lockage_message_history",
+    "lockage_message_history_journal",
+    "lockage_lock",
+    "sqlite_sequence",
+];
+
+/// Fails where the catalogue of a schema is not what the document says. `prefix` stands before the tables.
+pub(crate) async fn assert_schema(
+    database: &Database,
+    schema: Option<&str>,
+    prefix: &str,
+    document: &Document,
+) -> Result<(), Failure> {
+    let catalogue = Catalogue::read(database, schema).await?;
+    let tables: BTreeSet<String> = catalogue.tables();
+    let expected: BTreeSet<String> = document
+        .tables
+        .keys()
+        .map(|table| format!("{prefix}{table}"))
+        .collect();
+    if tables != expected {
+        return Err(format!("the catalogue has the tables {tables:?}, not {expected:?}").into());
+    }
+    for (table, columns) in &document.tables {
+        let name = format!("{prefix}{table}");
+        let found = catalogue.columns_of(database.engine, &name, prefix)?;
+        let expected: Vec<Column> = columns
+            .iter()
+            .map(|column| as_on(database.engine, table, column))
+            .collect();
+        if found != expected {
+            return Err(format!(
+                "{name} in the catalogue:\n{found:#?}\nand in the document:\n{expected:#?}"
+            )
+            .into());
+        }
+    }
+    for [index, table, column, rows] in &document.indexes {
+        let found = catalogue
+            .indexes
+            .get(&(format!("{prefix}{table}"), format!("{prefix}{index}")));
+        let partial = rows != "all" && database.engine != Engine::Mysql;
+        let expected = (column.clone(), partial);
+        if found != Some(&expected) {
+            return Err(format!("the index {index} is {found:?}, not {expected:?}").into());
+        }
+    }
+    Ok(())
+}
+
+/// What the document says, as far as the engine can have it so.
+fn as_on(engine: Engine, table: &str, column: &Column) -> Column {
+    let mut column = column.clone();
+    if engine == Engine::Sqlite && table == "nodes" {
+        match column.name.as_str() {
+            "id" => column.key = String::new(),
+            "node_number" => column.key = "primary".into(),
+            _ => {}
+        }
+    }
+    if column.kind == "LIST" && engine != Engine::Postgres {
+        column.kind = "TEXT".into();
+    }
+    if engine != Engine::Postgres && column.default == "false" {
+        column.default = "0".into();
+    }
+    if engine == Engine::Sqlite {
+        // One type of SQLite's stands for several.
+        column.kind = match column.kind.as_str() {
+            "GUID" | "TS" => "TEXT".into(),
+            "BOOL" => "INT".into(),
+            _ => column.kind,
+        };
+    }
+    column
+}
+
+/// What the catalogue has, as it has it.
+struct Catalogue {
+    /// Table, column, type, whether null, default; in the order of the columns.
+    columns: Vec<Vec<String>>,
+    /// Table and column.
+    primary: BTreeSet<(String, String)>,
+    /// Table and column, with the table that it points to and what happens when the row there goes.
+    foreign: BTreeMap<(String, String), (String, String)>,
+    /// Table and index, with the first column and whether it is partial.
+    indexes: BTreeMap<(String, String), (String, bool)>,
+}
+
+impl Catalogue {
+    async fn read(database: &Database, schema: Option<&str>) -> Result<Self, Failure> {
+        let schema = match (database.engine, schema) {
+            (Engine::Postgres, schema) => schema.unwrap_or("lockage"),
+            (_, schema) => schema.unwrap_or_else(|| database.name()),
+        };
+        let [columns, primary, foreign, indexes] =
+            queries(database.engine).map(|query| query.replace("$SCHEMA", &format!("'{schema}'")));
+        let two = |row: &[String]| (row[0].clone(), row[1].clone());
+        Ok(Self {
+            columns: database.rows(&columns).await?,
+            primary: database
+                .rows(&primary)
+                .await?
+                .iter()
+                .map(|row| two(row))
+                .collect(),
+            foreign: database
+                .rows(&foreign)
+                .await?
+                .iter()
+                .map(|row| (two(row), two(&row[2..])))
+                .collect(),
+            indexes: database
+                .rows(&indexes)
+                .await?
+                .iter()
+                .map(|row| (two(row), (row[2].clone(), row[3] == "1")))
+                .collect(),
+        })
+    }
+
+    fn tables(&self) -> BTreeSet<String> {
+        let ours = |table: &&String| !OWN.iter().any(|own| table.ends_with(own));
+        self.columns
+            .iter()
+            .map(|row| &row[0])
+            .filter(ours)
+            .cloned()
+            .collect()
+    }
+
+    fn columns_of(
+        &self,
+        engine: Engine,
+        table: &str,
+        prefix: &str,
+    ) -> Result<Vec<Column>, Failure> {
+        let of_table = self.columns.iter().filter(|row| row[0] == table);
+        of_table
+            .map(|row| {
+                let place = (table.to_owned(), row[1].clone());
+                let key = match (self.primary.contains(&place), self.foreign.get(&place)) {
+                    (true, _) => "primary".to_owned(),
+                    (false, Some((to, rule))) => format!(
+                        "{}, {}",
+                        to.strip_prefix(prefix).unwrap_or(to),
+                        rule.to_lowercase()
+                    ),
+                    (false, None) => String::new(),
+                };
+                Ok(Column {
+                    name: row[1].clone(),
+                    kind: kind(engine, &row[2].to_lowercase())
+                        .ok_or_else(|| format!("{table}.{} is a {}", row[1], row[2]))?,
+                    null: row[3] == "YES",
+                    default: default(&row[4]),
+                    key,
+                })
+            })
+            .collect()
+    }
+}
+
+fn kind(engine: Engine, found: &str) -> Option<String> {
+    let kind = match (engine, found) {
+        (Engine::Postgres, "uuid") => "GUID",
+        (Engine::Postgres, "timestamptz") => "TS",
+        (Engine::Postgres, "int4") => "INT",
+        (Engine::Postgres, "bool") => "BOOL",
+        (Engine::Postgres, "bytea") => "BLOB",
+        (Engine::Postgres, "text") => "TEXT",
+        (Engine::Postgres, "_text") => "LIST",
+        (Engine::Mysql, "char(36)") => "GUID",
+        (Engine::Mysql, "datetime(6)") => "TS",
+        (Engine::Mysql, "tinyint(1)") => "BOOL",
+        (Engine::Mysql, "longblob") => "BLOB",
+        // MariaDB tells a width that MySQL has given up.
+        (Engine::Mysql, "int" | "int(11)") => "INT",
+        (Engine::Mysql, "text") => "TEXT",
+        (Engine::Mysql, text) if text.starts_with("varchar(") => "TEXT",
+        (Engine::Sqlite, "text") => "TEXT",
+        (Engine::Sqlite, "integer") => "INT",
+        (Engine::Sqlite, "blob") => "BLOB",
+        _ => return None,
+    };
+    Some(kind.into())
+}
+
+fn default(found: &str) -> String {
+    let now = ["now()", "strftime(", "utc_timestamp("];
+    match found.trim_matches('\'') {
+        "NULL" => String::new(),
+        text if now.iter().any(|now| text.to_lowercase().contains(now)) => "now".into(),
+        text => text.to_owned(),
+    }
+}
+
+/// Columns, primary keys, foreign keys and indexes.
+fn queries(engine: Engine) -> [&'static str; 4] {
+    match engine {
+        Engine::Postgres => [
+            "SELECT table_name, column_name, udt_name, is_nullable, \
+             CASE is_identity WHEN 'YES' THEN 'generated' ELSE column_default END \
+             FROM information_schema.columns WHERE table_schema = $SCHEMA ORDER BY table_name, ordinal_position",
+            "SELECT c.relname, a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid \
+             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey) \
+             WHERE i.indisprimary AND c.relnamespace = $SCHEMA::regnamespace",
+            "SELECT c.conrelid::regclass::text, a.attname, t.relname, CASE c.confdeltype WHEN 'c' THEN 'cascade' ELSE 'other' END \
+             FROM pg_constraint c JOIN pg_class t ON t.oid = c.confrelid \
+             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) \
+             WHERE c.contype = 'f' AND c.connamespace = $SCHEMA::regnamespace",
+            "SELECT c.relname, x.relname, a.attname, CASE WHEN i.indpred IS NULL THEN '0' ELSE '1' END \
+             FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid \
+             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] WHERE c.relnamespace = $SCHEMA::regnamespace",
+        ],
+        Engine::Mysql => [
+            "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, \
+             CASE WHEN EXTRA LIKE '%auto_increment%' THEN 'generated' ELSE COLUMN_DEFAULT END \
+             FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = $SCHEMA ORDER BY TABLE_NAME, ORDINAL_POSITION",
+            "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE \
+             WHERE TABLE_SCHEMA = $SCHEMA AND CONSTRAINT_NAME = 'PRIMARY'",
+            "SELECT k.TABLE_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_NAME, r.DELETE_RULE FROM information_schema.KEY_COLUMN_USAGE k \
+             JOIN information_schema.REFERENTIAL_CONSTRAINTS r USING (CONSTRAINT_SCHEMA, CONSTRAINT_NAME) WHERE k.TABLE_SCHEMA = $SCHEMA",
+            "SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, '0' FROM information_schema.STATISTICS \
+             WHERE TABLE_SCHEMA = $SCHEMA AND SEQ_IN_INDEX = 1",
+        ],
+        Engine::Sqlite => [
+            "SELECT t.name, c.name, c.type, CASE c.\"notnull\" WHEN 1 THEN 'NO' ELSE 'YES' END, \
+             CASE WHEN c.pk = 1 AND t.sql LIKE '%' || c.name || ' INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT%' THEN 'generated' \
+             ELSE c.dflt_value END \
+             FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table' AND $SCHEMA <> '' ORDER BY t.name, c.cid",
+            "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table' AND c.pk > 0",
+            "SELECT t.name, f.\"from\", f.\"table\", f.on_delete FROM sqlite_master t JOIN pragma_foreign_key_list(t.name) f WHERE t.type = 'table'",
+            "SELECT t.name, i.name, c.name, CAST(i.partial AS TEXT) FROM sqlite_master t JOIN pragma_index_list(t.name) i \
+             JOIN pragma_index_info(i.name) c ON c.seqno = 0 WHERE t.type = 'table'",
+        ],
+    }
+}

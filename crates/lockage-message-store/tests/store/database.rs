@@ -1,0 +1,170 @@
+//! A database of a test, and what the test sees of it beside the message store.
+
+use lockage_message_store::lockage_core::{Backend, ConnectOptions, Unlocked};
+use lockage_message_store::{Builder, MessageStore};
+use lockage_sql::{Connection, Piece};
+use lockage_testkit::{Failure, unique_name};
+use tempfile::TempDir;
+
+use crate::site::{Engine, Site};
+
+/// An empty database that nobody else uses.
+pub(crate) struct Database {
+    pub(crate) engine: Engine,
+    pub(crate) url: String,
+    /// The server, and the name of the database on it.
+    server: Option<(String, String)>,
+    pub(crate) folder: TempDir,
+}
+
+impl Database {
+    pub(crate) async fn fresh(site: &Site) -> Result<Self, Failure> {
+        let folder = tempfile::tempdir()?;
+        let (engine, server) = (site.engine(), site.server()?);
+        let (url, server) = match server {
+            None => (format!("sqlite:{}/app.db", folder.path().display()), None),
+            Some(server) => {
+                let name = unique_name("store");
+                execute(engine, &server, &format!("CREATE DATABASE {name}")).await?;
+                (with_database(&server, &name), Some((server, name)))
+            }
+        };
+        Ok(Self {
+            engine,
+            url,
+            server,
+            folder,
+        })
+    }
+
+    pub(crate) async fn remove(self) -> Result<(), Failure> {
+        match &self.server {
+            Some((server, name)) => drop_database(self.engine, server, name).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Another one beside it, for as long as this one is there.
+    pub(crate) async fn neighbour(&self) -> Result<Self, Failure> {
+        let folder = tempfile::tempdir()?;
+        let (url, server) = match &self.server {
+            None => (format!("sqlite:{}/app.db", folder.path().display()), None),
+            Some((server, _)) => {
+                let name = unique_name("tenant");
+                execute(self.engine, server, &format!("CREATE DATABASE {name}")).await?;
+                (with_database(server, &name), Some((server.clone(), name)))
+            }
+        };
+        Ok(Self {
+            engine: self.engine,
+            url,
+            server,
+            folder,
+        })
+    }
+
+    pub(crate) fn builder(&self) -> Builder {
+        MessageStore::builder(&self.url)
+    }
+
+    pub(crate) fn store(&self) -> Result<MessageStore, Failure> {
+        Ok(self.builder().build()?)
+    }
+
+    /// The name of the database on its server.
+    pub(crate) fn name(&self) -> &str {
+        self.server.as_ref().map_or("main", |(_, name)| name)
+    }
+
+    /// A table of the message database, where it stands when nothing else is said.
+    pub(crate) fn table(&self, table: &str) -> String {
+        match self.engine {
+            Engine::Postgres => format!("lockage.{table}"),
+            Engine::Sqlite | Engine::Mysql => table.to_owned(),
+        }
+    }
+
+    pub(crate) async fn rows(&self, query: &str) -> Result<Vec<Vec<String>>, Failure> {
+        rows(self.engine, &self.url, query).await
+    }
+
+    pub(crate) async fn execute(&self, statement: &str) -> Result<(), Failure> {
+        execute(self.engine, &self.url, statement).await
+    }
+
+    /// A session of the backend, as a neighbour has one.
+    pub(crate) async fn session(&self) -> Result<Unlocked, Failure> {
+        let options = ConnectOptions::new(&self.url)?;
+        Ok(Unlocked::new(backend(self.engine).connect(&options).await?))
+    }
+
+    /// The history, each row as one text, in a fixed order.
+    pub(crate) async fn history(&self) -> Result<Vec<String>, Failure> {
+        let history = self.table("lockage_message_history");
+        let rows = self
+            .rows(&format!("SELECT * FROM {history} ORDER BY version"))
+            .await?;
+        Ok(rows.iter().map(|row| row.join("|")).collect())
+    }
+}
+
+pub(crate) async fn connect(engine: Engine, url: &str) -> Result<Box<dyn Connection>, Failure> {
+    let options = ConnectOptions::new(url)?;
+    Ok(match engine {
+        Engine::Sqlite => Box::new(lockage_sqlite::connect(&options)?),
+        Engine::Postgres => Box::new(lockage_postgres::connect(&options).await?),
+        Engine::Mysql => Box::new(lockage_mysql::connect(&options).await?),
+    })
+}
+
+pub(crate) async fn rows(
+    engine: Engine,
+    url: &str,
+    query: &str,
+) -> Result<Vec<Vec<String>>, Failure> {
+    let mut connection = connect(engine, url).await?;
+    let rows = connection
+        .query(query)
+        .await
+        .map_err(|failure| format!("{query}: {:?}", failure.error))?;
+    let text = |value: Option<String>| value.unwrap_or_else(|| "NULL".into());
+    Ok(rows
+        .into_iter()
+        .map(|row| row.into_iter().map(text).collect())
+        .collect())
+}
+
+pub(crate) async fn execute(engine: Engine, url: &str, statement: &str) -> Result<(), Failure> {
+    let mut connection = connect(engine, url).await?;
+    connection
+        .run(&[Piece::Own(statement.into())], &mut |_| {})
+        .await
+        .map_err(|failure| format!("{statement}: {:?}", failure.error).into())
+}
+
+async fn drop_database(engine: Engine, server: &str, name: &str) -> Result<(), Failure> {
+    let force = match engine {
+        // Sessions that were cut off may still be on their way out.
+        Engine::Postgres => " WITH (FORCE)",
+        _ => "",
+    };
+    execute(engine, server, &format!("DROP DATABASE {name}{force}")).await
+}
+
+fn backend(engine: Engine) -> Backend {
+    match engine {
+        Engine::Sqlite => lockage_sqlite::BACKEND,
+        Engine::Postgres => lockage_postgres::BACKEND,
+        Engine::Mysql => lockage_mysql::BACKEND,
+    }
+}
+
+/// The same server, another database.
+pub(crate) fn with_database(url: &str, database: &str) -> String {
+    let authority = url.find("//").map_or(0, |at| at + 2);
+    let end = url[authority..]
+        .find(['/', '?'])
+        .map_or(url.len(), |at| authority + at);
+    let query = url.find('?').map_or("", |at| &url[at..]);
+    format!("{}/{database}{query}", &url[..end])
+}

@@ -1,0 +1,237 @@
+//! The lock, seen from beside.
+
+use lockage_message_store::lockage_core::{Attempt, Interrupt, LockKey, LockWait};
+use lockage_message_store::{ErrorKind, MessageStore};
+use lockage_testkit::Failure;
+
+use crate::database::{Database, connect};
+use crate::site::Engine;
+use crate::watch::{Pause, Waiting, hear};
+
+crate::tests![
+    the_lock_is_exclusive_while_held_and_free_after_release,
+    the_id_4004_waits_for_a_neighbour_that_holds_4004,
+    a_busy_lock_is_an_error_in_time_and_nothing_is_written,
+    rebuild_holds_the_lock_over_dropping_and_creating,
+    a_lock_lost_on_the_server_side_is_noticed,
+];
+
+/// Whether a session of somebody else can take a lock; gives it back at once.
+async fn is_free(database: &Database, id: i64) -> Result<bool, Failure> {
+    let key = LockKey::id(id);
+    let session = database.session().await?;
+    let free = match session.try_lock(&key).await? {
+        Attempt::Locked(locked) => {
+            locked.release().await?.close().await?;
+            true
+        }
+        Attempt::Busy(session) => {
+            session.close().await?;
+            false
+        }
+    };
+    Ok(free)
+}
+
+fn ensure(truth: bool, what: &str) -> Result<(), Failure> {
+    if truth { Ok(()) } else { Err(what.into()) }
+}
+
+async fn the_lock_is_exclusive_while_held_and_free_after_release(
+    database: &Database,
+) -> Result<(), Failure> {
+    let (pause, mut paused) = Pause::at_step(1);
+    let store = database.builder().observer(pause).build()?;
+    let running = tokio::spawn({
+        let store = store.clone();
+        async move { store.migrate().await }
+    });
+    paused.reached().await?;
+    ensure(
+        !is_free(database, 4006).await?,
+        "a second session got the lock 4006 during a migration",
+    )?;
+    ensure(
+        is_free(database, 4007).await?,
+        "the lock 4007 is taken by nobody, and yet not free",
+    )?;
+    ensure(
+        store.lock_holder().await?.is_some(),
+        "nobody is seen to hold the lock",
+    )?;
+    seen_by_the_engine(database).await?;
+    drop(paused);
+    running.await??;
+    ensure(
+        is_free(database, 4006).await?,
+        "the lock is not free after the migration",
+    )?;
+    ensure(
+        store.lock_holder().await?.is_none(),
+        "somebody is seen to hold the lock after the migration",
+    )
+}
+
+/// The same, in the engine's own words.
+async fn seen_by_the_engine(database: &Database) -> Result<(), Failure> {
+    let query = match database.engine {
+        Engine::Postgres => {
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = 4006 AND objsubid = 1 \
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                .to_owned()
+        }
+        Engine::Mysql => format!("SELECT IS_USED_LOCK('lockage:4006:{}') IS NOT NULL", database.name()),
+        Engine::Sqlite => {
+            let file = database.folder.path().join("app.db-lockage-4006.lock");
+            let text = std::fs::read_to_string(file)?;
+            return ensure(
+                text.contains(&std::process::id().to_string()),
+                "the lock's file does not tell the holder",
+            );
+        }
+    };
+    let rows = database.rows(&query).await?;
+    ensure(
+        rows == [["1"]],
+        &format!("the server says {rows:?} of the lock"),
+    )
+}
+
+/// The neighbour takes the lock with the engine's own words where it has some.
+async fn the_id_4004_waits_for_a_neighbour_that_holds_4004(
+    database: &Database,
+) -> Result<(), Failure> {
+    let mut neighbour = connect(database.engine, &database.url).await?;
+    let mut lock = None;
+    match database.engine {
+        Engine::Postgres => {
+            let rows = neighbour.query("SELECT pg_advisory_lock(4004)").await;
+            rows.map_err(|failure| failure.error)?;
+        }
+        Engine::Mysql => {
+            let get = format!("SELECT GET_LOCK('lockage:4004:{}', 0)", database.name());
+            let got = neighbour
+                .query(&get)
+                .await
+                .map_err(|failure| failure.error)?;
+            ensure(
+                got == [[Some("1".to_owned())]],
+                "the neighbour did not get its lock",
+            )?;
+        }
+        Engine::Sqlite => {
+            let session = database.session().await?;
+            match session.try_lock(&LockKey::id(4004)).await? {
+                Attempt::Locked(locked) => lock = Some(locked),
+                Attempt::Busy(_) => return Err("the neighbour did not get its lock".into()),
+            }
+        }
+    }
+    let (waiting, mut told) = Waiting::new();
+    let store = database
+        .builder()
+        .migration_lock_id(4006)
+        .override_migration_lock_id(4004)
+        .observer(waiting)
+        .build()?;
+    let running = tokio::spawn({
+        let store = store.clone();
+        async move { store.migrate().await }
+    });
+    let key = hear(&mut told, "the store to wait").await?;
+    ensure(key == "4004", &format!("the store waits for {key}"))?;
+    let seen = store.assert_current().await;
+    ensure(
+        seen.is_err_and(|error| error.kind() == ErrorKind::NotCurrent),
+        "the store wrote while its neighbour held the lock",
+    )?;
+    ensure(!running.is_finished(), "the store did not wait")?;
+    drop(lock);
+    drop(neighbour);
+    let migrated = running.await??.main;
+    ensure(
+        migrated.applied.len() == 3 && migrated.lock == "4004",
+        &format!("{migrated:?}"),
+    )
+}
+
+async fn a_busy_lock_is_an_error_in_time_and_nothing_is_written(
+    database: &Database,
+) -> Result<(), Failure> {
+    let session = database.session().await?;
+    let Attempt::Locked(locked) = session.try_lock(&LockKey::id(4006)).await? else {
+        return Err("the lock of a fresh database is taken".into());
+    };
+    let store = database.builder().wait(LockWait::No).build()?;
+    for ended in [store.migrate().await, store.rebuild().await] {
+        let error = ended.err().ok_or("migrated without the lock")?;
+        ensure(
+            error.kind() == ErrorKind::LockTimeout,
+            &format!("{error:?}"),
+        )?;
+    }
+    ensure(database.history().await.is_err(), "there is a history")?;
+    locked.release().await?.close().await?;
+    store.migrate().await?;
+    Ok(())
+}
+
+async fn rebuild_holds_the_lock_over_dropping_and_creating(
+    database: &Database,
+) -> Result<(), Failure> {
+    database.store()?.migrate().await?;
+    let incoming = database.table("tenants");
+    let insert = format!("INSERT INTO {incoming} (tenant_id, connection_string) VALUES ('a', 'b')");
+    database.execute(&insert).await?;
+    // Three steps down and three up: the fourth is the first that makes something.
+    let (pause, mut paused) = Pause::at_step(3);
+    let store = database.builder().observer(pause).build()?;
+    let running = tokio::spawn(async move { store.rebuild().await });
+    paused.reached().await?;
+    ensure(
+        !is_free(database, 4006).await?,
+        "the lock is free between dropping and creating",
+    )?;
+    let rows = database.rows(&format!("SELECT * FROM {incoming}")).await;
+    ensure(rows.is_err(), "the tables are not dropped")?;
+    drop(paused);
+    let rebuilt = running.await??.main;
+    ensure(rebuilt.applied.len() == 3, &format!("{rebuilt:?}"))?;
+    let rows = database.rows(&format!("SELECT * FROM {incoming}")).await?;
+    ensure(rows.is_empty(), "a row outlived the rebuild")?;
+    database.store()?.assert_current().await?;
+    Ok(())
+}
+
+/// The session that migrates is ended by an administrator, or its lock's file removed.
+async fn a_lock_lost_on_the_server_side_is_noticed(database: &Database) -> Result<(), Failure> {
+    let (pause, mut paused) = Pause::at_step(1);
+    let store = database
+        .builder()
+        .observer(pause)
+        .interrupt(Interrupt::new())
+        .build()?;
+    let running = tokio::spawn({
+        let store: MessageStore = store.clone();
+        async move { store.migrate().await }
+    });
+    paused.reached().await?;
+    let holder = store.lock_holder().await?.ok_or("nobody holds the lock")?;
+    match (database.engine, &holder.session) {
+        (Engine::Postgres, Some(session)) => {
+            let end = format!("SELECT pg_terminate_backend({session})");
+            database.rows(&end).await?;
+        }
+        (Engine::Mysql, Some(session)) => database.execute(&format!("KILL {session}")).await?,
+        _ => std::fs::remove_file(database.folder.path().join("app.db-lockage-4006.lock"))?,
+    }
+    drop(paused);
+    let error = running.await?.err().ok_or("the loss was not noticed")?;
+    ensure(
+        matches!(error.kind(), ErrorKind::LockLost | ErrorKind::SessionLost),
+        &format!("{error:?}"),
+    )?;
+    // The one step that was committed stays, and the next run goes on behind it.
+    let again = database.store()?.migrate().await?.main;
+    ensure(again.applied.len() == 2, &format!("{again:?}"))
+}

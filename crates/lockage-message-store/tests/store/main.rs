@@ -1,0 +1,103 @@
+//! The message store on every engine: at LOCKAGE_TEST_POSTGRES_URL, LOCKAGE_TEST_MARIADB_URL and LOCKAGE_TEST_MYSQL_URL, or on servers that
+//! are started from the binaries of this machine.
+//!
+//! `LOCKAGE_TEST_ROUNDS` (default 2) and `LOCKAGE_TEST_REPLICAS` (default 16) say how often and how many processes race.
+
+mod catalogue;
+mod child;
+mod database;
+mod document;
+mod locking;
+mod racing;
+mod rows;
+mod running;
+mod schema;
+mod site;
+mod tenants;
+mod watch;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use lockage_message_store::lockage_core::BoxFuture;
+use lockage_testkit::Failure;
+
+use database::Database;
+use site::{Engine, Site};
+
+/// No test takes longer; one that does waits for something that will not come.
+const DEADLINE: Duration = Duration::from_secs(600);
+
+/// A test, with a database of its own that is empty.
+type Test = for<'a> fn(&'a Database) -> BoxFuture<'a, Result<(), Failure>>;
+
+/// Names a module's tests, for the list below.
+macro_rules! tests {
+    ($($test:ident),* $(,)?) => {
+        pub(crate) const TESTS: &[(&str, crate::Test)] =
+            &[$((stringify!($test), |database| Box::pin($test(database)))),*];
+    };
+}
+pub(crate) use tests;
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(child::ARGUMENT) {
+        return child::serve();
+    }
+    let sites: Vec<Arc<Site>> = Site::all().into_iter().map(Arc::new).collect();
+    let lists = [
+        racing::TESTS,
+        locking::TESTS,
+        running::TESTS,
+        schema::TESTS,
+        rows::TESTS,
+        tenants::TESTS,
+    ];
+    let mut trials = Vec::new();
+    for site in &sites {
+        for (name, test) in lists.into_iter().flatten() {
+            trials.push(trial(site, name, *test));
+        }
+    }
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
+    // Servers that were started for this end here.
+    drop(sites);
+    conclusion.exit_code()
+}
+
+fn trial(site: &Arc<Site>, name: &str, test: Test) -> Trial {
+    let lacks = site.lacks().or_else(|| does_not_apply(name, site.engine()));
+    let shown = match &lacks {
+        Some(reason) => format!("{}::{name} (left out: {reason})", site.name()),
+        None => format!("{}::{name}", site.name()),
+    };
+    let site = Arc::clone(site);
+    Trial::test(shown, move || run(&site, test)).with_ignored_flag(lacks.is_some())
+}
+
+/// Why a test says nothing about an engine.
+fn does_not_apply(name: &str, engine: Engine) -> Option<String> {
+    match (name, engine) {
+        ("a_schema_that_is_there_needs_no_right_to_create_schemas", Engine::Sqlite) => {
+            Some("SQLite has no schemas and no rights".into())
+        }
+        _ => None,
+    }
+}
+
+fn run(site: &Site, test: Test) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()?;
+    let done = runtime.block_on(async {
+        let database = Database::fresh(site).await?;
+        let outcome = tokio::time::timeout(DEADLINE, test(&database)).await;
+        database.remove().await?;
+        outcome.map_err(|_| Failure::from(format!("not done after {DEADLINE:?}")))?
+    });
+    runtime.shutdown_background();
+    done.map_err(|failure| Failed::from(format!("{failure:?}")))
+}

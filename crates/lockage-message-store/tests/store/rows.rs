@@ -1,0 +1,192 @@
+//! What is done with rows: never with the lock.
+
+use std::time::Duration;
+
+use lockage_message_store::lockage_core::{Attempt, LockKey};
+use lockage_message_store::{Counts, ErrorKind, Ownership};
+use lockage_testkit::Failure;
+
+use crate::database::Database;
+use crate::site::Engine;
+
+crate::tests![
+    rows_are_counted_released_and_cleared_without_the_lock,
+    dead_letters_go_when_their_time_is_over,
+    without_a_message_database_rows_are_an_error_that_names_the_command,
+];
+
+fn id(n: u32) -> String {
+    format!("00000000-0000-0000-0000-{n:012}")
+}
+
+async fn incoming(database: &Database, n: u32, status: &str, owner: i32) -> Result<(), Failure> {
+    let table = database.table("incoming_envelopes");
+    let id = id(n);
+    database
+        .execute(&format!(
+            "INSERT INTO {table} (id, status, owner_id, body, message_type) VALUES ('{id}', '{status}', {owner}, 'x', 't')"
+        ))
+        .await
+}
+
+async fn outgoing(database: &Database, n: u32, owner: i32) -> Result<(), Failure> {
+    let table = database.table("outgoing_envelopes");
+    let id = id(n);
+    database
+        .execute(&format!(
+            "INSERT INTO {table} (id, owner_id, destination, body, message_type) VALUES ('{id}', {owner}, 'd', 'x', 't')"
+        ))
+        .await
+}
+
+/// The owners of all messages, as texts.
+async fn owners(database: &Database) -> Result<Vec<String>, Failure> {
+    let mut owners = Vec::new();
+    for table in ["incoming_envelopes", "outgoing_envelopes"] {
+        let table = database.table(table);
+        let rows = database
+            .rows(&format!("SELECT owner_id FROM {table} ORDER BY id"))
+            .await?;
+        owners.extend(rows.into_iter().flatten());
+    }
+    Ok(owners)
+}
+
+async fn rows_are_counted_released_and_cleared_without_the_lock(
+    database: &Database,
+) -> Result<(), Failure> {
+    let store = database.store()?;
+    store.migrate().await?;
+    for (n, status, owner) in [
+        (1, "Incoming", 3),
+        (2, "Incoming", 4),
+        (3, "Scheduled", 0),
+        (4, "Handled", 3),
+    ] {
+        incoming(database, n, status, owner).await?;
+    }
+    for (n, owner) in [(5, 4), (6, -3)] {
+        outgoing(database, n, owner).await?;
+    }
+    let letters = database.table("dead_letters");
+    let letter = format!(
+        "INSERT INTO {letters} (id, body, message_type) VALUES ('{}', 'x', 't')",
+        id(7)
+    );
+    database.execute(&letter).await?;
+    let node = format!(
+        "INSERT INTO {} (id, uri) VALUES ('{}', 'u')",
+        database.table("nodes"),
+        id(8)
+    );
+    database.execute(&node).await?;
+
+    let session = database.session().await?;
+    let Attempt::Locked(neighbour) = session.try_lock(&LockKey::default()).await? else {
+        return Err("the lock is still held".into());
+    };
+    let counts = store.counts().await?;
+    let Counts {
+        incoming,
+        scheduled,
+        handled,
+        outgoing,
+        dead_letters,
+        ..
+    } = counts;
+    if [incoming, scheduled, handled, outgoing, dead_letters] != [2, 1, 1, 2, 1] {
+        return Err(format!("{counts:?}").into());
+    }
+    store.release_ownership(Ownership::Node(3)).await?;
+    let left = owners(database).await?;
+    if left != ["0", "4", "0", "0", "4", "-3"] {
+        return Err(format!("owners without node 3: {left:?}").into());
+    }
+    store.release_ownership(Ownership::All).await?;
+    let left = owners(database).await?;
+    if left.iter().any(|owner| owner != "0") {
+        return Err(format!("owners when all are released: {left:?}").into());
+    }
+    store.clear().await?;
+    if store.counts().await? != Counts::default() {
+        return Err("messages outlived a clear".into());
+    }
+    let nodes = database.table("nodes");
+    let nodes = database.rows(&format!("SELECT id FROM {nodes}")).await?;
+    if nodes.len() != 1 {
+        return Err("a clear took a node away".into());
+    }
+    neighbour.release().await?.close().await?;
+    Ok(())
+}
+
+async fn dead_letters_go_when_their_time_is_over(database: &Database) -> Result<(), Failure> {
+    database.store()?.migrate().await?;
+    let letters = database.table("dead_letters");
+    let hours = |hours: i32| match database.engine {
+        Engine::Postgres => format!("now() + interval '{hours} hours'"),
+        Engine::Mysql => format!("UTC_TIMESTAMP(6) + INTERVAL {hours} HOUR"),
+        Engine::Sqlite => format!("strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '{hours} hours')"),
+    };
+    for (n, sent, expires) in [
+        (1, hours(-5), hours(-1)),
+        (2, hours(-5), hours(1)),
+        (3, hours(-5), "NULL".to_owned()),
+        (4, hours(-1), "NULL".to_owned()),
+        (5, "NULL".to_owned(), "NULL".to_owned()),
+    ] {
+        let id = id(n);
+        let insert = format!(
+            "INSERT INTO {letters} (id, body, message_type, sent_at, expires) VALUES ('{id}', 'x', 't', {sent}, {expires})"
+        );
+        database.execute(&insert).await?;
+    }
+    let left = async || -> Result<Vec<String>, Failure> {
+        let rows = database
+            .rows(&format!("SELECT id FROM {letters} ORDER BY id"))
+            .await?;
+        Ok(rows.into_iter().flatten().collect())
+    };
+    database.store()?.clear_expired().await?;
+    if left().await? != [2, 3, 4, 5].map(id) {
+        return Err(format!("without a time of ours: {:?}", left().await?).into());
+    }
+    let store = database
+        .builder()
+        .dead_letter_expiry(Duration::from_secs(4 * 60 * 60))
+        .build()?;
+    store.clear_expired().await?;
+    if left().await? != [2, 4, 5].map(id) {
+        return Err(format!("with four hours: {:?}", left().await?).into());
+    }
+    let ages = database
+        .builder()
+        .dead_letter_expiry(Duration::MAX)
+        .build()?;
+    Ok(ages.clear_expired().await?)
+}
+
+async fn without_a_message_database_rows_are_an_error_that_names_the_command(
+    database: &Database,
+) -> Result<(), Failure> {
+    let store = database.store()?;
+    let ended = [
+        store.counts().await.map(drop),
+        store.clear().await,
+        store.release_ownership(Ownership::All).await,
+    ];
+    for ended in ended {
+        match ended {
+            Err(error)
+                if error.kind() == ErrorKind::NotCurrent
+                    && error
+                        .hint()
+                        .is_some_and(|hint| hint.contains("lockage message-store migrate")) => {}
+            other => return Err(format!("without a message database: {other:?}").into()),
+        }
+    }
+    if database.engine == Engine::Sqlite && database.folder.path().join("app.db").exists() {
+        return Err("a look made the file".into());
+    }
+    Ok(())
+}

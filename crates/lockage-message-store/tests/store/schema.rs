@@ -1,0 +1,291 @@
+//! What stands there when a migration is through.
+
+use lockage_message_store::lockage_core::{ConnectOptions, DatabaseUrl};
+use lockage_message_store::lockage_core::{LockKey, MigrationSet, Outcome, Registry, Runner};
+use lockage_message_store::{ErrorKind, Identity, MessageStore};
+use lockage_sql::Piece;
+use lockage_testkit::{Failure, unique_name};
+
+use crate::catalogue::assert_schema;
+use crate::database::{Database, connect};
+use crate::document::Document;
+use crate::site::Engine;
+
+crate::tests![
+    the_catalogue_is_what_the_document_says,
+    a_named_schema_is_made_and_used,
+    the_identity_is_part_of_the_schema,
+    numbers_are_generated_and_times_are_utc,
+    a_schema_that_is_there_needs_no_right_to_create_schemas,
+    an_application_keeps_its_own_history_beside,
+    what_is_missing_is_named_and_a_rebuild_makes_it_anew,
+];
+
+async fn the_catalogue_is_what_the_document_says(database: &Database) -> Result<(), Failure> {
+    database.store()?.migrate().await?;
+    assert_schema(database, None, "", &Document::read()?).await
+}
+
+async fn a_named_schema_is_made_and_used(database: &Database) -> Result<(), Failure> {
+    // Quotes, a capital and a blank: the name is one in every script.
+    let name = match database.engine {
+        Engine::Mysql => format!("{}_Odd \"x\"", database.name()),
+        _ => "Odd \"x\"".to_owned(),
+    };
+    let store = database.builder().schema(&name).build()?;
+    store.migrate().await?;
+    store.assert_current().await?;
+    store.rebuild().await?;
+    store.clear().await?;
+    let checked = match database.engine {
+        Engine::Sqlite => {
+            let prefix = format!("{name}_");
+            let checked = assert_schema(database, None, &prefix, &Document::read()?).await;
+            // A second message database in the same file.
+            database.store()?.migrate().await?;
+            database.store()?.assert_current().await?;
+            checked
+        }
+        Engine::Postgres => assert_schema(database, Some(&name), "", &Document::read()?).await,
+        Engine::Mysql => {
+            let checked = assert_schema(database, Some(&name), "", &Document::read()?).await;
+            database.execute(&format!("DROP DATABASE `{name}`")).await?;
+            checked
+        }
+    };
+    checked
+}
+
+async fn the_identity_is_part_of_the_schema(database: &Database) -> Result<(), Failure> {
+    let by_destination = database
+        .builder()
+        .identity(Identity::IdAndDestination)
+        .build()?;
+    by_destination.migrate().await?;
+    assert_schema(database, None, "", &Document::read()?.by_destination()).await?;
+    let by_id = database.store()?;
+    for refused in [
+        by_id.assert_current().await,
+        by_id.migrate().await.map(drop),
+    ] {
+        match refused {
+            Err(error)
+                if error.kind() == ErrorKind::Diverged
+                    && error.hint().is_some_and(|hint| hint.contains("identity")) => {}
+            other => return Err(format!("the other identity: {other:?}").into()),
+        }
+    }
+    assert_schema(database, None, "", &Document::read()?.by_destination()).await?;
+    by_id.rebuild().await?;
+    assert_schema(database, None, "", &Document::read()?).await
+}
+
+async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<(), Failure> {
+    database.store()?.migrate().await?;
+    let (nodes, assignments, records) = (
+        database.table("nodes"),
+        database.table("node_assignments"),
+        database.table("node_records"),
+    );
+    let id = |n: u32| format!("00000000-0000-0000-0000-00000000000{n}");
+    let (zone, seconds) = match database.engine {
+        Engine::Postgres => (
+            Some("SET TIME ZONE 'Asia/Tokyo'"),
+            "round(abs(extract(epoch FROM clock_timestamp() - started)))::int",
+        ),
+        Engine::Mysql => (
+            Some("SET time_zone = '+09:00'"),
+            "ABS(TIMESTAMPDIFF(SECOND, started, UTC_TIMESTAMP(6)))",
+        ),
+        Engine::Sqlite => (
+            None,
+            "CAST(abs(julianday('now') - julianday(started)) * 86400 AS INTEGER)",
+        ),
+    };
+    let mut statements: Vec<String> = zone.into_iter().map(str::to_owned).collect();
+    for n in 1..=2 {
+        let id = id(n);
+        statements.push(format!(
+            "INSERT INTO {nodes} (id, uri) VALUES ('{id}', 'tcp://{n}')"
+        ));
+        statements.push(format!(
+            "INSERT INTO {assignments} (id, node_id) VALUES ('work {n}', '{id}')"
+        ));
+        statements.push(format!(
+            "INSERT INTO {records} (node_number, event_name) VALUES ({n}, 'started')"
+        ));
+    }
+    let mut connection = connect(database.engine, &database.url).await?;
+    let pieces: Vec<Piece<'_>> = statements
+        .iter()
+        .map(|statement| Piece::Own(statement.into()))
+        .collect();
+    connection
+        .run(&pieces, &mut |_| {})
+        .await
+        .map_err(|failure| failure.error)?;
+    let numbers = database
+        .rows(&format!("SELECT node_number FROM {nodes} ORDER BY 1"))
+        .await?;
+    if numbers != [["1"], ["2"]] {
+        return Err(format!("the nodes are numbered {numbers:?}").into());
+    }
+    let numbers = database
+        .rows(&format!("SELECT id FROM {records} ORDER BY 1"))
+        .await?;
+    if numbers != [["1"], ["2"]] {
+        return Err(format!("the records are numbered {numbers:?}").into());
+    }
+    let ages = database
+        .rows(&format!("SELECT {seconds} FROM {nodes}"))
+        .await?;
+    for age in ages.iter().flatten() {
+        // Another time zone would be nine hours away.
+        if age.parse::<u64>()? > 1800 {
+            return Err(format!("a node that was made just now is {age} s old").into());
+        }
+    }
+    database
+        .execute(&format!("DELETE FROM {nodes} WHERE node_number = 1"))
+        .await?;
+    let left = database
+        .rows(&format!("SELECT id FROM {assignments}"))
+        .await?;
+    if left != [["work 2"]] {
+        return Err(format!("the assignments of a node that is gone: {left:?}").into());
+    }
+    let wrong = database
+        .execute(&format!(
+            "INSERT INTO {} (id, status, owner_id, body, message_type) VALUES ('{}', 'Elsewhere', 0, 'x', 't')",
+            database.table("incoming_envelopes"),
+            id(1)
+        ))
+        .await;
+    match wrong {
+        Ok(()) => Err("a message has a status that there is not".into()),
+        Err(_) => Ok(()),
+    }
+}
+
+async fn a_schema_that_is_there_needs_no_right_to_create_schemas(
+    database: &Database,
+) -> Result<(), Failure> {
+    let user = unique_name("u")[..24].to_owned();
+    let name = database.name();
+    let (make, schema, other, remove) = match database.engine {
+        Engine::Postgres => (
+            vec![
+                format!("CREATE ROLE {user} LOGIN PASSWORD 'secret'"),
+                "CREATE SCHEMA mine".into(),
+                format!("GRANT USAGE, CREATE ON SCHEMA mine TO {user}"),
+            ],
+            "mine".to_owned(),
+            "other".to_owned(),
+            vec![format!("DROP OWNED BY {user}"), format!("DROP ROLE {user}")],
+        ),
+        _ => (
+            vec![
+                format!("CREATE USER {user}@'%' IDENTIFIED BY 'secret'"),
+                format!("GRANT ALL ON {name}.* TO {user}@'%'"),
+            ],
+            name.to_owned(),
+            format!("{name}_other"),
+            vec![format!("DROP USER {user}@'%'")],
+        ),
+    };
+    for statement in &make {
+        database.execute(statement).await?;
+    }
+    let url = as_user(&database.url, &user)?;
+    let outcome = with_few_rights(&url, &schema, &other).await;
+    for statement in &remove {
+        database.execute(statement).await?;
+    }
+    outcome
+}
+
+async fn with_few_rights(url: &str, schema: &str, other: &str) -> Result<(), Failure> {
+    let store = MessageStore::builder(url).schema(schema).build()?;
+    store.migrate().await?;
+    store.assert_current().await?;
+    // The same user may make no schema: the test is about something.
+    let refused = MessageStore::builder(url).schema(other).build()?;
+    match refused.migrate().await {
+        Err(_) => {}
+        Ok(_) => return Err("the user may make schemas after all".into()),
+    }
+    match refused.lock_holder().await? {
+        None => Ok(()),
+        Some(holder) => Err(format!("{holder} holds the lock after a failure").into()),
+    }
+}
+
+/// The same database, reached by another user.
+fn as_user(url: &str, user: &str) -> Result<String, Failure> {
+    let url = DatabaseUrl::parse(url)?;
+    let rest = url.expose_rest();
+    let host = rest.rsplit_once('@').ok_or("a URL without a user")?.1;
+    Ok(format!("{}://{user}:secret@{host}", url.scheme()))
+}
+
+async fn an_application_keeps_its_own_history_beside(database: &Database) -> Result<(), Failure> {
+    let set = MigrationSet::from_texts([("V1__orders.sql", "CREATE TABLE orders (id integer);")])?;
+    let mut connect = ConnectOptions::new(&database.url)?;
+    if database.engine == Engine::Postgres {
+        connect.schema = Some("lockage".into());
+    }
+    let application = Runner::new(Registry::linked()?, connect, set).lock_key(LockKey::default());
+    let store = database.store()?;
+    let (app, messages) = tokio::join!(application.up(), store.migrate());
+    let (app, messages) = (app?, messages?.main);
+    if (app.applied.len(), messages.applied.len()) != (1, 3) {
+        return Err(format!("{app:?} and {messages:?}").into());
+    }
+    for outcome in [
+        application.check().await?.outcome,
+        application.up().await?.outcome,
+        store.migrate().await?.main.outcome,
+    ] {
+        if outcome != Outcome::UpToDate {
+            return Err(format!("the two histories have met: {outcome:?}").into());
+        }
+    }
+    store.rebuild().await?;
+    store.assert_current().await?;
+    database
+        .rows(&format!("SELECT id FROM {}", database.table("orders")))
+        .await?;
+    Ok(())
+}
+
+async fn what_is_missing_is_named_and_a_rebuild_makes_it_anew(
+    database: &Database,
+) -> Result<(), Failure> {
+    let store = database.store()?;
+    store.migrate().await?;
+    store.assert_current().await?;
+    let (dead_letters, tenants) = (database.table("dead_letters"), database.table("tenants"));
+    database
+        .execute(&format!("DROP TABLE {dead_letters}"))
+        .await?;
+    database
+        .execute(&format!("ALTER TABLE {tenants} DROP COLUMN disabled"))
+        .await?;
+    match store.assert_current().await {
+        Err(error)
+            if error.kind() == ErrorKind::NotCurrent
+                && error
+                    .message()
+                    .contains("the table dead_letters is missing")
+                && error
+                    .message()
+                    .contains("the column tenants.disabled is missing")
+                && error
+                    .hint()
+                    .is_some_and(|hint| hint.contains("lockage message-store rebuild")) => {}
+        other => return Err(format!("a table and a column are gone: {other:?}").into()),
+    }
+    store.rebuild().await?;
+    store.assert_current().await?;
+    assert_schema(database, None, "", &Document::read()?).await
+}
