@@ -26,8 +26,11 @@ pub(crate) async fn holder(wire: &mut Wire, name: &str) -> Result<Option<LockHol
         return Ok(None);
     };
     let mut holder = LockHolder::default();
-    let sql =
-        format!("SELECT USER, HOST, INFO FROM information_schema.PROCESSLIST WHERE ID = {session}");
+    let sql = format!(
+        "SELECT USER, HOST, INFO, COMMAND, TIME, STATE \
+         /*M! , IF(MAX_STAGE > 1, CONCAT('stage ', STAGE, ' of ', MAX_STAGE, ', ', ROUND(PROGRESS), ' %'), NULL) */ \
+         FROM information_schema.PROCESSLIST WHERE ID = {session}"
+    );
     // Where the list cannot be read, the number alone is told.
     let row = wire
         .ask(&sql)
@@ -36,16 +39,46 @@ pub(crate) async fn holder(wire: &mut Wire, name: &str) -> Result<Option<LockHol
         .and_then(|sets| sets.into_iter().flatten().next());
     match row {
         Some(row) => {
-            let mut columns = row.into_iter();
+            let mut columns = row
+                .into_iter()
+                .map(|column| column.filter(|text| !text.is_empty()));
             let mut next = || columns.next().flatten();
             holder.user = next();
             holder.host = next().map(|host| without_port(&host).to_owned());
             holder.statement = next();
+            holder.progress = progress(next().as_deref(), next(), next(), next());
         }
         None => holder.application = Some(NOT_SHOWN.into()),
     }
     holder.session = Some(session);
     Ok(Some(holder))
+}
+
+/// What a session does, since when, and how far it is where MariaDB tells.
+fn progress(
+    command: Option<&str>,
+    seconds: Option<String>,
+    state: Option<String>,
+    stage: Option<String>,
+) -> Option<String> {
+    let doing = match (command?, state) {
+        ("Sleep", _) => "idle".to_owned(),
+        (_, Some(state)) => lower_first(&state),
+        (_, None) => "at work".to_owned(),
+    };
+    let parts = [
+        Some(doing),
+        seconds.map(|seconds| format!("for {seconds} s")),
+        stage.map(|stage| format!("({stage})")),
+    ];
+    Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
+}
+
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(characters).collect()
+    })
 }
 
 /// The process list shows `host:port`.
@@ -58,7 +91,35 @@ fn without_port(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::without_port;
+    use super::{progress, without_port};
+
+    #[test]
+    fn progress_is_told_in_the_words_of_the_server() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            progress(Some("Sleep"), text("3"), None, None),
+            text("idle for 3 s")
+        );
+        assert_eq!(
+            progress(
+                Some("Query"),
+                text("70"),
+                text("Waiting for table metadata lock"),
+                None
+            ),
+            text("waiting for table metadata lock for 70 s")
+        );
+        assert_eq!(
+            progress(
+                Some("Query"),
+                text("9"),
+                text("copy to tmp table"),
+                text("stage 1 of 2, 40 %")
+            ),
+            text("copy to tmp table for 9 s (stage 1 of 2, 40 %)")
+        );
+        assert_eq!(progress(None, None, None, None), None);
+    }
 
     #[test]
     fn a_host_is_shown_without_its_port() {

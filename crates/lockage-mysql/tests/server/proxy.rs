@@ -24,6 +24,8 @@ struct Shared {
     lines_cut: Notify,
     is_cut: AtomicBool,
     silent: AtomicBool,
+    silent_behind: Mutex<Option<&'static str>>,
+    swapped: Mutex<Option<(&'static str, &'static str)>>,
 }
 
 /// When all lines are cut.
@@ -92,6 +94,21 @@ impl Proxy {
     pub(crate) fn go_silent(&self) {
         self.shared.silent.store(true, Ordering::SeqCst);
     }
+
+    /// Goes silent when the server has been told something with this text in it.
+    pub(crate) fn go_silent_behind(&self, text: &'static str) {
+        *self
+            .shared
+            .silent_behind
+            .lock()
+            .expect("nobody panics in here") = Some(text);
+    }
+
+    /// Passes one text on in place of another of the same length.
+    pub(crate) fn swap(&self, text: &'static str, for_it: &'static str) {
+        assert_eq!(text.len(), for_it.len());
+        *self.shared.swapped.lock().expect("nobody panics in here") = Some((text, for_it));
+    }
 }
 
 impl Drop for Proxy {
@@ -107,12 +124,23 @@ impl Shared {
         self.lines_cut.notify_waiters();
     }
 
+    fn swap_in(&self, said: &mut [u8]) {
+        let Some((text, for_it)) = *self.swapped.lock().expect("nobody panics in here") else {
+            return;
+        };
+        while let Some(at) = find(said, text) {
+            said[at..at + text.len()].copy_from_slice(for_it.as_bytes());
+        }
+    }
+
+    fn falls_silent_behind(&self, said: &[u8]) -> bool {
+        let text = *self.silent_behind.lock().expect("nobody panics in here");
+        text.is_some_and(|text| find(said, text).is_some())
+    }
+
     /// Whether to cut here.
     fn matches(&self, behind: bool, turn: u32, said: &[u8]) -> bool {
-        let text = |text: &str| {
-            said.windows(text.len())
-                .any(|window| window == text.as_bytes())
-        };
+        let text = |text: &str| find(said, text).is_some();
         match &*self.cut.lock().expect("nobody panics in here") {
             None => false,
             Some(Cut::Before(at)) => !behind && turn >= *at,
@@ -120,6 +148,11 @@ impl Shared {
             Some(Cut::BehindText(word)) => behind && text(word),
         }
     }
+}
+
+fn find(said: &[u8], text: &str) -> Option<usize> {
+    said.windows(text.len())
+        .position(|window| window == text.as_bytes())
 }
 
 async fn carry(client: TcpStream, server: String, shared: Arc<Shared>) -> Result<(), Failure> {
@@ -151,6 +184,10 @@ async fn carry(client: TcpStream, server: String, shared: Arc<Shared>) -> Result
                 return Ok(());
             }
             *last_said.lock().expect("nobody panics in here") = (turn, buffer[..n].to_vec());
+            going_up.swap_in(&mut buffer[..n]);
+            if going_up.falls_silent_behind(&buffer[..n]) {
+                going_up.silent.store(true, Ordering::SeqCst);
+            }
             to_server.write_all(&buffer[..n]).await?;
         }
     };
@@ -158,6 +195,10 @@ async fn carry(client: TcpStream, server: String, shared: Arc<Shared>) -> Result
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let n = from_server.read(&mut buffer).await?;
+            if n == 0 && going_down.silent.load(Ordering::SeqCst) {
+                // Nobody is told that the server has hung up.
+                std::future::pending::<()>().await;
+            }
             if n == 0 {
                 return to_client.shutdown().await;
             }

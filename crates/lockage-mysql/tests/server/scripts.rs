@@ -14,6 +14,7 @@ crate::tests!(
     a_committed_statement_cannot_change,
     a_dump_runs,
     what_cannot_be_journaled_is_refused_before_anything_runs,
+    a_file_of_this_machine_is_never_sent,
     a_statement_that_takes_too_long_is_ended,
     a_table_in_use_is_waited_for_in_short_tries,
     ddl_in_a_transaction_of_the_script_ends_it,
@@ -146,6 +147,32 @@ async fn what_cannot_be_journaled_is_refused_before_anything_runs(
         );
         assert_eq!(error.location().and_then(|at| at.line), Some(2));
         assert_eq!(place.texts("SHOW TABLES").await?, [""; 0]);
+    }
+    Ok(())
+}
+
+async fn a_file_of_this_machine_is_never_sent(place: &Place) -> Result<(), Failure> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    std::io::Write::write_all(&mut file, b"secret\n")?;
+    let path = file.path().display();
+    // Hidden from whoever only reads the first word.
+    for load in [
+        format!("/*!50000 LOAD DATA LOCAL INFILE '{path}' INTO TABLE a */"),
+        format!("LOAD /*!50000 DATA LOCAL */ INFILE '{path}' INTO TABLE a"),
+        format!("LOAD DATA /* */ CONCURRENT LOCAL INFILE '{path}' INTO TABLE a"),
+    ] {
+        place
+            .execute("DROP TABLE IF EXISTS a, lockage_history, lockage_journal")
+            .await?;
+        place.execute("CREATE TABLE a (t TEXT)").await?;
+        let error = place
+            .runner(&[("V1__a.sql", load.as_str())])?
+            .up()
+            .await
+            .unwrap_err();
+        let refused = [ErrorKind::InvalidMigration, ErrorKind::Unsupported];
+        assert!(refused.contains(&error.kind()), "{load}: {error:?}");
+        assert_eq!(place.texts("SELECT t FROM a").await?, [""; 0], "{load}");
     }
     Ok(())
 }
