@@ -52,6 +52,8 @@ pub(crate) struct Address {
     pub(crate) roots: Roots,
     /// What the user calls the program.
     pub(crate) application: Option<String>,
+    /// The role that the session takes.
+    pub(crate) role: Option<String>,
     /// The URL without a password.
     pub(crate) shown: String,
     /// How long connecting may take, to each host.
@@ -65,6 +67,7 @@ impl Address {
             mut config,
             mut trust,
             roots,
+            role,
         } = read(url)?;
         let application = config.get_application_name().map(str::to_owned);
         config.application_name(application::name(application.as_deref(), None));
@@ -102,6 +105,7 @@ impl Address {
             trust,
             roots,
             application,
+            role,
             shown: url.to_string(),
             timeout,
         })
@@ -131,6 +135,7 @@ struct Parts {
     config: Config,
     trust: Trust,
     roots: Roots,
+    role: Option<String>,
 }
 
 /// Takes the parameters that tokio-postgres does not know out of the URL, and has it read the rest.
@@ -153,7 +158,7 @@ fn read(url: &DatabaseUrl) -> Result<Parts> {
     let (place, query) = place.split_once('?').unwrap_or((place, ""));
     // An `@` further on is no end of the user's name.
     let mut plain = format!("postgres://{user}{}?", place.replace('@', "%40"));
-    let (mut trust, mut roots, mut idle, mut silence) = (None, None, true, true);
+    let (mut trust, mut roots, mut role, mut idle, mut silence) = (None, None, None, true, true);
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         let decode = |text| {
             percent_decode_str(text)
@@ -178,6 +183,10 @@ fn read(url: &DatabaseUrl) -> Result<Parts> {
             }
             "sslrootcert" => {
                 roots = Some(Roots::File(PathBuf::from(&*value)));
+                continue;
+            }
+            "role" => {
+                role = Some(value.into_owned());
                 continue;
             }
             // As libpq calls it.
@@ -224,6 +233,7 @@ fn read(url: &DatabaseUrl) -> Result<Parts> {
         config,
         trust,
         roots: roots.unwrap_or(Roots::System),
+        role,
     })
 }
 
@@ -251,7 +261,7 @@ mod tests {
     #[test]
     fn a_url_with_everything() {
         let address = parse(
-            "postgresql://app:p%40ss@db:6432/shop?sslmode=verify-ca&sslrootcert=%2Fca.pem&application_name=shop&connect_timeout=3",
+            "postgresql://app:p%40ss@db:6432/shop?sslmode=verify-ca&sslrootcert=%2Fca.pem&application_name=shop&connect_timeout=3&role=the%20owner",
         )
         .unwrap();
         let config = &address.config;
@@ -277,8 +287,9 @@ mod tests {
         assert_eq!(address.patience(), Duration::from_secs(3));
         assert_eq!(
             address.shown,
-            "postgresql://app@db:6432/shop?sslmode=verify-ca&sslrootcert=%2Fca.pem&application_name=shop&connect_timeout=3"
+            "postgresql://app@db:6432/shop?sslmode=verify-ca&sslrootcert=%2Fca.pem&application_name=shop&connect_timeout=3&role=the%20owner"
         );
+        assert_eq!(address.role.as_deref(), Some("the owner"));
         assert_eq!(config.get_options(), None);
     }
 

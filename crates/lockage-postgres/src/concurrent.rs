@@ -7,6 +7,7 @@ use crate::bare;
 use crate::connection::PostgresConnection;
 use crate::dialect::literal;
 use crate::index::{self, Build, Found};
+use crate::pooler::Way;
 
 /// How long what was left of a failed build may take to go, each time. It waits for whoever uses the table.
 const PATIENCE_MS: u32 = 3000;
@@ -156,6 +157,10 @@ impl PostgresConnection {
         milliseconds: u32,
         condition: &str,
     ) -> Result<Option<String>, Failure> {
+        if self.way == Way::Shared {
+            // It would stay in a session that others use too.
+            return Ok(None);
+        }
         let set = format!(
             "SELECT setting, pg_catalog.set_config('lock_timeout', '{milliseconds}', false) FROM pg_catalog.pg_settings \
              WHERE name = 'lock_timeout' AND {condition}"

@@ -10,6 +10,7 @@ use crate::address::Address;
 use crate::connection::PostgresConnection;
 use crate::error;
 use crate::link::Link;
+use crate::settings;
 use crate::tls::Tls;
 
 /// The databases from which another one can be made.
@@ -19,18 +20,13 @@ const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 pub(crate) async fn connect(options: &ConnectOptions) -> Result<PostgresConnection> {
-    if !matches!(
-        options.lock_strategy,
-        LockStrategy::Auto | LockStrategy::Advisory
-    ) {
+    if options.lock_strategy == LockStrategy::Transaction {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            format!(
-                "the lock strategy `{}` is not known to lockage-postgres",
-                options.lock_strategy
-            ),
+            "a lock that ends with a transaction would have to be held by another connection than the one that writes, which would not \
+             notice its end",
         )
-        .with_hint("leave it out, or take `advisory`"));
+        .with_hint("take --lock-strategy table behind a pooler in transaction mode, or leave the option out"));
     }
     let address = Address::parse(options)?;
     let tls = Tls::new(&address)?;
@@ -58,9 +54,20 @@ impl From<Refused> for Error {
     }
 }
 
+/// One more connection, as the first was made.
+pub(crate) async fn open_again(address: &Address, tls: &Tls) -> Result<Link> {
+    Ok(open(address, tls, Instant::now() + address.patience()).await?)
+}
+
 async fn open(address: &Address, tls: &Tls, deadline: Instant) -> Result<Link, Refused> {
     match tokio::time::timeout_at(deadline, Link::open(&address.config, tls)).await {
-        Ok(Ok(link)) => Ok(link),
+        Ok(Ok(mut link)) => match &address.role {
+            Some(role) => take_role(&mut link, role)
+                .await
+                .map(|()| link)
+                .map_err(Refused::Other),
+            None => Ok(link),
+        },
         Ok(Err(error)) => {
             let missing = error.code().is_some_and(|code| code.code() == "3D000");
             let error = error::of_connecting(error, &address.shown);
@@ -81,6 +88,24 @@ async fn open(address: &Address, tls: &Tls, deadline: Instant) -> Result<Link, R
             Err(Refused::Other(error.retryable()))
         }
     }
+}
+
+async fn take_role(link: &mut Link, role: &str) -> Result<()> {
+    let Err(failure) = link.query(&settings::take_role(Some(role))).await else {
+        return Ok(());
+    };
+    Err(Error::new(
+        ErrorKind::InvalidConfig,
+        format!(
+            "the session cannot take the role {role}: {}",
+            failure.error.message()
+        ),
+    )
+    .with_hint(format!(
+        "GRANT {} TO the user that logs in, or take role= out of the URL",
+        double_quoted(role)
+    ))
+    .with_source(failure.error))
 }
 
 /// Makes the database, unless somebody else is quicker, and connects to it.

@@ -1,8 +1,10 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use lockage_core::{Canceller, ConnectOptions, Error, ErrorKind, LockKey, Migration, Result};
+use lockage_core::{
+    Canceller, ConnectOptions, Error, ErrorKind, LockKey, LockStrategy, Migration, Result,
+};
 use lockage_sql::{
     Connection, Dialect, Failure, HISTORY_TABLE, Manner, Notice, Piece, Row, Settled, Work,
     double_quoted,
@@ -11,6 +13,7 @@ use lockage_sql::{
 use crate::address::Address;
 use crate::application;
 use crate::bare;
+use crate::connect;
 use crate::dialect::{DIALECT, literal};
 use crate::error;
 use crate::home;
@@ -18,6 +21,7 @@ use crate::key;
 use crate::link::Link;
 use crate::pooler::Way;
 use crate::settings::{self, Settings};
+use crate::standing::Standing;
 use crate::tls::Tls;
 
 /// How often what is ours is tried when requests to cancel hit it that were under way.
@@ -40,6 +44,14 @@ pub(crate) struct PostgresConnection {
     history: String,
     /// What `lock_timeout` was last set to by us, in milliseconds; 0 for not at all.
     lock_timeout: AtomicU32,
+    /// Whether the lock is a row in a table.
+    pub(crate) is_leased: bool,
+    /// Our session on the server, where the lock is a row and the session ours alone.
+    pub(crate) standing: Option<Standing>,
+    /// Whether some may lock by a row in a table.
+    pub(crate) may_meet_table_lock: bool,
+    /// What is set in each transaction, where the session is not ours alone.
+    for_now: Mutex<Vec<String>>,
 }
 
 impl PostgresConnection {
@@ -59,7 +71,16 @@ impl PostgresConnection {
                 .clone()
                 .unwrap_or_else(|| HISTORY_TABLE.to_owned()),
             lock_timeout: AtomicU32::new(0),
+            is_leased: false,
+            standing: None,
+            may_meet_table_lock: true,
+            for_now: Mutex::default(),
         }
+    }
+
+    /// The role that the URL names.
+    fn role(&self) -> Option<&str> {
+        self.address.role.as_deref()
     }
 
     pub(crate) fn lock_timeout(&self) -> Option<u32> {
@@ -186,8 +207,11 @@ impl Connection for PostgresConnection {
     fn prepare(&self, work: &Work<'_>) -> Vec<String> {
         let limit = |limit: Option<_>| limit.map_or(0, settings::milliseconds);
         let lock_timeout = limit(work.ddl_lock_timeout);
-        self.lock_timeout.store(lock_timeout, Ordering::Relaxed);
-        let mut settings = self.settings.clone();
+        let shared = self.way == Way::Shared;
+        let mut settings = match shared {
+            true => Vec::new(),
+            false => self.settings.clone(),
+        };
         settings.push((
             "statement_timeout",
             limit(work.statement_timeout).to_string(),
@@ -199,17 +223,40 @@ impl Connection for PostgresConnection {
         if lock_timeout > 0 {
             settings.push(("lock_timeout", lock_timeout.to_string()));
         }
-        settings::start_afresh(&settings, self.schema.as_deref())
+        if shared {
+            *self.for_now.lock().unwrap_or_else(PoisonError::into_inner) =
+                settings::for_now(&settings, self.schema.as_deref());
+            return Vec::new();
+        }
+        self.lock_timeout.store(lock_timeout, Ordering::Relaxed);
+        settings::start_afresh(&settings, self.schema.as_deref(), self.role())
+    }
+
+    fn within(&self) -> Vec<String> {
+        // A lease is renewed while the transaction runs: one that sees only what was there at its start could not end.
+        let level = self
+            .is_leased
+            .then(|| "SET TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned());
+        let for_now = self.for_now.lock().unwrap_or_else(PoisonError::into_inner);
+        level.into_iter().chain(for_now.iter().cloned()).collect()
     }
 
     fn before_commit(&self, _migration: &Migration) -> Vec<Piece<'static>> {
-        settings::AS_OURSELVES
+        let statements = match self.way {
+            Way::Shared => settings::as_found(),
+            _ => settings::as_ourselves(self.role()),
+        };
+        statements
+            .into_iter()
             .map(|statement| Piece::Own(statement.into()))
-            .into()
+            .collect()
     }
 
     fn before_rows(&self) -> Vec<String> {
-        settings::AS_OURSELVES_FOR_NOW.map(str::to_owned).into()
+        match self.way {
+            Way::Shared => settings::as_found(),
+            _ => settings::as_ourselves_for_now(self.role()),
+        }
     }
 
     fn behind_setting(&self, statement: &str) -> Vec<String> {
@@ -225,11 +272,81 @@ impl Connection for PostgresConnection {
     }
 
     async fn manner(&mut self, statement: &str) -> Result<Manner> {
-        Ok(match bare::stands_alone(statement) {
-            true => Manner::Alone { before: None },
-            false if bare::is_for_session(&bare::words(statement)) => Manner::Session,
-            false => Manner::Shared,
+        let alone = bare::stands_alone(statement);
+        let sets = !alone && bare::is_for_session(&bare::words(statement));
+        if self.way == Way::Shared {
+            if sets {
+                return Err(not_ours_alone(
+                    "what a statement sets for the session does not reach the next statement",
+                ));
+            }
+            if alone && self.schema.is_some() {
+                return Err(not_ours_alone(
+                    "a statement that no transaction may hold cannot be led to the schema of the options",
+                ));
+            }
+        }
+        Ok(match (alone, sets) {
+            (true, _) => Manner::Alone { before: None },
+            (_, true) => Manner::Session,
+            _ => Manner::Shared,
         })
+    }
+
+    fn best_lock(&self) -> LockStrategy {
+        match self.way {
+            Way::Shared => LockStrategy::Table,
+            _ => LockStrategy::Advisory,
+        }
+    }
+
+    async fn prepare_table_lock(&mut self) -> Result<()> {
+        self.take_stand().await
+    }
+
+    fn may_meet_table_lock(&self) -> bool {
+        self.may_meet_table_lock
+    }
+
+    async fn is_locked_otherwise(&mut self, key: &LockKey) -> Result<bool> {
+        let held = self.value(&format!("SELECT {}", key::is_held(key))).await?;
+        Ok(held.as_deref() == Some("t"))
+    }
+
+    async fn end_holder(&mut self, session: &str, since: Option<&str>) -> Result<bool> {
+        self.end_standing(session, since).await
+    }
+
+    fn session_name(&self) -> Option<String> {
+        self.standing
+            .as_ref()
+            .map(|standing| standing.pid.to_string())
+    }
+
+    fn session_condition(&self) -> Option<String> {
+        self.standing.as_ref().map(Standing::condition)
+    }
+
+    async fn another(&mut self) -> Result<Box<dyn Connection>> {
+        let mut link = connect::open_again(&self.address, &self.tls).await?;
+        if self.way != Way::Shared {
+            link.query(&settings::set(&self.settings)).await?;
+        }
+        Ok(Box::new(Self {
+            link,
+            address: self.address.clone(),
+            tls: self.tls.clone(),
+            way: self.way,
+            settings: self.settings.clone(),
+            is_set: true,
+            schema: self.schema.clone(),
+            history: self.history.clone(),
+            lock_timeout: AtomicU32::new(0),
+            is_leased: true,
+            standing: None,
+            may_meet_table_lock: true,
+            for_now: Mutex::default(),
+        }))
     }
 
     async fn settle(&mut self, statement: &str) -> Result<Settled> {
@@ -244,6 +361,16 @@ impl Connection for PostgresConnection {
         self.link.close().await;
         Ok(())
     }
+}
+
+fn not_ours_alone(what: &str) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("behind a pooler that keeps no session for a client, {what}"),
+    )
+    .with_hint(
+        "write BEGIN, SET LOCAL … and COMMIT, or name the schema in the statement; or connect to PostgreSQL itself or through session pooling",
+    )
 }
 
 pub(crate) fn copies_to_client() -> Error {

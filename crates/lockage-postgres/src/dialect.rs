@@ -17,7 +17,7 @@ pub static DIALECT: Dialect = Dialect {
     now: "pg_catalog.clock_timestamp()",
     time_text,
     table_options: "",
-    clock_ms: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)",
+    clock_ms: "CAST(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000 AS bigint)",
     for_update: " FOR UPDATE",
     elapsed_ms: Some(
         "(extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.transaction_timestamp()) * 1000)::bigint",

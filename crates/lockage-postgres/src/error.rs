@@ -130,6 +130,10 @@ pub(crate) fn failure(
     if let Some(hint) = meaning.hint.or(db.hint()) {
         made = made.with_hint(hint);
     }
+    // connection exceptions, crash_shutdown, cannot_connect_now
+    if code.starts_with("08") && code != "08P01" || matches!(&*code, "57P02" | "57P03") {
+        made = made.server_gone();
+    }
     made = with_details(made, db);
     Failure {
         cause: meaning.cause,
@@ -160,6 +164,7 @@ fn of_driver(error: tokio_postgres::Error) -> Error {
             format!("the connection to the server broke: {message}"),
         )
         .with_hint("run again; what was not committed is rolled back")
+        .server_gone()
         .with_source(error)
     } else {
         Error::new(ErrorKind::Unexpected, message).with_source(error)
@@ -208,6 +213,10 @@ pub(crate) fn of_connecting(error: tokio_postgres::Error, shown: &str) -> Error 
         // too_many_connections
         "53300" => made.with_hint("raise max_connections, or have the services use fewer").retryable(),
         "42501" => made.with_hint("give the user the right to connect: GRANT CONNECT ON DATABASE … TO …"),
+        // protocol_violation, as PgBouncer says it
+        "08P01" if db.message().contains("startup parameter") => made.with_hint(
+            "a pooler refuses a parameter of the URL: take `options` out of it, or have PgBouncer take it with ignore_startup_parameters",
+        ),
         code if code.starts_with("57P") => made.retryable(),
         _ => match db.hint() {
             Some(hint) => made.with_hint(hint),

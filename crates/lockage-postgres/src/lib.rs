@@ -5,6 +5,7 @@
 //! are tried in order; with `target_session_attrs=read-write` the primary among them is found. Parameters are those of libpq that
 //! tokio-postgres knows, and
 //! - `sslmode`: `disable`, `prefer` (the default), `require`, `verify-ca`, `verify-full`;
+//! - `role`: a role that the session takes in place of that of the login, as by `SET ROLE`; what migrations make is its;
 //! - `sslrootcert`: a PEM file with the authorities that are trusted, or `system`, the default, for those of the operating system. As
 //!   with libpq, a file makes `require` as strict as `verify-ca`.
 //!
@@ -16,7 +17,7 @@
 //! share one connection, and each transaction that writes begins with a look into `pg_locks`.
 //!
 //! The session asks the server to notice within seconds when its host vanishes. A pooler in transaction mode is found out before the
-//! lock is asked for.
+//! lock is asked for; a row in a table with a lease serves there instead, and the two kinds of lock exclude each other.
 //!
 //! # Numbers of locks
 //! Frozen: an id is the number that the lock functions take as `bigint`; a name is the first eight bytes, big-endian, of the SHA-256 of
@@ -30,15 +31,19 @@ mod concurrent;
 mod connect;
 mod connection;
 mod dialect;
+mod end;
 mod error;
+mod holder;
 mod home;
 mod index;
 mod key;
 mod link;
 mod lock;
 mod message;
+mod neighbour;
 mod pooler;
 mod settings;
+mod standing;
 mod tls;
 
 use lockage_core::{

@@ -40,6 +40,9 @@ pub(crate) struct Link {
     busy: bool,
     runtime: Handle,
     parameters: Parameters,
+    config: tokio_postgres::Config,
+    /// When the server began, once somebody asked.
+    server_start: Option<String>,
 }
 
 /// What the server told at the start.
@@ -93,7 +96,32 @@ impl Link {
             busy: false,
             runtime: Handle::current(),
             parameters,
+            config: config.clone(),
+            server_start: None,
         })
+    }
+
+    /// Notes when the server began, so that one which was started anew is told from one that only ended our session.
+    pub(crate) fn note_server_start(&mut self, start: Option<String>) {
+        self.server_start = start;
+    }
+
+    /// Whether the server that ended our session is there no longer, or is another.
+    async fn server_is_gone(&self) -> bool {
+        let Some(start) = &self.server_start else {
+            return false;
+        };
+        let ask = async {
+            let mut link = Box::pin(Self::open(&self.config, &self.cancel.tls))
+                .await
+                .ok()?;
+            let rows = Box::pin(link.query("SELECT pg_catalog.pg_postmaster_start_time()"))
+                .await
+                .ok()?;
+            rows.into_iter().next()?.into_iter().next()?
+        };
+        let now = tokio::time::timeout(GRACE, ask).await;
+        now.ok().flatten().as_ref() != Some(start)
     }
 
     pub(crate) fn parameters(&self) -> &Parameters {
@@ -184,7 +212,12 @@ impl Link {
             }
         };
         let cancelled = self.cancel.asked.swap(false, Ordering::Relaxed);
-        error::failure(piece, error, cancelled, kind)
+        let mut failure = error::failure(piece, error, cancelled, kind);
+        // An administrator ends one session or all of them with the same words.
+        if error::sqlstate(&failure.error) == Some("57P01") && self.server_is_gone().await {
+            failure.error = failure.error.server_gone();
+        }
+        failure
     }
 
     /// Says farewell, and waits until the connection is closed.

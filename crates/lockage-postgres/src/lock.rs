@@ -1,16 +1,19 @@
 //! The lock of a session.
 
 use async_trait::async_trait;
-use lockage_core::{Error, ErrorKind, LockHolder, LockKey, LockProvider, Result};
-use lockage_sql::Row;
+use lockage_core::{
+    Error, ErrorKind, ForeignTable, LockHolder, LockKey, LockProvider, Neighbour, Result,
+};
+use lockage_sql::{LOCK_TABLE, Row};
 
-use crate::application;
 use crate::backend_pid::backend_pid;
 use crate::connection::PostgresConnection;
-use crate::dialect::time_text;
+use crate::dialect::literal;
+use crate::end;
+use crate::holder;
 use crate::key;
-use crate::message::headline;
-use crate::pooler::{self, Way};
+use crate::neighbour;
+use crate::pooler::{self, Pooling, Way};
 use crate::settings;
 
 #[async_trait]
@@ -19,6 +22,7 @@ impl LockProvider for PostgresConnection {
         loop {
             let way = match self.way {
                 Way::Unknown => self.find_way().await?,
+                Way::Shared => return Err(pooler::shared()),
                 way => way,
             };
             match self.ask_for_lock(key, way).await? {
@@ -32,10 +36,7 @@ impl LockProvider for PostgresConnection {
                     return if seen { Ok(true) } else { Err(not_exclusive()) };
                 }
                 Answer::Busy => return Ok(false),
-                Answer::OtherProcess => {
-                    pooler::keeps_sessions(&mut self.link, &self.address, &self.tls).await?;
-                    self.way = Way::SessionPooled;
-                }
+                Answer::OtherProcess => self.look_behind_pooler().await?,
             }
         }
     }
@@ -67,15 +68,24 @@ impl LockProvider for PostgresConnection {
     }
 
     async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
-        let look = format!(
-            "SELECT l.pid, a.usename, coalesce(a.client_hostname, pg_catalog.host(a.client_addr)), a.application_name, {}, \
-             CASE WHEN a.state = 'active' THEN a.query END FROM pg_catalog.pg_locks l \
-             LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid WHERE l.pid IS NOT NULL AND {} LIMIT 1",
-            time_text("a.backend_start"),
-            key::is_the_lock(key),
-        );
-        let rows = self.link.query(&look).await?;
-        Ok(rows.into_iter().next().map(holder))
+        let rows = self.link.query(&holder::look(key)).await?;
+        Ok(rows.into_iter().next().map(holder::read))
+    }
+
+    fn native_name(&self, key: &LockKey) -> String {
+        key::advisory_number(key).to_string()
+    }
+
+    async fn neighbour_locks(&mut self, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
+        neighbour::locks(&mut self.link, neighbour).await
+    }
+
+    async fn foreign_tables(&mut self, names: &[String]) -> Result<Vec<ForeignTable>> {
+        neighbour::tables(&mut self.link, names).await
+    }
+
+    async fn break_lock(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
+        end::end(&mut self.link, key, holder).await
     }
 }
 
@@ -89,7 +99,25 @@ enum Answer {
 }
 
 impl PostgresConnection {
-    async fn find_way(&mut self) -> Result<Way> {
+    /// Finds out what a pooler does with sessions. Where that does not come out, it counts as one that shares them.
+    pub(crate) async fn look_behind_pooler(&mut self) -> Result<()> {
+        let pooling = pooler::pooling(&mut self.link, &self.address, &self.tls).await?;
+        self.way = match pooling {
+            Pooling::Session => Way::SessionPooled,
+            Pooling::Statement => return Err(pooler::no_transactions()),
+            _ if self.address.role.is_some() => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "a pooler that keeps no session for a client stands before the server: a role that is taken there is not ours alone",
+                )
+                .with_hint("log in as that role, and take role= out of the URL"));
+            }
+            Pooling::Transaction | Pooling::Unclear => Way::Shared,
+        };
+        Ok(())
+    }
+
+    pub(crate) async fn find_way(&mut self) -> Result<Way> {
         self.way = match backend_pid(self.link.token()).await {
             Some(pid) => Way::Direct(pid),
             None => {
@@ -110,10 +138,13 @@ impl PostgresConnection {
             _ => "true".to_owned(),
         };
         let ours = key::is_ours(key);
+        // The table is looked for behind the try, and with a snapshot that is newer.
         let lock = format!(
             "SELECT CASE WHEN NOT {guard} THEN NULL WHEN {ours} THEN true \
-             ELSE pg_catalog.pg_try_advisory_lock({}) END; SELECT {ours}",
-            key::advisory_number(key)
+             ELSE pg_catalog.pg_try_advisory_lock({}) END; \
+             SELECT {ours}, EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relname = {}), pg_catalog.pg_postmaster_start_time()",
+            key::advisory_number(key),
+            literal(LOCK_TABLE),
         );
         let rows = if self.is_set || self.settings.is_empty() {
             self.link.query(&lock).await
@@ -143,12 +174,14 @@ impl PostgresConnection {
         let [.., answer, seen] = &rows[..] else {
             return Err(not_exclusive());
         };
-        let value = |row: &Row| row.first().cloned().flatten();
-        let answer = match value(answer).as_deref() {
+        let value = |row: &Row, column: usize| row.get(column).cloned().flatten();
+        let answer = match value(answer, 0).as_deref() {
             None => return Ok(Answer::OtherProcess),
-            Some("t") => Answer::Got(value(seen).as_deref() == Some("t")),
+            Some("t") => Answer::Got(value(seen, 0).as_deref() == Some("t")),
             Some(_) => Answer::Busy,
         };
+        self.may_meet_table_lock = value(seen, 1).as_deref() != Some("f");
+        self.link.note_server_start(value(seen, 2));
         self.is_set = true;
         Ok(answer)
     }
@@ -170,22 +203,4 @@ fn not_exclusive() -> Error {
         "a pooler in transaction mode gives each statement another session, and some servers only pretend to lock; connect to \
          PostgreSQL itself, or through session pooling",
     )
-}
-
-fn holder(row: Row) -> LockHolder {
-    let mut columns = row.into_iter();
-    let mut next = || columns.next().flatten().filter(|text| !text.is_empty());
-    let mut holder = LockHolder::default();
-    holder.session = next();
-    holder.user = next();
-    holder.host = next();
-    holder.application = next();
-    holder.since = next();
-    holder.statement = next().map(|query| headline(&query).to_owned());
-    if let Some((host, migration)) = holder.application.as_deref().and_then(application::read) {
-        holder.migration = migration.map(str::to_owned);
-        // Over a Unix socket, the server does not tell.
-        holder.host = holder.host.or_else(|| Some(host.to_owned()));
-    }
-    holder
 }

@@ -1,7 +1,9 @@
 //! The locks of other tools: numbers of advisory locks.
 
 use lockage_core::{Error, ErrorKind, ForeignTable, LockKey, Neighbour, Result, Tool};
-use lockage_sql::neighbour::{foreign_tables, golang_migrate, java_hash, rails, sqlx, sqlx_migrator};
+use lockage_sql::neighbour::{
+    foreign_tables, golang_migrate, java_hash, rails, sqlx, sqlx_migrator,
+};
 
 use crate::dialect::literal;
 use crate::link::Link;
@@ -49,13 +51,20 @@ fn numbers(tool: Tool, place: &Place) -> Result<Vec<i64>> {
         Tool::Evolve => vec![12_345],
         Tool::Flyway => schemas
             .iter()
-            .map(|schema| FLYWAY + i64::from(java_hash(&format!("\"{schema}\".\"flyway_schema_history\""))))
+            .map(|schema| {
+                FLYWAY
+                    + i64::from(java_hash(&format!(
+                        "\"{schema}\".\"flyway_schema_history\""
+                    )))
+            })
             .collect(),
         // Opened as a library, and by URL, where it takes the path of the URL with its slash for the name.
         Tool::GolangMigrate => schemas
             .iter()
             .flat_map(|schema| {
-                ["", "/"].map(|slash| golang_migrate(&format!("{schema}\0schema_migrations\0{slash}{database}")))
+                ["", "/"].map(|slash| {
+                    golang_migrate(&format!("{schema}\0schema_migrations\0{slash}{database}"))
+                })
             })
             .map(i64::from)
             .collect(),
@@ -99,7 +108,12 @@ async fn place(link: &mut Link, tool: Tool) -> Result<Place> {
     let (table, column) = match tool {
         Tool::Flyway => ("flyway_schema_history", "installed_rank"),
         Tool::GolangMigrate => ("schema_migrations", "dirty"),
-        _ => return Ok(Place { database, schemas: Vec::new() }),
+        _ => {
+            return Ok(Place {
+                database,
+                schemas: Vec::new(),
+            });
+        }
     };
     let mut schemas: Vec<String> = tables(link, &[table.to_owned()])
         .await?

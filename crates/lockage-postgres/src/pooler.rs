@@ -23,50 +23,62 @@ pub(crate) enum Way {
     Direct(i32),
     /// A pooler that gives a client one session for as long as it stays.
     SessionPooled,
+    /// A pooler that gives a client a session for one transaction, or that may do so.
+    Shared,
 }
 
-/// Makes sure that a pooler keeps a session for us, with a second connection beside ours: were our session free between two statements,
-/// the other one would get it.
-///
-/// # Errors
-/// [`ErrorKind::Unsupported`] when it does not.
-pub(crate) async fn keeps_sessions(link: &mut Link, address: &Address, tls: &Tls) -> Result<()> {
-    let ours = in_time(process(link, "")).await?.ok_or_else(unclear)?;
-    let mut twin = match in_time(async {
+/// What a pooler does with sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pooling {
+    /// It keeps one for a client as long as the client stays.
+    Session,
+    /// As long as a transaction.
+    Transaction,
+    /// As long as a statement: there are no transactions.
+    Statement,
+    /// That did not come out.
+    Unclear,
+}
+
+/// Finds out with a second connection beside ours: were our session free between two statements, the other one would get it.
+pub(crate) async fn pooling(link: &mut Link, address: &Address, tls: &Tls) -> Result<Pooling> {
+    let Some(ours) = in_time(process(link, "")).await? else {
+        return Ok(Pooling::Unclear);
+    };
+    let twin = in_time(async {
         Link::open(&address.config, tls)
             .await
             .map(Some)
             .or(Ok(None))
-    })
-    .await?
-    {
-        Some(Some(twin)) => twin,
-        _ => return Err(unclear()),
+    });
+    let Some(Some(mut twin)) = twin.await? else {
+        return Ok(Pooling::Unclear);
     };
     for _ in 0..ROUNDS {
-        if in_time(process(link, "")).await?.ok_or_else(unclear)? != ours {
-            return Err(shared());
+        match in_time(process(link, "")).await? {
+            Some(again) if again == ours => {}
+            Some(_) => return Ok(Pooling::Transaction),
+            None => return Ok(Pooling::Unclear),
         }
-        let theirs = in_time(process(&mut twin, "BEGIN; "))
-            .await
-            // A pooler that keeps a session for one statement only knows no transactions.
-            .map_err(|error| shared().with_source(error))?;
+        let Ok(theirs) = in_time(process(&mut twin, "BEGIN; ")).await else {
+            return Ok(Pooling::Statement);
+        };
         match theirs {
-            Some(theirs) if theirs == ours => return Err(shared()),
+            Some(theirs) if theirs == ours => return Ok(Pooling::Transaction),
             Some(_) => {}
             // No session is left for the other one. Ours is there at once, so it was kept for us.
-            None if in_time(process(link, ""))
-                .await?
-                .is_some_and(|again| again == ours) =>
-            {
-                return Ok(());
+            None => {
+                let again = in_time(process(link, "")).await?;
+                return Ok(match again {
+                    Some(again) if again == ours => Pooling::Session,
+                    _ => Pooling::Unclear,
+                });
             }
-            None => return Err(unclear()),
         }
         in_time(async { twin.query("ROLLBACK").await.map_err(Error::from) }).await?;
     }
     twin.close().await;
-    Ok(())
+    Ok(Pooling::Session)
 }
 
 async fn process(link: &mut Link, before: &str) -> Result<String> {
@@ -87,18 +99,28 @@ async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<Option<T>> 
     }
 }
 
-fn shared() -> Error {
+pub(crate) fn shared() -> Error {
     Error::new(
         ErrorKind::Unsupported,
         "a pooler that keeps no session for a client stands before the server: a lock that is taken through it excludes nobody",
     )
-    .with_hint("connect to PostgreSQL itself, or through session pooling (for PgBouncer, pool_mode = session)")
+    .with_hint(
+        "use a lock that needs no session, with --lock-strategy table (auto does); or connect to PostgreSQL itself, or through session \
+         pooling (for PgBouncer, pool_mode = session)",
+    )
+}
+
+pub(crate) fn no_transactions() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "a pooler stands before the server that lets no transactions through",
+    )
+    .with_hint("connect to PostgreSQL itself, or through session pooling or transaction pooling (for PgBouncer, pool_mode)")
 }
 
 fn unclear() -> Error {
     Error::new(
-        ErrorKind::Unsupported,
-        "a pooler stands before the server, and whether it keeps a session for each client could not be found out",
+        ErrorKind::Unexpected,
+        "the server does not tell which process it is",
     )
-    .with_hint("connect to PostgreSQL itself, or try again when the pooler has a session to spare")
 }

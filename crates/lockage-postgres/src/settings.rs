@@ -38,42 +38,89 @@ pub(crate) fn set(settings: &Settings) -> String {
 
 /// Statements that undo what a script before may have set, and set what the next one needs. They commit by themselves, so that
 /// they hold however the script ends, and so that its transaction begins with the defaults for transactions.
-pub(crate) fn start_afresh(settings: &Settings, schema: Option<&str>) -> Vec<String> {
-    let mut statements: Vec<String> = [
-        "BEGIN",
-        "RESET SESSION AUTHORIZATION",
-        "RESET ROLE",
-        "RESET ALL",
-    ]
-    .map(str::to_owned)
-    .into();
-    statements.push(set(settings));
-    if let Some(schema) = schema {
-        // What the session finds otherwise, extensions for instance, it goes on finding.
-        statements.push(format!(
-            "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', {}, nullif(pg_catalog.current_setting('search_path'), '')), false)",
-            literal(&double_quoted(schema))
-        ));
-    }
+pub(crate) fn start_afresh(
+    settings: &Settings,
+    schema: Option<&str>,
+    role: Option<&str>,
+) -> Vec<String> {
+    let mut statements = vec![
+        "BEGIN".to_owned(),
+        "RESET SESSION AUTHORIZATION".to_owned(),
+        take_role(role),
+        "RESET ALL".to_owned(),
+        set(settings),
+    ];
+    statements.extend(schema.map(|schema| search_first(schema, false)));
     statements.push("COMMIT".into());
     statements
 }
 
+/// Statements that set until the end of a transaction what must not stay in a session that others use too.
+pub(crate) fn for_now(settings: &Settings, schema: Option<&str>) -> Vec<String> {
+    let mut statements: Vec<String> = [
+        ("client_encoding", "UTF8"),
+        ("standard_conforming_strings", "on"),
+    ]
+    .into_iter()
+    .chain(settings.iter().map(|(name, value)| (*name, value.as_str())))
+    .map(|(name, value)| format!("SET LOCAL {name} = {}", literal(value)))
+    .collect();
+    statements.extend(schema.map(|schema| search_first(schema, true)));
+    statements
+}
+
+/// What the session finds otherwise, extensions for instance, it goes on finding.
+fn search_first(schema: &str, for_now: bool) -> String {
+    format!(
+        "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', {}, nullif(pg_catalog.current_setting('search_path'), '')), {for_now})",
+        literal(&double_quoted(schema))
+    )
+}
+
+/// Takes the role that the URL names, or that of the login.
+pub(crate) fn take_role(role: Option<&str>) -> String {
+    match role {
+        Some(role) => format!("SET ROLE {}", double_quoted(role)),
+        None => "RESET ROLE".to_owned(),
+    }
+}
+
 /// Statements that undo, within a script's transaction, what would keep our own rows from being written.
-pub(crate) const AS_OURSELVES: [&str; 5] = [
-    "SET LOCAL statement_timeout = 0",
-    "RESET SESSION AUTHORIZATION",
-    "RESET ROLE",
-    "SET client_encoding = 'UTF8'",
-    "SET standard_conforming_strings = on",
-];
+pub(crate) fn as_ourselves(role: Option<&str>) -> Vec<String> {
+    vec![
+        "SET LOCAL statement_timeout = 0".to_owned(),
+        "RESET SESSION AUTHORIZATION".to_owned(),
+        take_role(role),
+        "SET client_encoding = 'UTF8'".to_owned(),
+        "SET standard_conforming_strings = on".to_owned(),
+    ]
+}
 
 /// The same until the end of the transaction only, for a script whose settings are to outlive it.
-pub(crate) const AS_OURSELVES_FOR_NOW: [&str; 3] = [
-    "SET LOCAL statement_timeout = 0",
-    "SET LOCAL SESSION AUTHORIZATION DEFAULT",
-    "SET LOCAL role TO DEFAULT",
-];
+pub(crate) fn as_ourselves_for_now(role: Option<&str>) -> Vec<String> {
+    vec![
+        "SET LOCAL statement_timeout = 0".to_owned(),
+        "SET LOCAL SESSION AUTHORIZATION DEFAULT".to_owned(),
+        match role {
+            Some(role) => format!("SET LOCAL ROLE {}", double_quoted(role)),
+            None => "SET LOCAL role TO DEFAULT".to_owned(),
+        },
+    ]
+}
+
+/// The same in a session that others use too: nothing that a script has set stays in it.
+pub(crate) fn as_found() -> Vec<String> {
+    [
+        "RESET SESSION AUTHORIZATION",
+        "RESET ROLE",
+        "RESET ALL",
+        "SET LOCAL statement_timeout = 0",
+        "SET LOCAL client_encoding = 'UTF8'",
+        "SET LOCAL standard_conforming_strings = on",
+    ]
+    .map(str::to_owned)
+    .into()
+}
 
 /// A time limit, as the server takes it; never zero, which would be no limit.
 pub(crate) fn milliseconds(limit: Duration) -> u32 {

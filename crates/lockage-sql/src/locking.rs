@@ -5,7 +5,8 @@
 
 use async_trait::async_trait;
 use lockage_core::{
-    Error, ErrorKind, ForeignTable, LockHolder, LockKey, LockProvider, LockStrategy, Neighbour, Result,
+    Error, ErrorKind, ForeignTable, LockHolder, LockKey, LockProvider, LockStrategy, Neighbour,
+    Result,
 };
 
 use crate::SqlSession;

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Action, Applied, Canceller, Capabilities, ConnectOptions, Event, Held, History,
-    LockStrategy, Migrator, Observer, Result, Step,
+    Action, Applied, Canceller, Capabilities, ConnectOptions, Event, Held, History, LockStrategy,
+    Migrator, Observer, Result, Step,
 };
 
 use crate::Dialect;

@@ -1,7 +1,10 @@
 //! What the backend does with a real server: at LOCKAGE_TEST_POSTGRES_URL, or started from binaries of this machine. Each test has a
 //! database of its own.
 
+mod away;
+mod child;
 mod connecting;
+mod dock;
 mod indexes;
 mod locking;
 mod own_transactions;
@@ -12,9 +15,10 @@ mod rights;
 mod round_trips;
 mod scripts;
 mod tls;
+mod vanished;
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -44,10 +48,16 @@ pub(crate) use tests;
     reason = "a test program reads its environment"
 )]
 fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().collect();
+    if let Some(code) = child::play(&args) {
+        return code;
+    }
     let url = std::env::var("LOCKAGE_TEST_POSTGRES_URL").ok();
     let path = std::env::var("PATH").unwrap_or_default();
     let origin = Arc::new(PostgresOrigin::find(url, &path));
+    let _ = PATH.set(path);
     let lists = [
+        away::TESTS,
         connecting::TESTS,
         indexes::TESTS,
         locking::TESTS,
@@ -57,6 +67,7 @@ fn main() -> ExitCode {
         round_trips::TESTS,
         scripts::TESTS,
         tls::TESTS,
+        vanished::TESTS,
     ];
     let trials = lists
         .into_iter()
@@ -69,6 +80,26 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
+/// Where binaries are looked for, as `PATH` writes it.
+static PATH: OnceLock<String> = OnceLock::new();
+
+pub(crate) fn path() -> &'static str {
+    PATH.get().map_or("", String::as_str)
+}
+
+/// What a test needs that not every machine has.
+fn lacks(name: &str) -> Option<String> {
+    match name {
+        "vanished::a_frozen_holder_that_lost_the_lock_writes_nothing" => None,
+        name if name.starts_with("vanished::") => {
+            dock::lacks_server(path()).or_else(dock::lacks_network)
+        }
+        "away::a_server_that_is_restarted_is_waited_for" => dock::lacks_server(path()),
+        name if name.starts_with("pooling::") => pooling::lacks(),
+        _ => None,
+    }
+}
+
 fn trial(origin: &Arc<Result<PostgresOrigin, String>>, name: &str, test: Test) -> Trial {
     let name = name.trim_start_matches("server::");
     let origin = Arc::clone(origin);
@@ -77,7 +108,7 @@ fn trial(origin: &Arc<Result<PostgresOrigin, String>>, name: &str, test: Test) -
         .as_ref()
         .err()
         .cloned()
-        .or_else(|| name.starts_with("pooling").then(pooling::lacks).flatten());
+        .or_else(|| lacks(name));
     let trial = Trial::test(name, move || run(&origin, test));
     match lacks {
         // Part of the name, since no runner shows another word about a test that it leaves out.

@@ -34,6 +34,11 @@ impl Place {
         Ok(place)
     }
 
+    /// The same database, where its server is now.
+    pub(crate) fn moved_to(self, server: String) -> Self {
+        Self { server, ..self }
+    }
+
     pub(crate) async fn remove(&self) -> Result<(), Failure> {
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         Ok(connect(&self.server).await?.batch_execute(&drop).await?)

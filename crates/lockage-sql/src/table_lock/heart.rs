@@ -14,6 +14,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// statement of it may still run.
 #[derive(Debug)]
 pub(super) struct Heart {
+    begin: Option<oneshot::Sender<()>>,
     stop: Option<oneshot::Sender<()>>,
     task: tokio::task::AbortHandle,
 }
@@ -28,16 +29,26 @@ pub(super) struct Purpose {
 }
 
 impl Heart {
-    pub(super) fn start(connection: Box<dyn Connection>, purpose: Purpose) -> Self {
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(live(connection, purpose, stopped));
+    /// A heart for a lease that is about to be taken: were it made later, a session that is lost in between would leave a lease to which
+    /// nobody sees.
+    pub(super) fn new(connection: Box<dyn Connection>, purpose: Purpose) -> Self {
+        let ((begin, begun), (stop, stopped)) = (oneshot::channel(), oneshot::channel());
+        let task = tokio::spawn(live(connection, purpose, begun, stopped));
         Self {
+            begin: Some(begin),
             stop: Some(stop),
             task: task.abort_handle(),
         }
     }
 
-    /// Stops at once: the lock was given back.
+    /// The lease is taken: it is renewed from now on.
+    pub(super) fn begin(&mut self) {
+        if let Some(begin) = self.begin.take() {
+            let _ = begin.send(());
+        }
+    }
+
+    /// Stops at once: the lock was given back, or was not obtained.
     pub(super) fn end(mut self) {
         self.task.abort();
         self.stop = None;
@@ -47,6 +58,7 @@ impl Heart {
 async fn live(
     mut connection: Box<dyn Connection>,
     purpose: Purpose,
+    begun: oneshot::Receiver<()>,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let Purpose {
@@ -54,7 +66,8 @@ async fn live(
         token,
         session,
     } = &purpose;
-    loop {
+    let is_taken = begun.await.is_ok();
+    while is_taken {
         tokio::select! {
             _ = &mut stopped => break,
             () = tokio::time::sleep(BEAT) => {}

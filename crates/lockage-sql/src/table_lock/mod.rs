@@ -75,16 +75,22 @@ impl TableLock {
         }
         let row = LockRow::new(on.dialect(), schema, key);
         let seen = self.look_or_make(on, schema, &row).await?;
-        let Some(token) = self.take(on, &row, seen).await? else {
+        if seen.is_alive() {
             return Ok(false);
-        };
-        on.prove_alive(Some(SILENCE)).await?;
+        }
+        let token = format!("{:032x}", fastrand::u128(..));
         let purpose = Purpose {
             row: row.clone(),
             token: token.clone(),
             session: on.session_condition(),
         };
-        let heart = Heart::start(on.another().await?, purpose);
+        let mut heart = Heart::new(on.another().await?, purpose);
+        if !self.take(on, &row, seen, &token).await? {
+            heart.end();
+            return Ok(false);
+        }
+        heart.begin();
+        on.prove_alive(Some(SILENCE)).await?;
         self.claim = Some(Claim { row, token, heart });
         Ok(true)
     }
@@ -104,50 +110,52 @@ impl TableLock {
             Err(failure) if failure.cause == Cause::NoTable => return Ok(true),
             Err(failure) => return Err(failure.into()),
         };
-        let Some(token) = self.take(on, &row, seen).await? else {
+        let token = format!("{:032x}", fastrand::u128(..));
+        if !self.take(on, &row, seen, &token).await? {
             return Ok(false);
-        };
+        }
         again::run(on, &[Piece::own(row.give_back(&token))]).await?;
         Ok(true)
     }
 
-    /// Writes a token into a row that is free, or whose lease ran out; `None` where others hold it or were quicker.
+    /// Writes a token into a row that is free, or whose lease ran out; `false` where others hold it or were quicker.
     async fn take(
         &self,
         on: &mut impl Connection,
         row: &LockRow,
         mut seen: Sight,
-    ) -> Result<Option<String>> {
+        token: &str,
+    ) -> Result<bool> {
         if seen.is_alive() {
-            return Ok(None);
+            return Ok(false);
         }
         if !seen.is_free() {
             tokio::time::sleep(SECOND_LOOK).await;
             match look(on, row).await? {
                 Some(again) if again.is_still(&seen) && !again.is_alive() => seen = again,
-                _ => return Ok(None),
+                _ => return Ok(false),
             }
             // What it had the server do goes on as long as its session.
             if !seen.session.is_empty()
                 && !on.end_holder(&seen.session, seen.since.as_deref()).await?
             {
-                return Ok(None);
+                return Ok(false);
             }
         }
-        let token = format!("{:032x}", fastrand::u128(..));
         let session = on.session_name().unwrap_or_default();
         let take = [
             Piece::own(on.dialect().begin),
-            Piece::own(row.take(&token, &seen, &self.holder, &session)),
+            Piece::own(row.take(token, &seen, &self.holder, &session)),
             Piece::own(on.dialect().commit),
         ];
         match again::run(on, &take).await {
-            Err(failure) if failure.cause == Cause::TableBusy => return Ok(None),
+            Err(failure) if failure.cause == Cause::TableBusy => return Ok(false),
             taken => taken?,
         }
         // A cluster may say that it committed what it did not.
-        let is_ours = look(on, row).await?.is_some_and(|sight| sight.token == token);
-        Ok(is_ours.then_some(token))
+        Ok(look(on, row)
+            .await?
+            .is_some_and(|sight| sight.token == token))
     }
 
     pub(crate) async fn holds(&mut self, on: &mut impl Connection, key: &LockKey) -> Result<bool> {
@@ -212,7 +220,9 @@ impl TableLock {
 
     /// Whether a session has taken this lock.
     pub(crate) fn has_claim(&self, key: &LockKey) -> bool {
-        self.claim.as_ref().is_some_and(|claim| claim.row.key() == key)
+        self.claim
+            .as_ref()
+            .is_some_and(|claim| claim.row.key() == key)
     }
 
     /// What must be true at the beginning of a transaction that only the holder may write.

@@ -1,0 +1,50 @@
+//! Who holds a lock, and whether it makes progress.
+
+use lockage_core::{LockHolder, LockKey};
+use lockage_sql::Row;
+
+use crate::application;
+use crate::dialect::time_text;
+use crate::key;
+use crate::message::headline;
+
+/// The query for [`read`]. What a user may not see of others, the server leaves empty.
+pub(crate) fn look(key: &LockKey) -> String {
+    format!(
+        "SELECT l.pid, a.usename, coalesce(a.client_hostname, pg_catalog.host(a.client_addr)), a.application_name, {since}, \
+         CASE WHEN a.state = 'active' THEN a.query END, \
+         CASE WHEN a.state = 'active' AND a.wait_event_type = 'Lock' THEN \
+         'waits for ' || coalesce('session ' || nullif(pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(l.pid), ', '), ''), 'a lock') \
+         WHEN a.state = 'active' AND i.pid IS NOT NULL THEN 'builds an index: ' || i.phase \
+         || coalesce(', ' || (100 * i.blocks_done / nullif(i.blocks_total, 0)) || ' %', '') \
+         WHEN a.state = 'active' THEN 'works' \
+         WHEN a.state IS NOT NULL THEN 'idle' END || coalesce(' since ' || {state_since}, '') \
+         FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         LEFT JOIN pg_catalog.pg_stat_progress_create_index i ON i.pid = l.pid \
+         WHERE l.pid IS NOT NULL AND {is_the_lock} LIMIT 1",
+        since = time_text("a.backend_start"),
+        state_since =
+            time_text("CASE WHEN a.state = 'active' THEN a.query_start ELSE a.state_change END"),
+        is_the_lock = key::is_the_lock_in(key, "l."),
+    )
+}
+
+/// Reads a row of [`look`].
+pub(crate) fn read(row: Row) -> LockHolder {
+    let mut columns = row.into_iter();
+    let mut next = || columns.next().flatten().filter(|text| !text.is_empty());
+    let mut holder = LockHolder::default();
+    holder.session = next();
+    holder.user = next();
+    holder.host = next();
+    holder.application = next();
+    holder.since = next();
+    holder.statement = next().map(|query| headline(&query).to_owned());
+    holder.progress = next();
+    if let Some((host, migration)) = holder.application.as_deref().and_then(application::read) {
+        holder.migration = migration.map(str::to_owned);
+        // Over a Unix socket, the server does not tell.
+        holder.host = holder.host.or_else(|| Some(host.to_owned()));
+    }
+    holder
+}
