@@ -100,3 +100,84 @@ fn normal_dependencies(package: &Package) -> impl Iterator<Item = &str> {
         .filter(|dependency| dependency.kind == DependencyKind::Normal)
         .map(|dependency| dependency.name.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use cargo_metadata::MetadataCommand;
+
+    use super::check;
+
+    /// What is broken in a workspace of these crates: folder, name, lines under its dependencies.
+    fn broken(crates: &[(&str, &str, &str)]) -> Vec<String> {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(
+            root.path().join("Cargo.toml"),
+            "[workspace]\nmembers = [\"*\"]\n",
+        )
+        .unwrap();
+        for (folder, name, dependencies) in crates {
+            let folder = root.path().join(folder);
+            fs::create_dir_all(folder.join("src")).unwrap();
+            fs::write(folder.join("src/lib.rs"), "").unwrap();
+            let manifest =
+                format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\n{dependencies}");
+            fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+        }
+        let metadata = MetadataCommand::new()
+            .current_dir(root.path())
+            .no_deps()
+            .exec();
+        check(&metadata.unwrap())
+    }
+
+    const CORE: (&str, &str, &str) = ("lockage-core", "lockage-core", "");
+
+    #[test]
+    fn what_the_arrows_allow_is_allowed() {
+        let sql = "[dependencies]\nlockage-core = { path = \"../lockage-core\" }\n[dev-dependencies]\nrusqlite = \"1\"\n";
+        assert!(broken(&[CORE, ("lockage-sql", "lockage-sql", sql)]).is_empty());
+    }
+
+    #[test]
+    fn an_arrow_the_wrong_way_is_seen() {
+        let core = "[dependencies]\nlockage-sql = { path = \"../lockage-sql\" }\n";
+        let broken = broken(&[
+            ("lockage-core", "lockage-core", core),
+            ("lockage-sql", "lockage-sql", ""),
+        ]);
+        assert_eq!(broken, ["lockage-core may not depend on lockage-sql"]);
+    }
+
+    #[test]
+    fn a_driver_in_anothers_crate_is_seen() {
+        let broken = broken(&[(
+            "lockage-core",
+            "lockage-core",
+            "[dependencies]\nrusqlite = \"1\"\n",
+        )]);
+        assert_eq!(
+            broken,
+            ["lockage-core may not depend on rusqlite, the driver of lockage-sqlite"]
+        );
+    }
+
+    #[test]
+    fn a_folder_with_another_name_is_seen() {
+        assert_eq!(
+            broken(&[("heart", "lockage-core", "")]),
+            ["lockage-core stands in a folder named heart"]
+        );
+    }
+
+    #[test]
+    fn a_crate_without_arrows_is_seen() {
+        let broken = broken(&[("lockage-acme", "lockage-acme", "")]);
+        assert_eq!(broken.len(), 1);
+        assert!(
+            broken[0].contains("lockage-acme has no arrows"),
+            "{broken:?}"
+        );
+    }
+}

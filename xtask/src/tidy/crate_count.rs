@@ -30,28 +30,43 @@ pub(super) fn check() -> Result<Vec<String>, String> {
                 String::from_utf8_lossy(&tree.stderr)
             ));
         }
-        let crates: BTreeSet<String> = String::from_utf8_lossy(&tree.stdout)
-            .lines()
-            .filter_map(|line| {
-                Some(
-                    line.split_whitespace()
-                        .take(2)
-                        .collect::<Vec<_>>()
-                        .join(" "),
-                )
-                .filter(|c| !c.is_empty())
-            })
-            .collect();
-        println!(
-            "tidy: {package} without TLS builds {} crates, {limit} at most",
-            crates.len()
-        );
-        if crates.len() > *limit {
-            broken.push(format!(
-                "{package} without TLS builds {} crates, more than {limit}",
-                crates.len()
-            ));
-        }
+        let crates = crates(&String::from_utf8_lossy(&tree.stdout));
+        println!("tidy: {package} without TLS builds {crates} crates, {limit} at most");
+        broken.extend(judge(package, crates, *limit));
     }
     Ok(broken)
+}
+
+/// How many there are in the output of `cargo tree`.
+fn crates(tree: &str) -> usize {
+    let name_and_version = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().take(2).collect();
+        Some(words.join(" ")).filter(|words| !words.is_empty())
+    };
+    let crates: BTreeSet<String> = tree.lines().filter_map(name_and_version).collect();
+    crates.len()
+}
+
+fn judge(package: &str, crates: usize, limit: usize) -> Option<String> {
+    (crates > limit)
+        .then(|| format!("{package} without TLS builds {crates} crates, more than {limit}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{crates, judge};
+
+    #[test]
+    fn crates_are_counted_once() {
+        assert_eq!(
+            crates("a v1.0.0 (/a)\nb v2.0.0\nb v2.0.0 (*)\nb v3.0.0\n\n"),
+            3
+        );
+    }
+
+    #[test]
+    fn one_crate_too_many_is_seen() {
+        assert_eq!(judge("a", 75, 75), None);
+        assert!(judge("a", 76, 75).is_some_and(|said| said.contains("76")));
+    }
 }

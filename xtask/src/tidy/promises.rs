@@ -50,3 +50,42 @@ fn sources(root: &Path) -> String {
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken(guarantees: &str) -> Vec<String> {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in [
+            ("docs/guarantees.md", guarantees),
+            (
+                "crates/a/tests/a.rs",
+                "fn one_holds() {}\nconst CASES: &[&str] = &[\"lock::two_wait\"];",
+            ),
+        ] {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        check(root.path()).unwrap()
+    }
+
+    #[test]
+    fn a_promise_whose_test_does_not_exist_is_seen() {
+        assert!(broken("- test: `one_holds`").is_empty());
+        let said = broken("- test: `one_holds`, `lock::three_wait`");
+        assert_eq!(
+            said,
+            ["docs/guarantees.md names the test `lock::three_wait`, which does not exist"]
+        );
+    }
+
+    #[test]
+    fn promises_without_tests_are_seen() {
+        assert_eq!(
+            broken("nothing is promised"),
+            ["docs/guarantees.md names no test"]
+        );
+    }
+}

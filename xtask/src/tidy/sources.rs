@@ -56,3 +56,36 @@ fn walk(folder: &Path, each: &mut impl FnMut(&Path, &str)) -> std::io::Result<()
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken(path: &str, text: &str) -> Vec<String> {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        check(root.path()).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_seen() {
+        assert!(broken("crates/a/src/lock.rs", &"\n".repeat(LONGEST)).is_empty());
+        let said = broken("crates/a/src/lock.rs", &"\n".repeat(LONGEST + 1));
+        assert_eq!(said, ["crates/a/src/lock.rs has 601 lines, more than 600"]);
+    }
+
+    #[test]
+    fn a_name_that_says_nothing_is_seen() {
+        for path in [
+            "crates/a/src/utils.rs",
+            "tests/common/mod.rs",
+            "xtask/src/helpers.rs",
+        ] {
+            assert_eq!(broken(path, "").len(), 1, "{path}");
+        }
+        assert!(broken("target/utils.rs", "").is_empty());
+        assert!(broken("crates/a/target/utils.rs", "").is_empty());
+    }
+}

@@ -237,3 +237,35 @@ fn begun(process: i32) -> Option<String> {
     let (_, rest) = stat.rsplit_once(')')?;
     rest.split_whitespace().nth(19).map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_process_that_lived_here_and_is_no_more_is_gone() {
+        let this = Owner::this();
+        assert_eq!(Owner::parse(&this.to_string()).unwrap(), this);
+        assert!(!this.is_gone());
+        // Another process has the number now.
+        let earlier = Owner {
+            begun: "1".into(),
+            ..Owner::this()
+        };
+        assert!(earlier.is_gone());
+        let mut child = Command::new("true").spawn().unwrap();
+        let dead = Owner {
+            process: child.id() as i32,
+            begun: begun(child.id() as i32).unwrap_or_default(),
+            ..Owner::this()
+        };
+        child.wait().unwrap();
+        assert!(dead.is_gone());
+        let elsewhere = Owner {
+            host: "elsewhere.example".into(),
+            ..dead
+        };
+        assert!(!elsewhere.is_gone());
+        assert_eq!(Owner::parse("kept"), None);
+    }
+}
