@@ -113,7 +113,11 @@ fn all_is_well(
 }
 
 /// Each migration is there once, nobody holds the lock, and a further run has nothing to do.
-fn it_stands(database: &dyn Database, dir: &Path, migrations: usize) -> Result<(), String> {
+pub(crate) fn it_stands(
+    database: &dyn Database,
+    dir: &Path,
+    migrations: usize,
+) -> Result<(), String> {
     each_once(database, migrations)?;
     nobody_holds_the_lock(database, dir)?;
     let again = race(1, &database.urls(), dir)?;

@@ -20,6 +20,36 @@ pub(crate) trait Engine: Send + Sync {
     /// A statement that takes about twenty seconds.
     fn twenty_seconds(&self) -> String;
 
+    /// A statement that does not end.
+    fn forever(&self) -> String;
+
+    /// A statement that takes a moment.
+    fn pause(&self) -> String;
+
+    fn has_server(&self) -> bool {
+        true
+    }
+
+    /// Counts the statements of [`forever`](Self::forever) that run in a database; `None` where nobody could tell.
+    fn sleepers(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Counts the sessions that wait, inside the server, for a lock such as sqlx takes; `None` where it takes none.
+    fn waits_for_lock(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// An account that may connect to a database and nothing else.
+    fn stranger(&self, _database: &dyn Database) -> Result<Stranger, String> {
+        Err("there are no accounts".into())
+    }
+
+    /// The statement with which an administrator ends a session.
+    fn ends(&self, _session: &str) -> String {
+        String::new()
+    }
+
     fn transactional_ddl(&self) -> bool {
         true
     }
@@ -32,6 +62,30 @@ pub(crate) trait Engine: Send + Sync {
     /// A statement that builds an index of `witness` concurrently, and a query that says `true` when the index is valid.
     fn concurrent_index(&self) -> Option<(&'static str, &'static str)> {
         None
+    }
+}
+
+/// An account that was made for a test.
+pub(crate) struct Stranger {
+    pub(crate) url: String,
+    /// Takes it away.
+    forget: String,
+}
+
+impl Stranger {
+    /// By its name, with the statement that takes it away.
+    fn new(database: &dyn Database, name: &str, forget: String) -> Self {
+        let url = database.url();
+        let (start, end) = (url.find("//").map_or(0, |at| at + 2), url.find('@'));
+        let host = end.map_or(start, |at| at + 1);
+        Self {
+            url: format!("{}{name}:secret@{}", &url[..start], &url[host..]),
+            forget,
+        }
+    }
+
+    pub(crate) fn forget(&self, database: &dyn Database) -> Result<(), String> {
+        database.column(&self.forget).map(drop)
     }
 }
 

@@ -95,6 +95,11 @@ impl Race {
         Ok(Self { begun, replicas })
     }
 
+    /// Their process numbers.
+    pub(crate) fn ids(&self) -> Vec<u32> {
+        self.replicas.iter().map(|one| one.child.id()).collect()
+    }
+
     /// Ends one of them with SIGKILL.
     pub(crate) fn kill(&mut self, pid: u32) -> Result<(), String> {
         let replica = self

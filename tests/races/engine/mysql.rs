@@ -5,7 +5,7 @@ use lockage_testkit::unique_name;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, Row, from_value_opt};
 
-use super::{Database, Engine, wait_for, with_database};
+use super::{Database, Engine, Stranger, wait_for, with_database};
 
 /// A server that speaks MySQL's protocol: of a URL, or MariaDB from the machine's binaries.
 pub(crate) struct Server {
@@ -95,6 +95,41 @@ impl Engine for Server {
 
     fn twenty_seconds(&self) -> String {
         "DO SLEEP(20)".into()
+    }
+
+    fn forever(&self) -> String {
+        "DO SLEEP(3600)".into()
+    }
+
+    fn pause(&self) -> String {
+        "DO SLEEP(0.02)".into()
+    }
+
+    fn sleepers(&self) -> Option<&'static str> {
+        Some(
+            "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%SLEEP(3600)%' AND DB = DATABASE() \
+             AND ID <> CONNECTION_ID()",
+        )
+    }
+
+    fn waits_for_lock(&self) -> Option<&'static str> {
+        // MariaDB refuses the way in which sqlx asks.
+        (self.name == "mysql").then_some(
+            "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE = 'User lock' AND DB = DATABASE()",
+        )
+    }
+
+    fn stranger(&self, database: &dyn Database) -> Result<Stranger, String> {
+        let name = unique_name("stranger");
+        database.column(&format!("CREATE USER {name} IDENTIFIED BY 'secret'"))?;
+        let forget = format!("DROP USER {name}");
+        let home = database.column("SELECT DATABASE()")?.concat();
+        database.column(&format!("GRANT SELECT ON {home}.* TO {name}"))?;
+        Ok(Stranger::new(database, &name, forget))
+    }
+
+    fn ends(&self, session: &str) -> String {
+        format!("KILL {session}")
     }
 
     fn transactional_ddl(&self) -> bool {

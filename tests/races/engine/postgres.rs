@@ -4,7 +4,7 @@ use lockage_testkit::engine::PostgresOrigin;
 use lockage_testkit::unique_name;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-use super::{Database, Engine, with_database};
+use super::{Database, Engine, Stranger, with_database};
 
 /// The name of the engine whose URL leads to a pooler that keeps no session.
 const POOLED: &str = "pooled-by-transaction";
@@ -71,6 +71,38 @@ impl Engine for Server {
 
     fn twenty_seconds(&self) -> String {
         "SELECT pg_sleep(20)".into()
+    }
+
+    fn forever(&self) -> String {
+        "SELECT pg_sleep(3600)".into()
+    }
+
+    fn pause(&self) -> String {
+        "SELECT pg_sleep(0.02)".into()
+    }
+
+    fn sleepers(&self) -> Option<&'static str> {
+        Some(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' AND state = 'active' \
+             AND datname = current_database() AND pid <> pg_backend_pid()",
+        )
+    }
+
+    fn waits_for_lock(&self) -> Option<&'static str> {
+        Some(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        )
+    }
+
+    fn stranger(&self, database: &dyn Database) -> Result<Stranger, String> {
+        let name = unique_name("stranger");
+        database.column(&format!("CREATE ROLE {name} LOGIN PASSWORD 'secret'"))?;
+        Ok(Stranger::new(database, &name, format!("DROP ROLE {name}")))
+    }
+
+    fn ends(&self, session: &str) -> String {
+        format!("SELECT pg_terminate_backend({session})")
     }
 
     fn concurrent_index(&self) -> Option<(&'static str, &'static str)> {

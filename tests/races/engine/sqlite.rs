@@ -40,6 +40,20 @@ impl Engine for Sqlite {
          (WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 60000000) SELECT n FROM r)"
             .into()
     }
+
+    fn forever(&self) -> String {
+        "CREATE TABLE forever AS WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r"
+            .into()
+    }
+
+    fn pause(&self) -> String {
+        "SELECT count(*) FROM (WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 50000) SELECT n FROM r)"
+            .into()
+    }
+
+    fn has_server(&self) -> bool {
+        false
+    }
 }
 
 struct File {

@@ -8,4 +8,5 @@ mod mended;
 mod plain;
 mod session;
 mod told;
+mod waiting;
 mod world;
