@@ -150,7 +150,7 @@ const fn sqlserver(version: &'static str, image: &'static str) -> Server {
             port: 1433,
             user: "sa",
             database: "master",
-            query: "?trust-server-certificate=true",
+            query: "?trustServerCertificate=true",
             environment: &[("ACCEPT_EULA", "Y"), ("MSSQL_SA_PASSWORD", "{password}")],
             arguments: &[],
         }),
