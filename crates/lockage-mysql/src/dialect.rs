@@ -17,7 +17,10 @@ pub static DIALECT: Dialect = Dialect {
     time_type: "DATETIME(6)",
     now: "UTC_TIMESTAMP(6)",
     time_text: |column| format!("DATE_FORMAT({column}, '%Y-%m-%dT%H:%i:%s.%fZ')"),
-    table_options: " ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    create_table: |table, columns| {
+        lockage_sql::create_if_not_exists(table, columns)
+            + " ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    },
     clock_ms: "CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000 AS SIGNED)",
     for_update: " FOR UPDATE",
     elapsed_ms: None,

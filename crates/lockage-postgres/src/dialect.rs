@@ -16,7 +16,7 @@ pub static DIALECT: Dialect = Dialect {
     time_type: "timestamptz",
     now: "pg_catalog.clock_timestamp()",
     time_text,
-    table_options: "",
+    create_table: lockage_sql::create_if_not_exists,
     clock_ms: "CAST(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000 AS bigint)",
     for_update: " FOR UPDATE",
     elapsed_ms: Some(

@@ -29,8 +29,8 @@ pub struct Dialect {
     pub now: &'static str,
     /// Turns a column of that type into RFC 3339 text in UTC: `2026-01-31T09:30:00.123456Z`.
     pub time_text: fn(&str) -> String,
-    /// What stands behind the columns of a table of ours: ` ENGINE=InnoDB`. Empty where there is nothing to say.
-    pub table_options: &'static str,
+    /// Makes a table, by its full name, with these columns, unless it is there.
+    pub create_table: fn(&str, &str) -> String,
     /// The server's clock as a whole number: milliseconds since 1970. Leases are reckoned with it.
     pub clock_ms: &'static str,
     /// What makes a `SELECT` lock the rows that it reads, with a blank in front; empty where a transaction that writes is
@@ -48,6 +48,11 @@ impl Dialect {
             None => (self.identifier)(name),
         }
     }
+}
+
+/// Makes a table as most engines do: `CREATE TABLE IF NOT EXISTS`.
+pub fn create_if_not_exists(table: &str, columns: &str) -> String {
+    format!("CREATE TABLE IF NOT EXISTS {table} ({columns})")
 }
 
 /// Quotes an identifier as standard SQL does: `"name"`.

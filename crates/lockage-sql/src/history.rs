@@ -78,12 +78,8 @@ impl HistoryTable {
             };
             format!("{name} {kind}")
         };
-        format!(
-            "CREATE TABLE IF NOT EXISTS {} ({}){}",
-            self.table,
-            COLUMNS.iter().map(column).collect::<Vec<_>>().join(", "),
-            self.dialect.table_options
-        )
+        let columns: Vec<_> = COLUMNS.iter().map(column).collect();
+        (self.dialect.create_table)(&self.table, &columns.join(", "))
     }
 
     pub(crate) fn select(&self) -> String {

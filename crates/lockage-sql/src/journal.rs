@@ -47,17 +47,16 @@ impl JournalTable {
             time_type,
             ..
         } = *self.dialect;
-        format!(
-            "CREATE TABLE IF NOT EXISTS {} (version {} NOT NULL, statement {integer_type} NOT NULL, checksum {} NOT NULL, \
+        let columns = format!(
+            "version {} NOT NULL, statement {integer_type} NOT NULL, checksum {} NOT NULL, \
              state {} NOT NULL, written_at {time_type} NOT NULL, schema_before {long}, session_after {long}, \
-             PRIMARY KEY (version, statement)){}",
-            self.table,
+             PRIMARY KEY (version, statement)",
             text_type(250),
             text_type(64),
             text_type(32),
-            self.dialect.table_options,
             long = text_type(u16::MAX),
-        )
+        );
+        (self.dialect.create_table)(&self.table, &columns)
     }
 
     /// True when the journal has nothing to say of a migration; fails where there is no journal.

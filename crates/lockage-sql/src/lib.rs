@@ -21,7 +21,7 @@ mod table_lock;
 pub use connection::{
     Cause, Connection, Failure, Manner, Notice, Piece, Place, Refusal, Row, Settled, Work,
 };
-pub use dialect::{Dialect, double_quoted, single_quoted};
+pub use dialect::{Dialect, create_if_not_exists, double_quoted, single_quoted};
 pub use history::TABLE as HISTORY_TABLE;
 pub use identity::client_host;
 pub use journal::TABLE as JOURNAL_TABLE;

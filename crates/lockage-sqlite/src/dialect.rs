@@ -20,7 +20,7 @@ pub static DIALECT: Dialect = Dialect {
     time_type: "TEXT",
     now: "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
     time_text: str::to_owned,
-    table_options: "",
+    create_table: lockage_sql::create_if_not_exists,
     clock_ms: "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
     for_update: "",
     elapsed_ms: None,

@@ -19,6 +19,7 @@
 //! | `mysql` | `mysql:`, `mariadb:` | either serves MySQL, MariaDB and Galera; TLS included |
 //! | `postgres` | `postgres:`, `postgresql:` | TLS included; `lockage-postgres` alone can do without |
 //! | `sqlite` | `sqlite:`, `sqlite3:` | SQLite is compiled in |
+//! | `sqlserver` | `sqlserver:`, `mssql:` | SQL Server and Azure SQL; TLS included |
 //!
 //! A program may instead name the crate of a backend, of ours or of anybody else's, once: `use lockage_postgres as _;`.
 
@@ -32,6 +33,8 @@ pub use lockage_mysql as mysql;
 pub use lockage_postgres as postgres;
 #[cfg(feature = "sqlite")]
 pub use lockage_sqlite as sqlite;
+#[cfg(feature = "sqlserver")]
+pub use lockage_sqlserver as sqlserver;
 pub use migrations::IntoMigrations;
 
 /// Brings a database up to its migrations, with the defaults: the lock 4006, a wait of 60 seconds, everything that is pending.

@@ -30,12 +30,11 @@ impl fmt::Display for LockHolder {
             (None, Some(host)) => write!(f, "host {host}")?,
             (None, None) => f.write_str("an unknown client")?,
         }
-        if let Some(session) = &self.session {
-            write!(f, " (session {session}")?;
-            if let Some(application) = &self.application {
-                write!(f, ", {application}")?;
-            }
-            f.write_str(")")?;
+        match (&self.session, &self.application) {
+            (Some(session), Some(application)) => write!(f, " (session {session}, {application})")?,
+            (Some(session), None) => write!(f, " (session {session})")?,
+            (None, Some(application)) => write!(f, " ({application})")?,
+            (None, None) => {}
         }
         if let Some(since) = &self.since {
             write!(f, " since {since}")?;
@@ -76,5 +75,7 @@ mod tests {
         );
         holder.host = None;
         assert!(holder.to_string().starts_with("app (session 123"));
+        holder.session = None;
+        assert!(holder.to_string().starts_with("app (lockage 0.1.0) since"));
     }
 }

@@ -64,23 +64,22 @@ impl LockRow {
         &self.key
     }
 
-    /// Two nodes may do it at once: one of them is told that the table exists. Not every engine has `IF NOT EXISTS`.
+    /// Two nodes may do it at once.
     pub(super) fn create_table(&self) -> String {
         let Dialect {
             text_type,
             integer_type,
             time_type,
-            table_options,
             ..
         } = *self.dialect;
-        format!(
-            "CREATE TABLE {} (name {short} NOT NULL PRIMARY KEY, label {long} NOT NULL, token {short} NOT NULL, \
+        let columns = format!(
+            "name {short} NOT NULL PRIMARY KEY, label {long} NOT NULL, token {short} NOT NULL, \
              fence {integer_type} NOT NULL, beat {integer_type} NOT NULL, holder {long} NOT NULL, session {short} NOT NULL, \
-             taken_at {time_type}, lease_until {integer_type} NOT NULL){table_options}",
-            self.table,
+             taken_at {time_type}, lease_until {integer_type} NOT NULL",
             short = text_type(64),
             long = text_type(250),
-        )
+        );
+        (self.dialect.create_table)(&self.table, &columns)
     }
 
     /// The row of a lock that nobody ever took. Fails where it exists.

@@ -1,0 +1,199 @@
+//! From SQL Server's error numbers to kinds.
+
+use lockage_core::{Error, ErrorKind};
+use lockage_sql::{Cause, Failure, Place};
+
+use ErrorKind::{Connect, MigrationFailed, SessionLost, Unexpected, Unsupported};
+
+/// What is known of an error number.
+struct Entry {
+    numbers: &'static [u32],
+    kind: ErrorKind,
+    cause: Cause,
+    /// Whether the same call may succeed later, with nothing changed.
+    retryable: bool,
+    hint: Option<&'static str>,
+}
+
+const fn entry(numbers: &'static [u32], kind: ErrorKind) -> Entry {
+    Entry {
+        numbers,
+        kind,
+        cause: Cause::Other,
+        retryable: false,
+        hint: None,
+    }
+}
+
+impl Entry {
+    const fn cause(self, cause: Cause) -> Self {
+        Self { cause, ..self }
+    }
+
+    const fn retryable(self) -> Self {
+        Self {
+            retryable: true,
+            ..self
+        }
+    }
+
+    const fn hint(self, hint: &'static str) -> Self {
+        Self {
+            hint: Some(hint),
+            ..self
+        }
+    }
+}
+
+/// The numbers that mean something to us; whatever is missing is a statement that failed.
+const TABLE: &[Entry] = &[
+    entry(&[18452, 18456, 18470, 18486, 18487, 18488], Connect).hint("check user and password"),
+    // The database does not exist, or this login may not use it: the server does not say which.
+    entry(&[4060, 911, 916], Connect).hint(
+        "make the database, or let --create (ConnectOptions::create) make it; or give the login a user in it",
+    ),
+    entry(&[40914, 40615], Connect).hint("the server's firewall does not let this address in"),
+    // Azure SQL moves, is too busy or is out of something for a while; a database that starts, stops or recovers.
+    entry(
+        &[615, 921, 922, 4221, 10928, 10929, 10936, 17197, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920],
+        Connect,
+    )
+    .retryable(),
+    // Killed; shut down.
+    entry(&[596, 6005, 6006, 17188, 17148], SessionLost).retryable(),
+    entry(&[208], MigrationFailed).cause(Cause::NoTable),
+    // Lock request timed out; deadlock victim; snapshot conflicts.
+    entry(&[1222, 1205, 3960, 3961], MigrationFailed).cause(Cause::TableBusy),
+    entry(&[226, 574, 3021, 3023, 5069, 12321, 15002, 40508], MigrationFailed).hint(
+        "where it is refused only inside a transaction, put `-- lockage: no-transaction` at the head of the file",
+    ),
+    entry(&[229, 230, 262, 297, 300, 371, 378, 2760, 3701, 15247], MigrationFailed).hint("the user may lack a right; see sys.fn_my_permissions"),
+    entry(&[978, 976, 3906, 3908, 3909], MigrationFailed).hint("the database is read-only: is this a replica?"),
+    entry(&[1101, 1105, 9002, 701, 802, 8645, 40544], MigrationFailed).hint("the server is out of disk, log or memory; make room and run again"),
+    entry(&[3930, 3998, 3931], MigrationFailed).hint("an error before it, which the script caught, had doomed the transaction"),
+];
+
+/// Judges an error of the driver. `piece` is the index of what failed; `sql` its text where it is a batch of a script.
+pub(crate) fn failure(piece: usize, sql: Option<&str>, error: tiberius::error::Error) -> Failure {
+    let place = sql.and_then(|sql| place(sql, &error));
+    let (cause, error) = judge(error);
+    Failure {
+        place,
+        cause,
+        ..Failure::new(piece, error)
+    }
+}
+
+/// Judges an error of the driver outside a piece.
+pub(crate) fn plain(error: tiberius::error::Error) -> Error {
+    judge(error).1
+}
+
+/// What Babelfish says in place of a number that it does not know; the text is PostgreSQL's then.
+const UNMAPPED: u32 = 33_557_097;
+
+fn is_no_table(message: &str) -> bool {
+    message.starts_with("relation ") && message.ends_with("does not exist")
+}
+
+fn judge(error: tiberius::error::Error) -> (Cause, Error) {
+    let server = match &error {
+        tiberius::error::Error::Server(server) => server,
+        tiberius::error::Error::Io { message, .. } => {
+            let made = Error::new(SessionLost, format!("the connection broke: {message}"));
+            return (Cause::Other, made.retryable().with_source(error));
+        }
+        // What follows such an answer cannot be told from the rest of it.
+        tiberius::error::Error::Protocol(_) => {
+            let made = Error::new(
+                SessionLost,
+                format!("the connection is out of step: {error}"),
+            );
+            return (Cause::Other, made.retryable().with_source(error));
+        }
+        tiberius::error::Error::Encoding(_)
+        | tiberius::error::Error::Utf8
+        | tiberius::error::Error::Utf16 => {
+            let made = Error::new(
+                Unsupported,
+                format!("the driver cannot read an answer: {error}"),
+            );
+            return (Cause::Other, made.with_source(error));
+        }
+        _ => {
+            let made = Error::new(Unexpected, error.to_string());
+            return (Cause::Other, made.with_source(error));
+        }
+    };
+    const OTHER: Entry = entry(&[], MigrationFailed);
+    let number = match server.code() {
+        UNMAPPED if is_no_table(server.message()) => 208,
+        number => number,
+    };
+    let found = TABLE
+        .iter()
+        .find(|entry| entry.numbers.contains(&number))
+        .unwrap_or(&OTHER);
+    let mut made = Error::new(found.kind, server.message());
+    if let Some(hint) = found.hint {
+        made = made.with_hint(hint);
+    }
+    if found.retryable {
+        made = made.retryable();
+    }
+    made = made
+        .with_context("sqlserver_error", server.code().to_string())
+        .with_context("severity", server.class().to_string());
+    if !server.procedure().is_empty() {
+        let place = format!("{}, line {}", server.procedure(), server.line());
+        made = made.with_context("procedure", place);
+    }
+    (found.cause, made.with_source(error))
+}
+
+/// The line of a batch in which it failed. The server counts within a procedure where one was called, and within the batch where one was
+/// being made.
+fn place(sql: &str, error: &tiberius::error::Error) -> Option<Place> {
+    let tiberius::error::Error::Server(server) = error else {
+        return None;
+    };
+    let makes_one = || {
+        let words = lockage_sql::script::leading_words(sql, &lockage_sql::script::SQLSERVER, 1);
+        words.iter().any(|word| word == "CREATE" || word == "ALTER")
+    };
+    let lines = u32::try_from(sql.lines().count()).unwrap_or(u32::MAX);
+    let within = (1..=lines).contains(&server.line());
+    (within && (server.procedure().is_empty() || makes_one())).then(|| Place::Line(server.line()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_stands_in_the_table_twice() {
+        let mut numbers: Vec<u32> = TABLE
+            .iter()
+            .flat_map(|entry| entry.numbers)
+            .copied()
+            .collect();
+        numbers.sort_unstable();
+        assert!(
+            numbers.windows(2).all(|pair| pair[0] != pair[1]),
+            "{numbers:?}"
+        );
+    }
+
+    #[test]
+    fn a_broken_connection_is_a_lost_session() {
+        let broken = tiberius::error::Error::Io {
+            kind: std::io::ErrorKind::UnexpectedEof,
+            message: "early eof".into(),
+        };
+        let error = plain(broken);
+        assert_eq!(error.kind(), SessionLost);
+        assert!(error.is_retryable());
+        let strange = plain(tiberius::error::Error::Protocol("invalid token".into()));
+        assert_eq!(strange.kind(), SessionLost);
+    }
+}

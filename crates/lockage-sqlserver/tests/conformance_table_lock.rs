@@ -1,0 +1,31 @@
+//! The conformance suite with the lock in a table, as for an engine without application locks.
+
+mod fixture;
+mod witness;
+
+use std::process::ExitCode;
+
+use lockage_sqlserver::BACKEND;
+use lockage_sqlserver::lockage_core::{Backend, Capabilities, ConnectOptions, LockStrategy};
+use lockage_testkit::{conformance, serve_child};
+
+/// The same backend, asked for the other lock.
+const WITH_TABLE: Backend = Backend::new(
+    "lockage-sqlserver",
+    &["sqlserver", "mssql"],
+    Capabilities::new(true, "a row in a table"),
+    |options| {
+        Box::pin(async move {
+            let mut options: ConnectOptions = options.clone();
+            options.lock_strategy = LockStrategy::Table;
+            BACKEND.connect(&options).await
+        })
+    },
+    |migration, each| BACKEND.inspect(migration, each),
+);
+
+fn main() -> ExitCode {
+    serve_child(WITH_TABLE)
+        .or_else(fixture::one_by_one)
+        .unwrap_or_else(|| conformance(WITH_TABLE, fixture::SqlServer::new(true)))
+}
