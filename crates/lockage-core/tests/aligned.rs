@@ -125,13 +125,11 @@ async fn neighbours(engine: &Engine, words: &[&str]) -> Vec<LockKey> {
 
 #[tokio::test]
 async fn ours_comes_first_and_theirs_in_order_and_all_go_back() {
-    let engine = Engine::default();
+    let (engine, key) = (Engine::default(), LockKey::default());
     // Goose's twice, and one that is our own by another name.
     let words = ["goose", "wolverine", "lock:9", "lock:5"];
     let neighbours = neighbours(&engine, &words).await;
-    let attempt = engine
-        .session()
-        .try_lock_with(&LockKey::default(), &neighbours);
+    let attempt = engine.session().try_lock_with(&key, &neighbours);
     let Attempt::Locked(mut locked) = attempt.await.unwrap() else {
         panic!("nobody holds them");
     };
@@ -147,12 +145,10 @@ async fn ours_comes_first_and_theirs_in_order_and_all_go_back() {
 
 #[tokio::test]
 async fn one_that_is_refused_gives_all_back_and_is_named() {
-    let engine = Engine::default();
+    let (engine, key) = (Engine::default(), LockKey::default());
     let neighbours = neighbours(&engine, &["goose"]).await;
     engine.0.lock().unwrap().busy.insert("9".into());
-    let attempt = engine
-        .session()
-        .try_lock_with(&LockKey::default(), &neighbours);
+    let attempt = engine.session().try_lock_with(&key, &neighbours);
     let Attempt::Busy(session) = attempt.await.unwrap() else {
         panic!("somebody holds one");
     };
@@ -163,7 +159,7 @@ async fn one_that_is_refused_gives_all_back_and_is_named() {
     assert_eq!(session.refused().unwrap().to_string(), "9 of goose");
     // Whoever waits for our own leaves the neighbours alone.
     engine.0.lock().unwrap().busy.insert("4006".into());
-    let attempt = session.try_lock_with(&LockKey::default(), &neighbours);
+    let attempt = session.try_lock_with(&key, &neighbours);
     assert!(matches!(attempt.await.unwrap(), Attempt::Busy(_)));
     assert_eq!(engine.take_calls(), "refused 4006");
 }
