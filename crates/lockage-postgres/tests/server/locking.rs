@@ -46,6 +46,14 @@ async fn the_holder_is_told_with_all_there_is(place: &Place) -> Result<(), Failu
     assert_eq!(holder.statement.as_deref(), Some("SELECT 1"));
     assert_eq!(holder.host.as_deref(), Some("127.0.0.1"));
     assert_eq!(holder.user, Some(place.text("SELECT current_user").await?));
+    let blocker = place
+        .text("SELECT pid FROM here.locks WHERE relation = 't'::regclass AND granted AND mode = 'AccessExclusiveLock'")
+        .await?;
+    let progress = holder.progress.clone().unwrap_or_default();
+    assert!(
+        progress.starts_with(&format!("waits for session {blocker} since 20")),
+        "{progress}"
+    );
     let session = holder.session.clone().ok_or("no session")?;
     assert_eq!(
         place

@@ -4,6 +4,7 @@
 mod away;
 mod child;
 mod connecting;
+mod disk;
 mod dock;
 mod indexes;
 mod locking;
@@ -14,6 +15,7 @@ mod proxy;
 mod rights;
 mod round_trips;
 mod scripts;
+mod standby;
 mod tls;
 mod vanished;
 
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
     let lists = [
         away::TESTS,
         connecting::TESTS,
+        disk::TESTS,
         indexes::TESTS,
         locking::TESTS,
         own_transactions::TESTS,
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         rights::TESTS,
         round_trips::TESTS,
         scripts::TESTS,
+        standby::TESTS,
         tls::TESTS,
         vanished::TESTS,
     ];
@@ -95,6 +99,8 @@ fn lacks(name: &str) -> Option<String> {
             dock::lacks_server(path()).or_else(dock::lacks_network)
         }
         "away::a_server_that_is_restarted_is_waited_for" => dock::lacks_server(path()),
+        name if name.starts_with("disk::") => dock::lacks_server(path()).or_else(disk::lacks),
+        name if name.starts_with("standby::") => dock::lacks_server(path()),
         name if name.starts_with("pooling::") => pooling::lacks(),
         _ => None,
     }

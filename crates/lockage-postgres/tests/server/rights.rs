@@ -1,6 +1,6 @@
 //! Users who may not do everything.
 
-use lockage_core::ErrorKind;
+use lockage_core::{ErrorKind, LockStrategy, Outcome, Runner};
 use lockage_testkit::Failure;
 
 use crate::place::{Place, runner};
@@ -14,6 +14,10 @@ crate::tests!(
     a_read_only_database_is_told,
     a_search_path_without_a_schema_is_told,
     a_waiter_sees_the_holder_without_rights,
+    what_the_documentation_grants_is_enough_to_migrate,
+    what_the_documentation_grants_is_enough_to_look,
+    a_role_of_the_url_makes_and_owns_everything,
+    a_role_that_may_not_be_taken_is_told,
 );
 
 const FILES: &[(&str, &str)] = &[("V1__a.sql", "CREATE TABLE a (n int)")];
@@ -222,4 +226,111 @@ async fn a_waiter_sees_the_holder_without_rights(place: &Place) -> Result<(), Fa
     assert_eq!(seen.statement, None, "{seen:?}");
     drop(holder);
     place.drop_role(&role).await
+}
+
+/// As `docs/locking.md` has it.
+async fn what_the_documentation_grants_is_enough_to_migrate(place: &Place) -> Result<(), Failure> {
+    let (role, url) = place.role("").await?;
+    place
+        .execute(&format!(
+            "REVOKE ALL ON SCHEMA public FROM PUBLIC; CREATE SCHEMA app; GRANT USAGE, CREATE ON SCHEMA app TO {role}"
+        ))
+        .await?;
+    let bare = "-- lockage: no-transaction\nCREATE INDEX CONCURRENTLY i ON a (n);\nCALL p()";
+    let files = [
+        ("V1__a.sql", "CREATE TABLE a (n int)"),
+        (
+            "V2__b.sql",
+            "CREATE PROCEDURE p() LANGUAGE sql AS 'INSERT INTO a VALUES (1)'",
+        ),
+        ("V3__c.sql", bare),
+        ("V4__d.sql", "ALTER TABLE a ADD COLUMN m int"),
+    ];
+    for (count, strategy) in [(3, LockStrategy::Auto), (4, LockStrategy::Table)] {
+        let report = runner(&url, &files[..count])?
+            .connect_options(|options| {
+                options.schema = Some("app".into());
+                options.lock_strategy = strategy;
+            })
+            .up()
+            .await?;
+        assert!(!report.applied.is_empty());
+    }
+    assert_eq!(place.text("SELECT count(*) FROM app.a").await?, "1");
+    place.drop_role(&role).await
+}
+
+async fn what_the_documentation_grants_is_enough_to_look(place: &Place) -> Result<(), Failure> {
+    let with_schema =
+        |runner: Runner| runner.connect_options(|options| options.schema = Some("app".into()));
+    with_schema(place.runner(FILES)?).up().await?;
+    let (role, url) = place.role("").await?;
+    place
+        .execute(&format!(
+            "REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT USAGE ON SCHEMA app TO {role}; GRANT SELECT ON app.lockage_history TO {role}"
+        ))
+        .await?;
+    let looks = with_schema(runner(&url, FILES)?);
+    assert_eq!(looks.status().await?.len(), 1);
+    assert_eq!(looks.check().await?.outcome, Outcome::UpToDate);
+    assert_eq!(looks.up().await?.outcome, Outcome::UpToDate);
+    assert!(looks.lock_holder().await?.is_none());
+    looks.wait_until_current(None).await?;
+    place.drop_role(&role).await
+}
+
+async fn a_role_of_the_url_makes_and_owns_everything(place: &Place) -> Result<(), Failure> {
+    let (login, url) = place.role("NOINHERIT").await?;
+    let (owner, _) = place.role("").await?;
+    place
+        .execute(&format!(
+            "REVOKE ALL ON SCHEMA public FROM PUBLIC; CREATE SCHEMA app AUTHORIZATION {owner}; GRANT {owner} TO {login}"
+        ))
+        .await?;
+    let bare = "-- lockage: no-transaction\nCREATE TABLE app.c (n int);\nRESET ROLE;\nSELECT 1;\nBEGIN;\nSELECT 2;\nCOMMIT";
+    let files = [
+        ("V1__a.sql", "CREATE TABLE a (n int)"),
+        ("V2__b.sql", "CREATE TABLE b (n int); RESET ROLE"),
+        ("V3__c.sql", bare),
+        ("V4__d.sql", "CREATE TABLE d (n int)"),
+    ];
+    let url = format!("{url}?role={owner}");
+    for strategy in [LockStrategy::Auto, LockStrategy::Table] {
+        let report = runner(&url, &files)?
+            .connect_options(|options| {
+                options.schema = Some("app".into());
+                options.lock_strategy = strategy;
+            })
+            .up()
+            .await?;
+        assert_eq!(report.applied.len(), 4);
+        let owners = "SELECT DISTINCT tableowner::text FROM pg_tables WHERE schemaname = 'app'";
+        assert_eq!(place.texts(owners).await?, [owner.as_str()]);
+        place
+            .execute(
+                "DROP TABLE app.a, app.b, app.c, app.d, app.lockage_history, app.lockage_journal",
+            )
+            .await?;
+    }
+    place.drop_role(&login).await?;
+    place.drop_role(&owner).await
+}
+
+async fn a_role_that_may_not_be_taken_is_told(place: &Place) -> Result<(), Failure> {
+    let (login, url) = place.role("").await?;
+    let (owner, _) = place.role("").await?;
+    for role in [owner.as_str(), "nobody%20at%20all"] {
+        let error = runner(&format!("{url}?role={role}"), FILES)?
+            .check()
+            .await
+            .err()
+            .ok_or("the role was taken")?;
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig, "{error:?}");
+        assert!(
+            error.hint().is_some_and(|hint| hint.contains("GRANT")),
+            "{error:?}"
+        );
+    }
+    place.drop_role(&login).await?;
+    place.drop_role(&owner).await
 }
