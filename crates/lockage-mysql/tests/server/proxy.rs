@@ -194,11 +194,12 @@ async fn carry(client: TcpStream, server: String, shared: Arc<Shared>) -> Result
     let down = async move {
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            let n = from_server.read(&mut buffer).await?;
-            if n == 0 && going_down.silent.load(Ordering::SeqCst) {
+            let read = from_server.read(&mut buffer).await;
+            if going_down.silent.load(Ordering::SeqCst) && !matches!(read, Ok(1..)) {
                 // Nobody is told that the server has hung up.
                 std::future::pending::<()>().await;
             }
+            let n = read?;
             if n == 0 {
                 return to_client.shutdown().await;
             }
