@@ -6,6 +6,9 @@ mod failures;
 mod history;
 mod lock;
 mod looking;
+#[cfg(feature = "message-store")]
+mod message_store;
+mod neighbours;
 mod processes;
 #[cfg(unix)]
 mod progress;

@@ -22,7 +22,13 @@ impl Ordinary {
         let root = std::fs::metadata(sandbox.path(".")).unwrap().uid() == 0;
         let program = root.then(|| sandbox.path("lockage"));
         if let Some(program) = &program {
-            std::fs::copy(env!("CARGO_BIN_EXE_lockage"), program).unwrap();
+            // By another process: a file that this one has open for writing cannot be run by the children of its other threads.
+            let copied = std::process::Command::new("cp")
+                .arg(env!("CARGO_BIN_EXE_lockage"))
+                .arg(program)
+                .status()
+                .unwrap();
+            assert!(copied.success());
             give(&sandbox.path("."));
         }
         Self { sandbox, program }
