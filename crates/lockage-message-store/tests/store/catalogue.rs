@@ -216,14 +216,14 @@ fn queries(engine: Engine) -> [&'static str; 4] {
              FROM information_schema.columns WHERE table_schema = $SCHEMA ORDER BY table_name, ordinal_position",
             "SELECT c.relname, a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid \
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey) \
-             WHERE i.indisprimary AND c.relnamespace = $SCHEMA::regnamespace",
-            "SELECT c.conrelid::regclass::text, a.attname, t.relname, CASE c.confdeltype WHEN 'c' THEN 'cascade' ELSE 'other' END \
-             FROM pg_constraint c JOIN pg_class t ON t.oid = c.confrelid \
+             WHERE i.indisprimary AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $SCHEMA)",
+            "SELECT f.relname, a.attname, t.relname, CASE c.confdeltype WHEN 'c' THEN 'cascade' ELSE 'other' END \
+             FROM pg_constraint c JOIN pg_class t ON t.oid = c.confrelid JOIN pg_class f ON f.oid = c.conrelid \
              JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) \
-             WHERE c.contype = 'f' AND c.connamespace = $SCHEMA::regnamespace",
+             WHERE c.contype = 'f' AND c.connamespace = (SELECT oid FROM pg_namespace WHERE nspname = $SCHEMA)",
             "SELECT c.relname, x.relname, a.attname, CASE WHEN i.indpred IS NULL THEN '0' ELSE '1' END \
              FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid \
-             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] WHERE c.relnamespace = $SCHEMA::regnamespace",
+             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $SCHEMA)",
         ],
         Engine::Mysql => [
             "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, \

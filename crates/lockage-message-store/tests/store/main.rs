@@ -28,7 +28,7 @@ use database::Database;
 use site::{Engine, Site};
 
 /// No test takes longer; one that does waits for something that will not come.
-const DEADLINE: Duration = Duration::from_secs(600);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// A test, with a database of its own that is empty.
 type Test = for<'a> fn(&'a Database) -> BoxFuture<'a, Result<(), Failure>>;

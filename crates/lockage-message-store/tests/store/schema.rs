@@ -214,7 +214,7 @@ async fn with_few_rights(url: &str, schema: &str, other: &str) -> Result<(), Fai
         Err(_) => {}
         Ok(_) => return Err("the user may make schemas after all".into()),
     }
-    match refused.lock_holder().await? {
+    match store.lock_holder().await? {
         None => Ok(()),
         Some(holder) => Err(format!("{holder} holds the lock after a failure").into()),
     }

@@ -61,10 +61,12 @@ impl Observer for Pause {
         if let Some(tell) = self.tell {
             tell();
         }
-        // An error is the end of the pause: the other side is dropped.
-        if let Ok(gate) = self.go_on.lock() {
-            let _ = gate.recv();
-        }
+        // An error is the end of the pause: the other side is dropped. What else the thread has to do, others do.
+        tokio::task::block_in_place(|| {
+            if let Ok(gate) = self.go_on.lock() {
+                let _ = gate.recv();
+            }
+        });
     }
 }
 
