@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::case::{Case, ensure, folder, it_stands, write};
-use crate::engine::{Database, Engine};
+use crate::case::{Case, ensure, folder, it_stands, nobody_holds_the_lock, write};
+use crate::engine::{Database, Engine, wait_for};
 use crate::proxy::{Proxy, address};
 use crate::replicas::{Ended, Race, race, replicas, rounds, setting};
 
@@ -85,6 +85,10 @@ fn mended(database: &dyn Database, dir: &Path, what: &str) -> Result<(), String>
     loop {
         let one = race(1, &database.urls(), dir)?.remove(0);
         if one.exit == Some(0) {
+            // Of a holder that its server did not survive, a lock in a table stays until its lease is over.
+            wait_for("a free lock", || {
+                Ok(nobody_holds_the_lock(database, dir).ok())
+            })?;
             return it_stands(database, dir, MIGRATIONS)
                 .map_err(|error| format!("{what}: {error}"));
         }

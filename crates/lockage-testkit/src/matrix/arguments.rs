@@ -6,17 +6,21 @@ use clap::Parser;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "test-matrix")]
 pub struct Arguments {
-    /// Run only these: `postgres`, `postgres:18`, `workspace` (the tests that need no engine)
-    #[arg(long, value_delimiter = ',', value_name = "ENGINE[:VERSION]")]
+    /// Run only these: `postgres`, `postgres:18`, `postgres:18:advisory`, `workspace` (the tests that need no engine)
+    #[arg(long, value_delimiter = ',', value_name = "ENGINE[:VERSION[:LOCK]]")]
     pub engine: Vec<String>,
     /// Run only these versions
     #[arg(long, value_delimiter = ',', value_name = "VERSION")]
     pub version: Vec<String>,
     /// Leave these out; they are shown as skipped
-    #[arg(long, value_delimiter = ',', value_name = "ENGINE[:VERSION]")]
+    #[arg(long, value_delimiter = ',', value_name = "ENGINE[:VERSION[:LOCK]]")]
     pub without: Vec<String>,
     /// Fail when one of these cannot be had
-    #[arg(long, value_delimiter = ',', value_name = "ENGINE[:VERSION]|all")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "ENGINE[:VERSION[:LOCK]]|all"
+    )]
     pub require: Vec<String>,
     /// Run only the cases whose name holds this text
     #[arg(long, value_name = "PATTERN")]

@@ -18,12 +18,15 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Whether `postgres` or `postgres:18` means this cell.
+    /// Whether `postgres`, `postgres:18` or `postgres:18:advisory` means this cell.
     pub fn is_meant_by(&self, name: &str) -> bool {
-        match name.split_once(':') {
-            Some((engine, version)) => engine == self.engine && version == self.version,
-            None => name == self.engine || name == "all",
-        }
+        let own = [self.engine, self.version, self.lock];
+        let mut parts = name.split(':');
+        name == "all"
+            || own
+                .iter()
+                .all(|own| parts.next().is_none_or(|part| part == *own))
+                && parts.next().is_none()
     }
 }
 
@@ -133,4 +136,33 @@ pub struct Suite {
     pub environment: &'static [(&'static str, &'static str)],
     /// Run only with `--faults`.
     pub faults: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_meant_by_its_engine_its_version_and_its_lock() {
+        let cell = Cell {
+            engine: "postgres",
+            version: "18",
+            lock: "table",
+            place: Place::Embedded,
+            suites: &[],
+        };
+        for name in ["all", "postgres", "postgres:18", "postgres:18:table"] {
+            assert!(cell.is_meant_by(name), "{name}");
+        }
+        for name in [
+            "",
+            "post",
+            "postgres:1",
+            "postgres:18:",
+            "postgres:18:advisory",
+            "postgres:18:table:x",
+        ] {
+            assert!(!cell.is_meant_by(name), "{name}");
+        }
+    }
 }
