@@ -66,28 +66,29 @@ async fn live(
         token,
         session,
     } = &purpose;
-    let is_taken = begun.await.is_ok();
-    while is_taken {
-        tokio::select! {
-            _ = &mut stopped => break,
-            () = tokio::time::sleep(BEAT) => {}
-        }
-        if is_false(&mut *connection, session.as_deref()).await {
-            // Somebody ended the session; what it had not committed is gone, and so is its claim.
-            break;
-        }
-        match connection
-            .run(&[Piece::own(row.beat(token))], &mut |_| {})
-            .await
-        {
-            Ok(()) if is_false(&mut *connection, Some(&row.is_held(token))).await => return,
-            // A deadlock or the like: the next beat tries again.
-            Err(failure) if failure.error.kind() == lockage_core::ErrorKind::SessionLost => {
-                if let Ok(another) = connection.another().await {
-                    connection = another;
-                }
+    if begun.await.is_ok() {
+        loop {
+            tokio::select! {
+                _ = &mut stopped => break,
+                () = tokio::time::sleep(BEAT) => {}
             }
-            _ => {}
+            if is_false(&mut *connection, session.as_deref()).await {
+                // Somebody ended the session; what it had not committed is gone, and so is its claim.
+                break;
+            }
+            match connection
+                .run(&[Piece::own(row.beat(token))], &mut |_| {})
+                .await
+            {
+                Ok(()) if is_false(&mut *connection, Some(&row.is_held(token))).await => return,
+                // A deadlock or the like: the next beat tries again.
+                Err(failure) if failure.error.kind() == lockage_core::ErrorKind::SessionLost => {
+                    if let Ok(another) = connection.another().await {
+                        connection = another;
+                    }
+                }
+                _ => {}
+            }
         }
     }
     let Some(session) = session else { return };
