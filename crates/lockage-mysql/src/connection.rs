@@ -331,8 +331,27 @@ impl Connection for MysqlConnection {
         Ok(Box::new(opened))
     }
 
+    fn may_meet_table_lock(&self) -> bool {
+        // On a cluster there is no other lock.
+        !self.facts.clustered
+    }
+
+    async fn is_locked_otherwise(&mut self, key: &LockKey) -> Result<bool> {
+        let name = self.lock_name(key);
+        lock::is_used(&mut *reach(&self.wire).await?, &name).await
+    }
+
+    async fn end_holder(&mut self, session: &str, since: Option<&str>) -> Result<bool> {
+        let Some(id) = self.facts.own_session(session) else {
+            // Of another node: what it had begun there is in order before our taking the row, or fails by it.
+            return Ok(true);
+        };
+        let mut wire = reach(&self.wire).await?;
+        end::end_vanished(&mut wire, &self.facts, id, since).await
+    }
+
     fn session_name(&self) -> Option<String> {
-        Some(self.facts.connection.to_string())
+        Some(self.facts.session_name())
     }
 
     fn canceller(&self) -> Arc<dyn Canceller> {

@@ -111,6 +111,25 @@ impl Facts {
         )
     }
 
+    /// The number of this session; with its node, where there are several.
+    pub(crate) fn session_name(&self) -> String {
+        let [_, _, host, port] = &self.identity;
+        match self.clustered {
+            true => format!("{}@{host}:{port}", self.connection),
+            false => self.connection.to_string(),
+        }
+    }
+
+    /// The number of a session, by its name, where it is one of this server.
+    pub(crate) fn own_session(&self, name: &str) -> Option<u64> {
+        let [_, _, host, port] = &self.identity;
+        let number = match name.split_once('@') {
+            Some((number, node)) => (node == format!("{host}:{port}")).then_some(number)?,
+            None => name,
+        };
+        number.parse().ok()
+    }
+
     /// Whether a `DROP`, `CREATE … SELECT` or the like that the server's death cut short is taken back or finished when it starts again.
     pub(crate) fn has_atomic_ddl(&self) -> bool {
         match self.flavour {
@@ -177,6 +196,11 @@ mod tests {
             ("wsrep_provider", "/usr/lib/libgalera_smm.so"),
         ];
         assert!(facts(&galera).clustered);
+        let node = [&galera[..], &[("hostname", "db1"), ("port", "3306")]].concat();
+        assert_eq!(facts(&node).session_name(), "7@db1:3306");
+        assert_eq!(facts(&node).own_session("7@db1:3306"), Some(7));
+        assert_eq!(facts(&node).own_session("7@db2:3306"), None);
+        assert_eq!(mysql.own_session(&mysql.session_name()), Some(7));
         assert!(!facts(&[("wsrep_on", "ON"), ("wsrep_provider", "none")]).clustered);
         assert_eq!(mysql.started, 60);
         assert_eq!(

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         .filter(|url| !url.is_empty())
         .map(str::to_owned)
         .collect();
-    let tests: [(&str, Test); 4] = [
+    let tests: [(&str, Test); 5] = [
         ("the_lock_is_found_to_be_a_row_in_a_table", |cluster| {
             Box::pin(found(cluster))
         }),
@@ -54,6 +54,9 @@ fn main() -> ExitCode {
             "processes_on_all_nodes_apply_each_migration_once",
             |cluster| Box::pin(race(cluster)),
         ),
+        ("a_node_that_is_not_ready_says_so", |cluster| {
+            Box::pin(not_ready(cluster))
+        }),
         ("a_run_goes_on_at_another_node", |cluster| {
             Box::pin(goes_on(cluster))
         }),
@@ -77,7 +80,10 @@ fn main() -> ExitCode {
             trial
         }
     });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+    let mut arguments = Arguments::from_args();
+    // One of them has a node refuse all others.
+    arguments.test_threads = Some(1);
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
 #[expect(
@@ -166,6 +172,22 @@ async fn found(cluster: &Cluster) -> Result<(), Failure> {
         error.hint().is_some_and(|hint| hint.contains("table")),
         "{error:?}"
     );
+    Ok(())
+}
+
+/// Without quorum a node refuses as it does here when told to.
+async fn not_ready(cluster: &Cluster) -> Result<(), Failure> {
+    let node = cluster.urls.last().ok_or("no node")?;
+    execute(node, "SET GLOBAL wsrep_reject_queries = ALL").await?;
+    let refused = runner(node)?.up().await;
+    execute(node, "SET GLOBAL wsrep_reject_queries = NONE").await?;
+    let error = refused.map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+    assert!(
+        error.is_retryable() && error.hint().is_some_and(|hint| hint.contains("quorum")),
+        "{error:?}"
+    );
+    assert_eq!(runner(node)?.up().await?.outcome, Outcome::Applied);
     Ok(())
 }
 

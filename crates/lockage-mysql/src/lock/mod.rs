@@ -96,6 +96,13 @@ pub(crate) async fn holds(wire: &mut Wire, name: &str) -> Result<bool> {
     ))
 }
 
+/// Whether any other session holds the lock.
+pub(crate) async fn is_used(wire: &mut Wire, name: &str) -> Result<bool> {
+    let name = literal(name);
+    let sql = format!("SELECT IFNULL(IS_USED_LOCK({name}) <> CONNECTION_ID(), 0)");
+    Ok(is_one(run(wire, &sql).await?.first()))
+}
+
 pub(crate) async fn unlock(wire: &mut Wire, key: &LockKey, name: &str) -> Result<()> {
     if is_one(
         run(wire, &format!("SELECT RELEASE_LOCK({})", literal(name)))

@@ -40,9 +40,8 @@ pub(crate) async fn lock(session: Unlocked, key: &LockKey) -> Result<Locked, Fai
 }
 
 /// Tries until the lock is free.
-async fn lock_at_last(place: &Place, key: &LockKey) -> Result<Locked, Failure> {
+pub(crate) async fn lock_at_last(mut session: Unlocked, key: &LockKey) -> Result<Locked, Failure> {
     let begun = Instant::now();
-    let mut session = connect(&place.url()).await?;
     loop {
         session = match session.try_lock(key).await? {
             Attempt::Locked(locked) => return Ok(locked),
@@ -88,7 +87,7 @@ async fn a_holder_whose_host_vanished_frees_the_lock_and_a_silent_one_keeps_it(
     let vanished = lock(connect(&place.url_at(&proxy.address())).await?, &vanishing).await?;
     let begun = Instant::now();
     proxy.go_silent();
-    let taken = lock_at_last(place, &vanishing).await?;
+    let taken = lock_at_last(connect(&place.url()).await?, &vanishing).await?;
     let took = begun.elapsed();
     assert!(took < Duration::from_secs(30), "{took:?}");
     assert!(
@@ -126,7 +125,7 @@ async fn who_vanishes_while_the_lock_is_granted_does_not_keep_it(
     );
     place.until(&held).await?;
     let begun = Instant::now();
-    let taken = lock_at_last(place, &LockKey::default()).await?;
+    let taken = lock_at_last(connect(&place.url()).await?, &LockKey::default()).await?;
     assert!(
         begun.elapsed() < Duration::from_secs(30),
         "{:?}",

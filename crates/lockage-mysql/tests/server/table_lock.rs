@@ -7,7 +7,9 @@ use lockage_mysql::lockage_core::{
 };
 use lockage_testkit::Failure;
 
+use crate::locking::{self, lock_at_last};
 use crate::place::Place;
+use crate::proxy::Proxy;
 
 crate::tests!(
     the_row_tells_who_holds_it,
@@ -15,19 +17,22 @@ crate::tests!(
     a_lease_that_ran_out_is_taken_over,
     a_lease_is_renewed_while_the_session_is_busy,
     a_superseded_holder_commits_nothing,
+    a_vanished_holder_is_ended_before_its_row_is_taken,
+    the_two_kinds_of_lock_exclude_each_other,
 );
 
 async fn connect(place: &Place) -> Result<Unlocked, Failure> {
-    let mut options = ConnectOptions::new(place.url())?;
-    options.lock_strategy = LockStrategy::Table;
+    connect_by(&place.url(), LockStrategy::Table).await
+}
+
+async fn connect_by(url: &str, strategy: LockStrategy) -> Result<Unlocked, Failure> {
+    let mut options = ConnectOptions::new(url)?;
+    options.lock_strategy = strategy;
     Ok(Registry::default().with(BACKEND)?.connect(&options).await?)
 }
 
 async fn lock(place: &Place) -> Result<Locked, Failure> {
-    match connect(place).await?.try_lock(&LockKey::default()).await? {
-        Attempt::Locked(locked) => Ok(locked),
-        Attempt::Busy(_) => Err("the lock is held".into()),
-    }
+    locking::lock(connect(place).await?, &LockKey::default()).await
 }
 
 async fn the_row_tells_who_holds_it(place: &Place) -> Result<(), Failure> {
@@ -150,5 +155,57 @@ async fn a_superseded_holder_commits_nothing(place: &Place) -> Result<(), Failur
         locked.release().await.map(drop).unwrap_err().kind(),
         ErrorKind::LockLost
     );
+    Ok(())
+}
+
+async fn a_vanished_holder_is_ended_before_its_row_is_taken(place: &Place) -> Result<(), Failure> {
+    let proxy = Proxy::start(place.host()).await?;
+    let url = place.url_at(&proxy.address());
+    let mut locked = locking::lock(
+        connect_by(&url, LockStrategy::Table).await?,
+        &LockKey::default(),
+    )
+    .await?;
+    let set = MigrationSet::from_texts([(
+        "V1__a.sql",
+        "CREATE TABLE a (n INT); INSERT INTO a SELECT 1 + SLEEP(100)",
+    )])?;
+    locked.ensure_history().await?;
+    let steps = plan::plan(&set, &locked.history().await?, &PlanOptions::default())?.steps;
+    let step = steps[0].clone();
+    let work = tokio::spawn(async move { locked.apply(&step, &NoObserver).await.map(|_| locked) });
+    let running = format!(
+        "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{}' AND INFO LIKE 'INSERT INTO a SELECT%'",
+        place.name()
+    );
+    place.until(&running).await?;
+    proxy.go_silent();
+    let taken = lock_at_last(connect(place).await?, &LockKey::default()).await?;
+    assert_eq!(
+        place.texts(&running).await?,
+        [""; 0],
+        "what the vanished holder had begun goes on under another's lock"
+    );
+    assert!(!work.is_finished());
+    work.abort();
+    assert_eq!(place.texts("SELECT n FROM a").await?, [""; 0]);
+    taken.release().await?;
+    Ok(())
+}
+
+async fn the_two_kinds_of_lock_exclude_each_other(place: &Place) -> Result<(), Failure> {
+    let (key, url) = (LockKey::default(), place.url());
+    for (first, second) in [
+        (LockStrategy::Table, LockStrategy::Advisory),
+        (LockStrategy::Advisory, LockStrategy::Table),
+    ] {
+        let held = locking::lock(connect_by(&url, first).await?, &key).await?;
+        let Attempt::Busy(mut other) = connect_by(&url, second).await?.try_lock(&key).await? else {
+            return Err(format!("{second:?} was got beside {first:?}").into());
+        };
+        assert!(other.holder(&key).await?.is_some(), "{second:?}");
+        held.release().await?;
+        locking::lock(other, &key).await?.release().await?;
+    }
     Ok(())
 }
