@@ -49,7 +49,7 @@ impl Builder {
         }
     }
 
-    /// The schema of the tables, made where it is missing. Default `lockage` on PostgreSQL. On MySQL and MariaDB a schema is a database,
+    /// The schema of the tables, made where it is missing. Default `lockage` on PostgreSQL, `dbo` on SQL Server. On MySQL and MariaDB a schema is a database,
     /// and the default is that of the URL; on SQLite a name other than `main` becomes a prefix of the tables.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = Some(schema.into());

@@ -28,7 +28,7 @@
 //! [`override_migration_lock_id`](Builder::override_migration_lock_id) says otherwise.
 //!
 //! # Features
-//! One an engine, none by default: `mysql`, `postgres`, `sqlite`.
+//! One an engine, none by default: `mysql`, `postgres`, `sqlite`, `sqlserver`.
 //!
 //! Tables, columns and how to share a lock with a neighbour: `docs/message-store.md`.
 

@@ -2,7 +2,7 @@ use lockage_sql::Dialect;
 use lockage_sql::script::SQLSERVER;
 
 /// T-SQL. Names stand in brackets and texts in `N'…'`, whatever a script has set.
-pub(crate) static DIALECT: Dialect = Dialect {
+pub static DIALECT: Dialect = Dialect {
     engine: "SQL Server",
     syntax: &SQLSERVER,
     transactional_ddl: true,
@@ -15,7 +15,8 @@ pub(crate) static DIALECT: Dialect = Dialect {
     integer_type: "BIGINT",
     time_type: "DATETIME2(6)",
     now: "SYSUTCDATETIME()",
-    time_text: |column| format!("CONVERT(NVARCHAR(30), {column}, 126) + N'Z'"),
+    // Babelfish leaves a blank where SQL Server writes the T.
+    time_text: |column| format!("REPLACE(CONVERT(NVARCHAR(30), {column}, 126), N' ', N'T') + N'Z'"),
     create_table: |table, columns| {
         format!(
             "IF OBJECT_ID({}) IS NULL CREATE TABLE {table} ({columns})",

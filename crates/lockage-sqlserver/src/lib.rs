@@ -44,13 +44,13 @@ use lockage_core::{
     Backend, Capabilities, ConnectOptions, Error, ErrorKind, Location, LockStrategy, Migration,
     Result, Session,
 };
-use lockage_sql::SqlSession;
+use lockage_sql::{Connection, SqlSession};
 
 pub use lockage_core;
 
 use connect::Gangway;
 use connection::SqlServerConnection;
-use dialect::DIALECT;
+pub use dialect::DIALECT;
 
 /// What this backend says of itself.
 const CAPABILITIES: Capabilities = Capabilities::new(true, "sp_getapplock of the session")
@@ -71,6 +71,15 @@ pub const BACKEND: Backend = Backend::new(
 
 lockage_core::register_backend!(BACKEND);
 
+/// Opens a connection for rows. It has no lock: what changes the schema goes through [`BACKEND`] and a
+/// [`Runner`](lockage_core::Runner).
+///
+/// # Errors
+/// [`ErrorKind::InvalidConfig`] and [`ErrorKind::Connect`].
+pub async fn connect(options: &ConnectOptions) -> Result<impl Connection + use<>> {
+    SqlServerConnection::open(Gangway::new(options)?, options).await
+}
+
 async fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
     if options.lock_strategy == LockStrategy::Transaction {
         return Err(Error::new(
@@ -79,10 +88,8 @@ async fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
         )
         .with_hint("leave --lock-strategy out, or make it advisory or table"));
     }
-    let gangway = Gangway::new(options)?;
-    let connection = SqlServerConnection::open(gangway, options).await?;
     Ok(Box::new(SqlSession::new(
-        connection,
+        connect(options).await?,
         options.clone(),
         CAPABILITIES,
     )))

@@ -20,7 +20,7 @@ CREATE TABLE {{table:node_records}} (
     id int NOT NULL IDENTITY(1, 1) PRIMARY KEY,
     node_number int NOT NULL,
     event_name nvarchar(255) NOT NULL,
-    timestamp datetimeoffset NOT NULL DEFAULT TODATETIMEOFFSET(SYSUTCDATETIME(), 0),
+    [timestamp] datetimeoffset NOT NULL DEFAULT TODATETIMEOFFSET(SYSUTCDATETIME(), 0),
     description nvarchar(max)
 );
 

@@ -6,6 +6,8 @@ mod mysql;
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlserver")]
+mod sqlserver;
 
 use std::fmt;
 
@@ -49,6 +51,8 @@ const ENGINES: &[&dyn Engine] = &[
     &postgres::Postgres,
     #[cfg(feature = "sqlite")]
     &sqlite::Sqlite,
+    #[cfg(feature = "sqlserver")]
+    &sqlserver::SqlServer,
 ];
 
 /// The engine of a URL's scheme.
