@@ -65,6 +65,9 @@ pub(crate) fn command(url: &str, dir: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// Lines, and when they were said.
+type Said = Vec<(Duration, String)>;
+
 /// One process of a race.
 struct Replica {
     child: Child,
@@ -72,7 +75,7 @@ struct Replica {
     /// Its standard output, and when that ended.
     output: JoinHandle<(Vec<u8>, Duration)>,
     /// What it said, and when.
-    said: JoinHandle<Vec<(Duration, String)>>,
+    said: JoinHandle<Said>,
 }
 
 /// Processes that run `lockage up` at once.
@@ -155,10 +158,7 @@ impl Replica {
     }
 
     /// How it ended, what it said and when it did.
-    fn finish(
-        mut self,
-        deadline: Instant,
-    ) -> Result<(Ended, Vec<(Duration, String)>, Duration), String> {
+    fn finish(mut self, deadline: Instant) -> Result<(Ended, Said, Duration), String> {
         let status = loop {
             if let Some(status) = self.child.try_wait().map_err(|error| error.to_string())? {
                 break status;
