@@ -151,7 +151,12 @@ impl Gangway {
                 made.with_source(cause)
             }
             Refused::Way(cause) => {
-                let passing = matches!(&cause, mysql_async::Error::Io(mysql_async::IoError::Io(_)));
+                // A server that is about to end hangs up in the middle of the greeting.
+                let passing = matches!(
+                    &cause,
+                    mysql_async::Error::Io(mysql_async::IoError::Io(_))
+                        | mysql_async::Error::Driver(DriverError::ConnectionClosed)
+                );
                 let cause = error::plain(cause);
                 let mut made = Error::new(
                     ErrorKind::Connect,

@@ -15,6 +15,7 @@ use crate::dialect::{DIALECT, backticked};
 use crate::end;
 use crate::error;
 use crate::facts::{Facts, QUESTIONS};
+use crate::gone;
 use crate::heartbeat::{Heartbeat, SharedWire};
 use crate::keepsake::Luggage;
 use crate::kill::KillSwitch;
@@ -113,6 +114,14 @@ impl MysqlConnection {
         lock::lock_name(key, self.database())
     }
 
+    /// A failure, with a word on whether the server is gone.
+    async fn lost(&self, failure: Failure) -> Failure {
+        Failure {
+            error: gone::judge(&self.gangway, &self.facts, failure.error).await,
+            ..failure
+        }
+    }
+
     fn database(&self) -> &str {
         let named = self.facts.database.as_deref();
         named.unwrap_or_else(|| self.gangway.database())
@@ -153,7 +162,11 @@ impl LockProvider for MysqlConnection {
             // Before the lock, not behind it: who vanishes while it is granted must not keep it either.
             self.prove_alive(Some(SILENCE)).await?;
         }
-        lock::try_lock(&mut *reach(&self.wire).await?, key, &name).await
+        let tried = lock::try_lock(&mut *reach(&self.wire).await?, key, &name).await;
+        match tried {
+            Ok(got) => Ok(got),
+            Err(error) => Err(gone::judge(&self.gangway, &self.facts, error).await),
+        }
     }
 
     async fn holds(&mut self, key: &LockKey) -> Result<bool> {
@@ -207,11 +220,12 @@ impl Connection for MysqlConnection {
         let mut wire = reach(&self.wire)
             .await
             .map_err(|error| Failure::new(0, error))?;
-        let sets = wire
-            .run(sql)
-            .await
-            .map_err(|broken| error::failure(0, sql, broken.error))?;
-        Ok(sets.into_iter().next().unwrap_or_default())
+        let asked = wire.run(sql).await;
+        drop(wire);
+        match asked {
+            Ok(sets) => Ok(sets.into_iter().next().unwrap_or_default()),
+            Err(broken) => Err(self.lost(error::failure(0, sql, broken.error)).await),
+        }
     }
 
     async fn run(
@@ -225,7 +239,11 @@ impl Connection for MysqlConnection {
             .map_err(|error| Failure::new(0, error))?;
         let ran = crate::pieces::run(&mut wire, &self.kill, limit, pieces, done).await;
         self.in_transaction = wire.in_transaction();
-        ran
+        drop(wire);
+        match ran {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(self.lost(failure).await),
+        }
     }
 
     async fn home_schema(&mut self) -> Result<Option<String>> {

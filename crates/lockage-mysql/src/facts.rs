@@ -43,6 +43,16 @@ pub(crate) const QUESTIONS: &str = "SHOW VARIABLES WHERE Variable_name IN ('vers
 pub(crate) const IDENTITY: &str =
     "SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'server_id', 'hostname', 'port')";
 
+/// The question since when it stands: two result sets.
+pub(crate) const AGE: &str = "SHOW GLOBAL STATUS LIKE 'Uptime'; SELECT UNIX_TIMESTAMP()";
+
+/// When the server was started, by its own clock; zero where it does not tell.
+pub(crate) fn started(now: Option<&str>, status: &[Row]) -> u64 {
+    now.and_then(|now| now.parse::<u64>().ok())
+        .zip(value(status, "Uptime").parse().ok())
+        .map_or(0, |(now, uptime)| now.saturating_sub(uptime))
+}
+
 /// What a server calls itself.
 pub(crate) type Identity = [String; 4];
 
@@ -85,10 +95,7 @@ impl Facts {
             clustered: variable("wsrep_on").eq_ignore_ascii_case("on")
                 && !matches!(provider, "" | "none"),
             identity: identity(variables),
-            started: column(3)
-                .and_then(|now| now.parse::<u64>().ok())
-                .zip(value(status, "Uptime").parse().ok())
-                .map_or(0, |(now, uptime)| now.saturating_sub(uptime)),
+            started: started(column(3).as_deref(), status),
             connection: column(0).and_then(|id| id.parse().ok()).ok_or_else(|| {
                 Error::new(
                     ErrorKind::Connect,

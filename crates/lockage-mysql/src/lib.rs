@@ -28,6 +28,7 @@ mod dialect;
 mod end;
 mod error;
 mod facts;
+mod gone;
 mod heartbeat;
 mod keepsake;
 mod kill;

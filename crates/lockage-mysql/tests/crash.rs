@@ -6,6 +6,7 @@
 //! `LOCKAGE_TEST_KILL_AND_START` is a command that does so with SIGKILL and starts it again.
 
 mod crash {
+    pub(crate) mod relay;
     pub(crate) mod server;
 }
 mod voyage;
@@ -15,15 +16,16 @@ use std::io::{BufRead, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use crash::relay::Relay;
 use crash::server::{Server, Source};
 use libtest_mimic::{Arguments, Failed, Trial};
 use lockage_mysql::BACKEND;
 use lockage_mysql::lockage_core::{
-    ConnectOptions, MigrationSet, Outcome, Registry, Report, Runner,
+    BoxFuture, ConnectOptions, LockWait, MigrationSet, Outcome, Registry, Report, Runner,
 };
 use lockage_testkit::{Failure, unique_name};
 use voyage::{FILES, traces};
-use witness::{execute, with_database};
+use witness::{execute, texts, with_database};
 
 /// The hidden argument of the process that is killed.
 const CHILD: &str = "--migrate";
@@ -38,26 +40,45 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(CHILD) {
         return migrate_as_told();
     }
+    let trials = vec![
+        trial(
+            "every_statement_takes_effect_once_whoever_is_killed",
+            |server| Box::pin(all_rounds(server)),
+        ),
+        trial("a_run_whose_server_was_killed_goes_on", |server| {
+            Box::pin(goes_on(server))
+        }),
+    ];
+    let mut arguments = Arguments::from_args();
+    // They may have one server, and kill it.
+    arguments.test_threads = Some(1);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trial(name: &str, test: fn(Server) -> BoxFuture<'static, Result<(), Failure>>) -> Trial {
     let source = Source::find();
-    let lacks = source.as_ref().err().cloned();
-    let trial = Trial::test(
-        "every_statement_takes_effect_once_whoever_is_killed",
-        move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()?;
-            runtime
-                .block_on(async { all_rounds(source?.start()?).await })
-                .map_err(|failure| Failed::from(format!("{failure:?}")))
-        },
-    );
-    let trial = match lacks {
+    let kills = name.contains("server_was_killed");
+    let lacks = match &source {
+        Err(reason) => Some(reason.clone()),
+        Ok(source) if kills && !source.can_be_killed() => {
+            Some("nobody said how to kill the server".into())
+        }
+        Ok(_) => None,
+    };
+    let trial = Trial::test(name, move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        runtime
+            .block_on(async { test(source?.start()?).await })
+            .map_err(|failure| Failed::from(format!("{failure:?}")))
+    });
+    match lacks {
         Some(reason) => trial
             .with_ignored_flag(true)
             .with_kind(format!("left out: {reason}")),
         None => trial,
-    };
-    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
+    }
 }
 
 fn runner(url: &str) -> lockage_mysql::lockage_core::Result<Runner> {
@@ -181,6 +202,64 @@ async fn undisturbed(server: &Server, name: &str) -> Result<(Vec<String>, Durati
         return Err("a process failed that nobody killed".into());
     }
     Ok((traces(&url).await?, begun.elapsed()))
+}
+
+async fn goes_on(mut server: Server) -> Result<(), Failure> {
+    let name = unique_name("away");
+    afresh(&server, &name).await?;
+    let direct = |server: &Server| with_database(&server.url(), &name);
+    execute(&direct(&server), "CREATE TABLE slow AS SELECT 600 AS s").await?;
+    let relay = Relay::start().await?;
+    let files = [
+        (
+            "V1__a.sql",
+            "CREATE TABLE a (n INT); INSERT INTO a VALUES (1)",
+        ),
+        (
+            "V2__b.sql",
+            "INSERT INTO a VALUES (2); INSERT INTO a SELECT 3 + 0 * SLEEP(s) FROM slow; INSERT INTO a VALUES (4)",
+        ),
+    ];
+    let runner = Runner::new(
+        Registry::default().with(BACKEND)?,
+        ConnectOptions::new(relay.lead_to(Some(&direct(&server))))?,
+        MigrationSet::from_texts(files)?,
+    )
+    .wait(LockWait::For(DEADLINE));
+    let running = tokio::spawn(async move { runner.up().await });
+    let asleep = format!(
+        "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{name}' AND INFO LIKE 'INSERT INTO a SELECT%'"
+    );
+    let begun = Instant::now();
+    while texts(&server.url(), &asleep).await?.is_empty() {
+        if running.is_finished() || begun.elapsed() > DEADLINE {
+            return Err("the run did not come to its slow statement".into());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    relay.lead_to(None);
+    server.kill_and_start()?;
+    let begun = Instant::now();
+    while let Err(failure) = execute(&direct(&server), "UPDATE slow SET s = 0").await {
+        if begun.elapsed() > DEADLINE {
+            return Err(failure);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    relay.lead_to(Some(&direct(&server)));
+    let report = running.await??;
+    let applied: Vec<_> = report
+        .applied
+        .iter()
+        .filter_map(|migration| migration.version.as_deref())
+        .collect();
+    assert_eq!(
+        (report.outcome, &applied[..]),
+        (Outcome::Applied, &["1", "2"][..])
+    );
+    let found = texts(&direct(&server), "SELECT n FROM a ORDER BY n").await?;
+    assert_eq!(found, ["1", "2", "3", "4"]);
+    execute(&server.url(), &format!("DROP DATABASE {name}")).await
 }
 
 async fn afresh(server: &Server, name: &str) -> Result<(), Failure> {

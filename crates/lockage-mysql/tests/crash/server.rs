@@ -33,6 +33,16 @@ impl Source {
             .ok_or_else(|| "no MariaDB binaries".into())
     }
 
+    pub(crate) fn can_be_killed(&self) -> bool {
+        !matches!(
+            self,
+            Self::There {
+                kill_and_start: None,
+                ..
+            }
+        )
+    }
+
     pub(crate) fn start(self) -> Result<Server, Failure> {
         Ok(match self {
             Self::Binaries(binaries) => {

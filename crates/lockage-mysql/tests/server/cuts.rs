@@ -1,7 +1,7 @@
 //! The line to the server is cut at every single message of a run, before the server gets it and behind its answer. The next run must
 //! bring each statement's effect about exactly once.
 
-use lockage_mysql::lockage_core::{ErrorKind, LockStrategy, Outcome, Runner};
+use lockage_mysql::lockage_core::{ErrorKind, LockStrategy, LockWait, Outcome, Runner};
 use lockage_testkit::Failure;
 
 use crate::place::{Place, runner};
@@ -39,7 +39,9 @@ async fn cut_everywhere(place: &Place, strategy: LockStrategy, step: usize) -> R
             empty(place).await?;
             let proxy = Proxy::start(place.host()).await?;
             proxy.cut(cut.clone());
-            let first = with(through(&proxy)?, strategy).up().await;
+            // Without patience a run does not wait for a server that is gone.
+            let run = with(through(&proxy)?, strategy).wait(LockWait::No);
+            let first = run.up().await;
             if let Err(error) = &first {
                 let kinds = [
                     ErrorKind::SessionLost,

@@ -1,6 +1,6 @@
 //! Statements of which nobody can say whether they took effect: the run stops, says what there is to see, and how to settle it.
 
-use lockage_mysql::lockage_core::{Error, ErrorKind};
+use lockage_mysql::lockage_core::{Error, ErrorKind, LockWait};
 use lockage_testkit::Failure;
 
 use crate::place::{Place, runner};
@@ -25,6 +25,7 @@ async fn cut_behind(
     let proxy = Proxy::start(place.host()).await?;
     proxy.cut(Cut::BehindText(text.into()));
     let error = runner(&place.url_at(&proxy.address()), &files)?
+        .wait(LockWait::No)
         .up()
         .await
         .unwrap_err();
