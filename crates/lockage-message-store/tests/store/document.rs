@@ -30,12 +30,13 @@ impl Document {
     pub(crate) fn read() -> Result<Self, Failure> {
         let mut tables: BTreeMap<String, Vec<Column>> = BTreeMap::new();
         let mut indexes = Vec::new();
-        let mut heading = "";
+        // The section, and in it the table.
+        let (mut section, mut table_name) = ("", None);
         for line in MANUAL.lines() {
             if let Some(title) = line.strip_prefix("### ") {
-                heading = title;
+                table_name = Some(title);
             } else if let Some(title) = line.strip_prefix("## ") {
-                heading = title;
+                (section, table_name) = (title, None);
             }
             let cells: Vec<String> = line
                 .trim_matches('|')
@@ -45,12 +46,14 @@ impl Document {
             if !line.starts_with('|') || line.starts_with("|---") {
                 continue;
             }
-            match cells.as_slice() {
-                [index, table, column, rows] if heading == "Indexes" && index != "index" => {
+            match (table_name, cells.as_slice()) {
+                (None, [index, table, column, rows])
+                    if section == "Indexes" && index != "index" =>
+                {
                     indexes.push([index, table, column, rows].map(String::clone));
                 }
-                [name, kind, null, default, key] if name != "column" => {
-                    tables.entry(heading.to_owned()).or_default().push(Column {
+                (Some(table), [name, kind, null, default, key]) if name != "column" => {
+                    tables.entry(table.to_owned()).or_default().push(Column {
                         name: name.clone(),
                         kind: kind.clone(),
                         null: null == "yes",
