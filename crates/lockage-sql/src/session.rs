@@ -139,6 +139,15 @@ impl<C: Connection> SqlSession<C> {
         }
     }
 
+    /// What is required before a statement that may run with rights which its script took. They may not reach a lock in a table: that is
+    /// looked at behind the statement, where it can be taken back.
+    pub(crate) async fn require_lock_first(&mut self, held: &Held) -> Result<Vec<Piece<'static>>> {
+        if self.table_lock.is_some() && self.connection.dialect().transactional_ddl {
+            return Ok(Vec::new());
+        }
+        self.require_lock(held).await
+    }
+
     /// What stands at the end of a transaction that only the holder of a lock in a table may commit.
     pub(crate) fn fence(&self) -> Vec<Piece<'static>> {
         self.table_lock
@@ -162,8 +171,9 @@ impl<C: Connection> SqlSession<C> {
     ) -> Result<()> {
         let dialect = self.connection.dialect();
         let mut pieces = vec![Piece::own(dialect.begin)];
-        pieces.extend(requirements);
+        // First: what a script has taken in rights may not reach our tables.
         pieces.extend(self.connection.before_rows().into_iter().map(Piece::own));
+        pieces.extend(requirements);
         pieces.extend(statements.into_iter().map(Piece::own));
         pieces.extend(self.fence());
         pieces.push(Piece::own(dialect.commit));

@@ -207,6 +207,8 @@ async fn a_server_that_a_statement_brings_down_is_not_asked_for_ever(
         error.hint().is_some_and(|hint| hint.contains("4 times")),
         "{error:?}"
     );
-    assert_eq!(place.text("SELECT last_value FROM tries").await?, "4");
+    // A line may have been cut before it came to the statement.
+    let tries: u32 = place.text("SELECT last_value FROM tries").await?.parse()?;
+    assert!(tries <= 4, "{tries} tries");
     Ok(())
 }

@@ -39,6 +39,18 @@ impl SmallDisk {
         chown(&disk.0, Some(owner.uid()), Some(owner.gid()))?;
         Ok(disk)
     }
+
+    /// Makes room.
+    fn grow(&self) -> Result<(), Failure> {
+        let grown = Command::new("mount")
+            .args(["-o", "remount,size=64m"])
+            .arg(&self.0)
+            .status()?;
+        match grown.success() {
+            true => Ok(()),
+            false => Err(format!("mount: {grown}").into()),
+        }
+    }
 }
 
 impl Drop for SmallDisk {
@@ -100,8 +112,7 @@ async fn a_full_disk_is_told_and_leaves_nothing_half_done(_: &Place) -> Result<(
         .err()
         .ok_or("there was room")?;
     assert_eq!(place.text("SELECT count(*) FROM b").await?, "0");
-    // Room is made.
-    place.execute("VACUUM b").await?;
+    disk.grow()?;
     place
         .runner(&[a, ("V2__b.sql", &bare(&enough))])?
         .up()

@@ -258,7 +258,7 @@ impl<C: Connection> SqlSession<C> {
                     return self.run_alone(held, step, index, text, before, run).await;
                 }
                 Manner::Session => {
-                    pieces.extend(self.require_lock(held).await.map_err(plain)?);
+                    pieces.extend(self.require_lock_first(held).await.map_err(plain)?);
                     pieces.push(script());
                     pieces.extend(own(self.connection.behind_setting(text)));
                     return self.run_pieces(&pieces).await;
@@ -270,7 +270,7 @@ impl<C: Connection> SqlSession<C> {
         if !run.in_transaction {
             pieces.push(Piece::own(dialect.begin));
             pieces.extend(own(self.connection.within()));
-            pieces.extend(self.require_lock(held).await.map_err(plain)?);
+            pieces.extend(self.require_lock_first(held).await.map_err(plain)?);
         }
         let not_done = Piece::Require(
             self.journal.not_done(migration, index),

@@ -27,7 +27,7 @@ impl<C: Connection> SqlSession<C> {
         match control {
             TransactionControl::Begin => {
                 // A call of its own: in one call with BEGIN it would count as the first query of the transaction.
-                let lock = self.require_lock(held).await.map_err(plain)?;
+                let lock = self.require_lock_first(held).await.map_err(plain)?;
                 if !lock.is_empty() {
                     self.run_pieces(&lock).await?;
                 }
@@ -43,8 +43,9 @@ impl<C: Connection> SqlSession<C> {
             }
             _ => {
                 let own = |rows: Vec<String>| rows.into_iter().map(Piece::own);
-                let mut pieces = self.require_lock(held).await.map_err(plain)?;
+                let mut pieces: Vec<Piece<'static>> = Vec::new();
                 pieces.extend(own(self.connection.before_rows()));
+                pieces.extend(self.require_lock(held).await.map_err(plain)?);
                 pieces.extend(own(std::mem::take(&mut run.rows)));
                 pieces.extend(own(record.into()));
                 pieces.extend(own(self.advance(step, index)));
