@@ -73,7 +73,7 @@ impl Server {
     }
 
     /// Returns once something is so.
-    pub(crate) async fn until(&self, what: &str, is: impl Fn(&World) -> bool) {
+    pub(crate) async fn until(&self, what: &str, is: impl Fn(&World) -> bool + Send + Sync) {
         let waited = tokio::time::timeout(std::time::Duration::from_secs(60), async {
             while !is(&self.world()) {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
