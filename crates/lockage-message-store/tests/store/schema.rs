@@ -170,7 +170,7 @@ async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<
 async fn a_schema_that_is_there_needs_no_right_to_create_schemas(
     database: &Database,
 ) -> Result<(), Failure> {
-    let user = unique_name("u")[..24].to_owned();
+    let user = unique_name("u");
     let name = database.name();
     let (make, schema, other, remove) = match database.engine {
         Engine::Postgres => (
