@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockage_core::{
-    ConnectOptions, DatabaseUrl, Error, ErrorKind, Event, Interrupt, LockKey, LockWait, NoObserver,
-    Observer, Registry, Result, Runner,
+    Align, ConnectOptions, DatabaseUrl, Error, ErrorKind, Event, Interrupt, LockKey, LockWait,
+    NoObserver, Observer, Registry, Result, Runner,
 };
 
 use crate::auto_create::AutoCreate;
@@ -25,6 +25,7 @@ pub struct Builder {
     auto_create: AutoCreate,
     lock: LockKey,
     overriding: Option<LockKey>,
+    align: Align,
     wait: LockWait,
     observer: Arc<dyn Observer>,
     interrupt: Interrupt,
@@ -42,6 +43,7 @@ impl Builder {
             auto_create: AutoCreate::default(),
             lock: LockKey::default(),
             overriding: None,
+            align: Align::none(),
             wait: LockWait::DEFAULT,
             observer: Arc::new(NoObserver),
             interrupt: Interrupt::new(),
@@ -73,6 +75,12 @@ impl Builder {
     /// The lock of migrations by any key: a name, say.
     pub fn migration_lock(mut self, key: LockKey) -> Self {
         self.lock = key;
+        self
+    }
+
+    /// Takes the locks of other tools too, whose names are not an id of ours.
+    pub fn align(mut self, align: Align) -> Self {
+        self.align = align;
         self
     }
 
@@ -171,6 +179,7 @@ impl Builder {
         let registry = Registry::default().with(engine.backend())?;
         let runner = Runner::new(registry, options.clone(), set)
             .lock_key(self.overriding.as_ref().unwrap_or(&self.lock).clone())
+            .align(self.align.clone())
             .wait(self.wait)
             .observer(Shared(Arc::clone(&self.observer)))
             .interrupt(self.interrupt.clone());

@@ -46,6 +46,7 @@ fn builder(
     let backend = *Registry::linked()?.find(connect.url.scheme())?;
     let mut builder = MessageStore::builder(connect.url.expose())
         .migration_lock(settings.lock.clone())
+        .align(settings.align.clone())
         .wait(settings.wait)
         .identity(match identity {
             IdentityArg::Id => Identity::Id,
