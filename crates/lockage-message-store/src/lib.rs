@@ -32,6 +32,17 @@
 //!
 //! Tables, columns and how to share a lock with a neighbour: `docs/message-store.md`.
 
+// Without an engine there is nobody to use the rest.
+#![cfg_attr(
+    not(any(
+        feature = "mysql",
+        feature = "postgres",
+        feature = "sqlite",
+        feature = "sqlserver"
+    )),
+    allow(dead_code, unused_imports, unused_macros)
+)]
+
 mod admin;
 mod auto_create;
 mod builder;

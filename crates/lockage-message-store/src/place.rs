@@ -55,6 +55,7 @@ impl Place {
     }
 
     /// A name as a text.
+    #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlserver"))]
     pub(crate) fn literal(&self, text: &str) -> String {
         (self.dialect.literal)(text)
     }
