@@ -28,7 +28,7 @@ use crate::statement::{Class, classify};
 use crate::wire::Wire;
 
 /// After how long a silence the server ends the session of a holder.
-const SILENCE: Duration = Duration::from_secs(20);
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// One session on a server.
 #[derive(Debug)]

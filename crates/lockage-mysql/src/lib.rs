@@ -4,7 +4,7 @@
 //! `GET_LOCK` on the connection that migrates, which is never one of a pool. Its name is scoped by the database, since such names are one space
 //! for the whole server: `lockage:4006:shop` for an id, `lockage:=orders:shop` for a name, and `lockage#` with a part of a SHA-256 where that
 //! would be too long or hold other characters than `a-z 0-9 _ - .`. The server frees it when the session ends. A holder whose host vanished
-//! is noticed after 20 seconds (`wait_timeout`); a live one gives signs of life.
+//! is noticed after 15 seconds (`wait_timeout`); a live one gives signs of life.
 //!
 //! On a node of a Galera or Percona XtraDB cluster `GET_LOCK` excludes nobody on the other nodes. There the lock is a row in the table
 //! `lockage_lock` with a lease of 15 seconds.
