@@ -37,7 +37,7 @@ async fn a_named_schema_is_made_and_used(database: &Database) -> Result<(), Fail
     store.assert_current().await?;
     store.rebuild().await?;
     store.clear().await?;
-    let checked = match database.engine {
+    match database.engine {
         Engine::Sqlite => {
             let prefix = format!("{name}_");
             let checked = assert_schema(database, None, &prefix, &Document::read()?).await;
@@ -52,8 +52,7 @@ async fn a_named_schema_is_made_and_used(database: &Database) -> Result<(), Fail
             database.execute(&format!("DROP DATABASE `{name}`")).await?;
             checked
         }
-    };
-    checked
+    }
 }
 
 async fn the_identity_is_part_of_the_schema(database: &Database) -> Result<(), Failure> {
