@@ -7,7 +7,9 @@ const ENGINES: [&str; 4] = ["sqlite-wal", "postgres", "mariadb", "mysql"];
 
 pub(crate) fn does_not_apply(name: &str, engine: &dyn Engine) -> Option<String> {
     let engines = engine.name();
-    let reason = if !ENGINES.contains(&&*engines) {
+    // sqlx does not come through a pooler.
+    let pooled = std::env::var_os("LOCKAGE_TEST_POOLED").is_some();
+    let reason = if pooled || !ENGINES.contains(&&*engines) {
         "shown on the engine itself"
     } else if std::env::var("LOCKAGE_TEST_LOCK_STRATEGY").is_ok_and(|lock| lock == "table") {
         "shown with the engine's own lock"

@@ -63,7 +63,13 @@ pub(super) const POSTGRES: &[Suite] = &[
 
 pub(super) const POOLED: &[Suite] = &[
     POSTGRES_CONFORMANCE,
-    told(RACES, &[("LOCKAGE_TEST_ENGINE", "postgres")]),
+    told(
+        RACES,
+        &[
+            ("LOCKAGE_TEST_ENGINE", "postgres"),
+            ("LOCKAGE_TEST_POOLED", "session"),
+        ],
+    ),
 ];
 
 const TABLE: &[(&str, &str)] = &[("LOCKAGE_TEST_LOCK_STRATEGY", "table")];
