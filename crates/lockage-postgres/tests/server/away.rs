@@ -123,12 +123,24 @@ const FILES: &[(&str, &str)] = &[
     ("V3__c.sql", "INSERT INTO a VALUES (4)"),
 ];
 
-async fn cut_everywhere(place: &Place, strategy: LockStrategy) -> Result<(), Failure> {
+/// Every so many messages; LOCKAGE_TEST_EVERY_CUT in the environment asks for all of them, which takes minutes on a busy machine.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test program reads its environment"
+)]
+fn step(usual: usize) -> usize {
+    match std::env::var_os("LOCKAGE_TEST_EVERY_CUT") {
+        Some(_) => 1,
+        None => usual,
+    }
+}
+
+async fn cut_everywhere(place: &Place, strategy: LockStrategy, step: usize) -> Result<(), Failure> {
     let with = |runner: Runner| runner.connect_options(|options| options.lock_strategy = strategy);
     let proxy = Proxy::start(place.host()).await?;
     with(runner(&through(&proxy, place), FILES)?).up().await?;
     let turns = proxy.turns();
-    for turn in 1..=turns {
+    for turn in (1..=turns).step_by(step) {
         for cut in [Cut::Before(turn), Cut::Behind(turn)] {
             place
                 .execute("DROP TABLE IF EXISTS a, lockage_history, lockage_journal, lockage_lock")
@@ -163,11 +175,11 @@ async fn cut_everywhere(place: &Place, strategy: LockStrategy) -> Result<(), Fai
 async fn cut_at_any_message_a_run_applies_everything_once_and_says_so(
     place: &Place,
 ) -> Result<(), Failure> {
-    cut_everywhere(place, LockStrategy::Auto).await
+    cut_everywhere(place, LockStrategy::Auto, step(7)).await
 }
 
 async fn cut_at_any_message_with_the_lock_in_a_table(place: &Place) -> Result<(), Failure> {
-    cut_everywhere(place, LockStrategy::Table).await
+    cut_everywhere(place, LockStrategy::Table, step(11)).await
 }
 
 async fn a_session_that_somebody_ended_is_not_made_anew(place: &Place) -> Result<(), Failure> {

@@ -31,7 +31,7 @@ use lockage_testkit::engine::PostgresOrigin;
 use place::Place;
 
 /// No test takes longer; one that does waits for something that will not come.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// A test.
 type Test = for<'a> fn(&'a Place) -> BoxFuture<'a, Result<(), Failure>>;
