@@ -55,7 +55,7 @@ pub(crate) const CELLS: &[Cell] = &[
     Cell { engine: "galera", version: "10.11", lock: "table", place: Place::Galera(GALERA_10_11), suites: suite::GALERA },
     Cell { engine: "galera", version: "11.8", lock: "table", place: Place::Galera(GALERA_11_8), suites: suite::GALERA },
     Cell { engine: "pgbouncer", version: "1.26-session", lock: "advisory", place: pooled(PGBOUNCER, "session"), suites: suite::POOLED },
-    Cell { engine: "pgbouncer", version: "1.26-transaction", lock: "table", place: pooled(PGBOUNCER, "transaction"), suites: suite::POSTGRES_TABLE },
+    Cell { engine: "pgbouncer", version: "1.26-transaction", lock: "table", place: pooled(PGBOUNCER, "transaction"), suites: suite::POOLED_TABLE },
     Cell { engine: "pgbouncer", version: "1.26-transaction", lock: "advisory", place: pooled(PGBOUNCER, "transaction"), suites: suite::REFUSED },
     Cell { engine: "pgbouncer", version: "1.18-transaction", lock: "advisory", place: pooled(PGBOUNCER_1_18, "transaction"), suites: suite::REFUSED },
     Cell { engine: "sqlserver", version: "2022", lock: "advisory", place: Place::Server(SQLSERVER_2022), suites: suite::SQLSERVER },

@@ -91,6 +91,16 @@ pub(super) const POSTGRES_TABLE: &[Suite] = &[
     TABLE_FAULTS,
 ];
 
+/// The conformance suite's witness needs sessions of its own, which such a pooler does not keep.
+pub(super) const POOLED_TABLE: &[Suite] = &[told(
+    RACES,
+    &[
+        ("LOCKAGE_TEST_LOCK_STRATEGY", "table"),
+        ("LOCKAGE_TEST_ENGINE", "postgres"),
+        ("LOCKAGE_TEST_POOLED", "transaction"),
+    ],
+)];
+
 /// Advisory locks do not exclude there: the program has to find that out before it writes.
 pub(super) const REFUSED: &[Suite] = &[told(
     RACES,
