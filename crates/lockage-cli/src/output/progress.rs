@@ -201,6 +201,9 @@ impl Observer for Progress {
                     step.migration
                 ));
             }
+            Event::BeginningAnew { message } => {
+                self.say(&format!("beginning anew: {}", redact(message)));
+            }
             Event::StepFinished { step, took } => self.finished(step, *took),
             Event::Released { key } if self.0.output.verbose => {
                 self.say(&format!("gave the lock {key} back"));

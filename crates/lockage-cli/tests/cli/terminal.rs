@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -15,14 +16,16 @@ use crate::sandbox::Call;
 
 /// A program that runs with a terminal for its standard input and standard error.
 pub(crate) struct Terminal {
-    child: Child,
+    /// There until it has ended.
+    child: Option<Child>,
     screen: File,
     seen: String,
 }
 
 impl Terminal {
     pub(crate) fn start(mut command: Command) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let master =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
@@ -44,7 +47,7 @@ impl Terminal {
         // With the command its ends of the line go, so that the screen ends when the program does.
         drop(command);
         Self {
-            child,
+            child: Some(child),
             screen: File::from(master),
             seen: String::new(),
         }
@@ -69,7 +72,7 @@ impl Terminal {
 
     /// Sends a signal to the program.
     pub(crate) fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
+        let id = self.child.as_ref().unwrap().id().to_string();
         let sent = Command::new("kill").args([signal, &id]).status().unwrap();
         assert!(sent.success());
     }
@@ -77,8 +80,8 @@ impl Terminal {
     /// What the call came to; standard error is all that stood on the screen.
     pub(crate) fn end(mut self) -> Call {
         while self.read() {}
-        let mut call = Call::of(&self.child.wait_with_output().unwrap());
-        call.err = self.seen;
+        let mut call = Call::of(&self.child.take().unwrap().wait_with_output().unwrap());
+        call.err = std::mem::take(&mut self.seen);
         call
     }
 
@@ -90,10 +93,26 @@ impl Terminal {
 
     /// Whether there was more to read; Linux ends a terminal with an error.
     fn read(&mut self) -> bool {
+        let mut ready = [PollFd::new(&self.screen, PollFlags::IN)];
+        let limit = Timespec {
+            tv_sec: 120,
+            tv_nsec: 0,
+        };
+        let ready = poll(&mut ready, Some(&limit)).unwrap();
+        assert!(ready > 0, "nothing more for 120 s in {}", self.latest());
         let mut bytes = [0; 4096];
         let count = self.screen.read(&mut bytes).unwrap_or(0);
         self.seen
             .push_str(&String::from_utf8_lossy(&bytes[..count]));
         count > 0
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }

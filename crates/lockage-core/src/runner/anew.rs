@@ -39,9 +39,11 @@ impl Runner {
                     MOST + 1
                 )));
             }
-            self.observer.on_event(&Event::BeginningAnew {
-                message: &loss.message,
-            });
+            if !std::mem::replace(&mut loss.told, true) {
+                self.observer.on_event(&Event::BeginningAnew {
+                    message: &loss.message,
+                });
+            }
             let pause = loss.patience.next_pause();
             self.or_interrupted(async {
                 tokio::time::sleep(pause).await;
@@ -62,6 +64,7 @@ impl Runner {
 struct Loss {
     error: Option<Error>,
     message: String,
+    told: bool,
     /// How much the run had applied.
     applied: usize,
     /// How often, with nothing applied in between.
@@ -78,6 +81,7 @@ impl Loss {
         });
         Self {
             message: error.message().to_owned(),
+            told: false,
             error: Some(error),
             applied,
             times,
