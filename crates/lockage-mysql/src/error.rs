@@ -1,84 +1,48 @@
 //! From MySQL's and MariaDB's error numbers to kinds.
 
 use lockage_core::{Error, ErrorKind};
-use lockage_sql::{Cause, Failure, Place};
+use lockage_sql::{Cause, Failure, KnownError, Place};
 use mysql_async::{DriverError, IoError};
 
 use ErrorKind::{Connect, MigrationFailed, SessionLost, Unexpected, Unsupported};
 
-/// What is known of an error number.
-struct Entry {
-    numbers: &'static [u16],
-    kind: ErrorKind,
-    cause: Cause,
-    /// Whether the same call may succeed later, with nothing changed.
-    retryable: bool,
-    hint: Option<&'static str>,
-}
-
-const fn entry(numbers: &'static [u16], kind: ErrorKind) -> Entry {
-    Entry {
-        numbers,
-        kind,
-        cause: Cause::Other,
-        retryable: false,
-        hint: None,
-    }
-}
-
-impl Entry {
-    const fn cause(self, cause: Cause) -> Self {
-        Self { cause, ..self }
-    }
-
-    const fn retryable(self) -> Self {
-        Self {
-            retryable: true,
-            ..self
-        }
-    }
-
-    const fn hint(self, hint: &'static str) -> Self {
-        Self {
-            hint: Some(hint),
-            ..self
-        }
-    }
+const fn entry(numbers: &'static [u32], kind: ErrorKind) -> KnownError {
+    KnownError::new(numbers, kind)
 }
 
 /// The numbers that mean something to us; whatever is missing is a statement that failed.
-const TABLE: &[Entry] = &[
+const TABLE: &[KnownError] = &[
     // Access denied; no such user, plug-in or proxy.
-    entry(&[1045, 1698, 1251, 1275, 1524], Connect).hint("check user and password"),
-    entry(&[1044], Connect).hint("the user needs rights on this database: GRANT ALL ON `database`.* TO the user"),
+    entry(&[1045, 1698, 1251, 1275, 1524], Connect).with_hint("check user and password"),
+    entry(&[1044], Connect).with_hint("the user needs rights on this database: GRANT ALL ON `database`.* TO the user"),
     // Host not allowed; host blocked; TLS demanded.
     entry(&[1130, 1129, 3159], Connect),
     // Unknown database.
-    entry(&[1049], Connect).cause(Cause::NoTable).hint("make the database, or let --create (ConnectOptions::create) make it"),
+    entry(&[1049], Connect).with_cause(Cause::NoTable).with_hint("make the database, or let --create (ConnectOptions::create) make it"),
     // Too many connections, of all or of this user; the server starts or stops; the account is locked for a while.
     entry(&[1040, 1203, 1226, 1053, 3032, 3955], Connect).retryable(),
     // The cluster's node is not ready: no quorum, or still joining.
-    entry(&[1047], Connect).retryable().hint(
+    entry(&[1047], Connect).retryable().with_hint(
         "this node of the cluster is not ready: without quorum, or still joining; see SHOW STATUS LIKE 'wsrep_%'",
     ),
     // Killed, closed by the server, timed out; packets out of order; the server went away while it answered.
     entry(&[1927, 2006, 2013, 2055, 1080, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 4031], SessionLost).retryable(),
     // No such table, in a view, or in no such database.
-    entry(&[1146, 1932], MigrationFailed).cause(Cause::NoTable),
+    entry(&[1146, 1932], MigrationFailed).with_cause(Cause::NoTable),
     // Lock wait timeout; deadlock; a lock for which nobody wanted to wait; the definition changed meanwhile.
-    entry(&[1205, 1213, 3572, 3058, 1412, 1020], MigrationFailed).cause(Cause::TableBusy),
+    entry(&[1205, 1213, 3572, 3058, 1412, 1020], MigrationFailed).with_cause(Cause::TableBusy),
     // No right to: use a table, a column, a routine, an operation, a definer; drop, see or set something.
-    entry(&[1142, 1143, 1370, 1227, 1095, 1403, 1410, 1449, 4165], MigrationFailed).hint("the user lacks a right; see SHOW GRANTS"),
+    entry(&[1142, 1143, 1370, 1227, 1095, 1403, 1410, 1449, 4165], MigrationFailed).with_hint("the user lacks a right; see SHOW GRANTS"),
     // A routine that the binary log would not replay.
-    entry(&[1418, 1419], MigrationFailed).hint(
+    entry(&[1418, 1419], MigrationFailed).with_hint(
         "the binary log is on: the user needs SUPER, or the server log_bin_trust_function_creators = 1",
     ),
     // --read-only, super_read_only, offline mode, read-only transaction.
-    entry(&[1290, 1836, 1792, 3100], MigrationFailed).hint("the server is read-only: is this a replica?"),
-    entry(&[1021, 1114, 3, 28, 1041, 1037, 1038], MigrationFailed).hint("the server is out of disk or memory; make room and run again"),
+    entry(&[1290, 1836, 1792, 3100], MigrationFailed).with_hint("the server is read-only: is this a replica?"),
+    entry(&[1021, 1114, 3, 28, 1041, 1037, 1038], MigrationFailed).with_hint("the server is out of disk or memory; make room and run again"),
     entry(&[1235, 1286, 1178, 1289, 1556], Unsupported),
     // A statement that took longer than it may.
-    entry(&[1969, 3024], MigrationFailed).hint("the server's own time limit for a statement ended it"),
+    entry(&[1969, 3024], MigrationFailed).with_hint("the server's own time limit for a statement ended it"),
 ];
 
 /// Judges an error of the driver. `piece` is the index of what failed, `sql` its text.
@@ -118,35 +82,25 @@ pub(crate) fn number(error: &mysql_async::Error) -> Option<u16> {
 pub(crate) fn hides(error: &mysql_async::Error) -> bool {
     number(error)
         .map(lookup)
-        .is_some_and(|entry| entry.cause != Cause::TableBusy && !entry.retryable)
+        .is_some_and(|known| known.cause() != Cause::TableBusy && !known.is_retryable())
 }
 
-fn lookup(number: u16) -> &'static Entry {
-    const OTHER: &Entry = &entry(&[], MigrationFailed);
-    TABLE
-        .iter()
-        .find(|entry| entry.numbers.contains(&number))
-        .unwrap_or(OTHER)
+fn lookup(number: u16) -> &'static KnownError {
+    KnownError::find(TABLE, number.into())
 }
 
 fn judge(error: mysql_async::Error) -> (Cause, Error) {
     match error {
         mysql_async::Error::Server(server) => {
             let found = lookup(server.code);
-            let mut made = Error::new(found.kind, server.message.clone());
-            if let Some(hint) = found.hint {
-                made = made.with_hint(hint);
-            }
-            if found.retryable {
-                made = made.retryable();
-            }
+            let mut made = found.error(server.message.clone());
             if server.code == NO_DATABASE {
                 made = made.no_database();
             }
             let made = made
                 .with_context("mysql_error", server.code.to_string())
                 .with_context("sqlstate", server.state.clone());
-            (found.cause, made.with_source(server))
+            (found.cause(), made.with_source(server))
         }
         mysql_async::Error::Io(IoError::Io(source)) => {
             let made = Error::new(SessionLost, format!("the connection broke: {source}"));
@@ -244,9 +198,9 @@ mod tests {
 
     #[test]
     fn no_number_stands_in_the_table_twice() {
-        let mut numbers: Vec<u16> = TABLE
+        let mut numbers: Vec<u32> = TABLE
             .iter()
-            .flat_map(|entry| entry.numbers)
+            .flat_map(KnownError::numbers)
             .copied()
             .collect();
         numbers.sort_unstable();

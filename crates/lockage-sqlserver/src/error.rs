@@ -1,58 +1,22 @@
 //! From SQL Server's error numbers to kinds.
 
 use lockage_core::{Error, ErrorKind};
-use lockage_sql::{Cause, Failure, Place};
+use lockage_sql::{Cause, Failure, KnownError, Place};
 
 use ErrorKind::{Connect, MigrationFailed, SessionLost, Unexpected, Unsupported};
 
-/// What is known of an error number.
-struct Entry {
-    numbers: &'static [u32],
-    kind: ErrorKind,
-    cause: Cause,
-    /// Whether the same call may succeed later, with nothing changed.
-    retryable: bool,
-    hint: Option<&'static str>,
-}
-
-const fn entry(numbers: &'static [u32], kind: ErrorKind) -> Entry {
-    Entry {
-        numbers,
-        kind,
-        cause: Cause::Other,
-        retryable: false,
-        hint: None,
-    }
-}
-
-impl Entry {
-    const fn cause(self, cause: Cause) -> Self {
-        Self { cause, ..self }
-    }
-
-    const fn retryable(self) -> Self {
-        Self {
-            retryable: true,
-            ..self
-        }
-    }
-
-    const fn hint(self, hint: &'static str) -> Self {
-        Self {
-            hint: Some(hint),
-            ..self
-        }
-    }
+const fn entry(numbers: &'static [u32], kind: ErrorKind) -> KnownError {
+    KnownError::new(numbers, kind)
 }
 
 /// The numbers that mean something to us; whatever is missing is a statement that failed.
-const TABLE: &[Entry] = &[
-    entry(&[18452, 18456, 18470, 18486, 18487, 18488], Connect).hint("check user and password"),
+const TABLE: &[KnownError] = &[
+    entry(&[18452, 18456, 18470, 18486, 18487, 18488], Connect).with_hint("check user and password"),
     // The database does not exist, or this login may not use it: the server does not say which.
-    entry(&[4060, 911, 916], Connect).hint(
+    entry(&[4060, 911, 916], Connect).with_hint(
         "make the database, or let --create (ConnectOptions::create) make it; or give the login a user in it",
     ),
-    entry(&[40914, 40615], Connect).hint("the server's firewall does not let this address in"),
+    entry(&[40914, 40615], Connect).with_hint("the server's firewall does not let this address in"),
     // Azure SQL moves, is too busy or is out of something for a while; a database that starts, stops or recovers.
     entry(
         &[615, 921, 922, 4221, 10928, 10929, 10936, 17197, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920],
@@ -61,16 +25,16 @@ const TABLE: &[Entry] = &[
     .retryable(),
     // Killed; shut down.
     entry(&[596, 6005, 6006, 17188, 17148], SessionLost).retryable(),
-    entry(&[208], MigrationFailed).cause(Cause::NoTable),
+    entry(&[208], MigrationFailed).with_cause(Cause::NoTable),
     // Lock request timed out; deadlock victim; snapshot conflicts.
-    entry(&[1222, 1205, 3960, 3961], MigrationFailed).cause(Cause::TableBusy),
-    entry(&[226, 574, 3021, 3023, 5069, 12321, 15002, 40508], MigrationFailed).hint(
+    entry(&[1222, 1205, 3960, 3961], MigrationFailed).with_cause(Cause::TableBusy),
+    entry(&[226, 574, 3021, 3023, 5069, 12321, 15002, 40508], MigrationFailed).with_hint(
         "where it is refused only inside a transaction, put `-- lockage: no-transaction` at the head of the file",
     ),
-    entry(&[229, 230, 262, 297, 300, 371, 378, 2760, 3701, 15247], MigrationFailed).hint("the user may lack a right; see sys.fn_my_permissions"),
-    entry(&[978, 976, 3906, 3908, 3909], MigrationFailed).hint("the database is read-only: is this a replica?"),
-    entry(&[1101, 1105, 9002, 701, 802, 8645, 40544], MigrationFailed).hint("the server is out of disk, log or memory; make room and run again"),
-    entry(&[3930, 3998, 3931], MigrationFailed).hint("an error before it, which the script caught, had doomed the transaction"),
+    entry(&[229, 230, 262, 297, 300, 371, 378, 2760, 3701, 15247], MigrationFailed).with_hint("the user may lack a right; see sys.fn_my_permissions"),
+    entry(&[978, 976, 3906, 3908, 3909], MigrationFailed).with_hint("the database is read-only: is this a replica?"),
+    entry(&[1101, 1105, 9002, 701, 802, 8645, 40544], MigrationFailed).with_hint("the server is out of disk, log or memory; make room and run again"),
+    entry(&[3930, 3998, 3931], MigrationFailed).with_hint("an error before it, which the script caught, had doomed the transaction"),
 ];
 
 /// Judges an error of the driver. `piece` is the index of what failed; `sql` its text where it is a batch of a script.
@@ -125,22 +89,12 @@ fn judge(error: tiberius::error::Error) -> (Cause, Error) {
             return (Cause::Other, made.with_source(error));
         }
     };
-    const OTHER: Entry = entry(&[], MigrationFailed);
     let number = match server.code() {
         UNMAPPED if is_no_table(server.message()) => 208,
         number => number,
     };
-    let found = TABLE
-        .iter()
-        .find(|entry| entry.numbers.contains(&number))
-        .unwrap_or(&OTHER);
-    let mut made = Error::new(found.kind, server.message());
-    if let Some(hint) = found.hint {
-        made = made.with_hint(hint);
-    }
-    if found.retryable {
-        made = made.retryable();
-    }
+    let found = KnownError::find(TABLE, number);
+    let mut made = found.error(server.message());
     made = made
         .with_context("sqlserver_error", server.code().to_string())
         .with_context("severity", server.class().to_string());
@@ -148,7 +102,7 @@ fn judge(error: tiberius::error::Error) -> (Cause, Error) {
         let place = format!("{}, line {}", server.procedure(), server.line());
         made = made.with_context("procedure", place);
     }
-    (found.cause, made.with_source(error))
+    (found.cause(), made.with_source(error))
 }
 
 /// The line of a batch in which it failed. The server counts within a procedure where one was called, and within the batch where one was
@@ -174,7 +128,7 @@ mod tests {
     fn no_number_stands_in_the_table_twice() {
         let mut numbers: Vec<u32> = TABLE
             .iter()
-            .flat_map(|entry| entry.numbers)
+            .flat_map(KnownError::numbers)
             .copied()
             .collect();
         numbers.sort_unstable();

@@ -108,32 +108,9 @@ fn not_rebuilt(entry: &Entry, what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample::{actions, row};
     use super::*;
     use crate::HistoryRow;
-
-    fn row(version: &str, state: State, checksum: &str) -> HistoryRow {
-        HistoryRow {
-            version: version.into(),
-            name: "x".into(),
-            kind: Kind::Versioned,
-            checksum: checksum.into(),
-            state,
-            applied_at: String::new(),
-            applied_by: String::new(),
-            duration_ms: 0,
-            statements_done: 0,
-            statements_total: 0,
-            run_id: String::new(),
-            tool_version: String::new(),
-        }
-    }
-
-    fn actions(plan: &Plan) -> Vec<(String, Action)> {
-        plan.steps
-            .iter()
-            .map(|step| (step.migration.key(), step.action))
-            .collect()
-    }
 
     #[test]
     fn a_rebuild_undoes_the_newest_first_and_applies_the_oldest_first() {

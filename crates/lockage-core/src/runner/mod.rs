@@ -7,6 +7,8 @@ mod locks;
 mod look;
 mod mend;
 mod repair;
+#[cfg(test)]
+mod sample;
 
 use std::sync::Arc;
 

@@ -178,32 +178,9 @@ pub(super) fn migration(entry: &Entry) -> Arc<Migration> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample::{actions, row};
     use super::*;
     use crate::{HistoryRow, Kind, State};
-
-    fn row(version: &str, state: State, checksum: &str) -> HistoryRow {
-        HistoryRow {
-            version: version.into(),
-            name: "x".into(),
-            kind: Kind::Versioned,
-            checksum: checksum.into(),
-            state,
-            applied_at: String::new(),
-            applied_by: String::new(),
-            duration_ms: 0,
-            statements_done: 0,
-            statements_total: 0,
-            run_id: String::new(),
-            tool_version: String::new(),
-        }
-    }
-
-    fn actions(plan: &Plan) -> Vec<(String, Action)> {
-        plan.steps
-            .iter()
-            .map(|step| (step.migration.key(), step.action))
-            .collect()
-    }
 
     fn set() -> MigrationSet {
         MigrationSet::from_texts([("V1__x.sql", "a"), ("V2__x.sql", "b"), ("V4__x.sql", "c")])
