@@ -180,7 +180,7 @@ pub(super) fn migration(entry: &Entry) -> Arc<Migration> {
 mod tests {
     use super::super::sample::{actions, row};
     use super::*;
-    use crate::{HistoryRow, Kind, State};
+    use crate::{HistoryRow, State};
 
     fn set() -> MigrationSet {
         MigrationSet::from_texts([("V1__x.sql", "a"), ("V2__x.sql", "b"), ("V4__x.sql", "c")])
