@@ -43,6 +43,8 @@ const CELLS: &[Cell] = &[
     cell("embedded", Place::Embedded),
 ];
 
+type Test = fn() -> Result<(), Failed>;
+
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(CHILD) {
         let matrix = Matrix::new(CELLS, ("lockage-testkit", "none"));
@@ -53,7 +55,7 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         });
     }
-    let tests: [(&str, fn() -> Result<(), Failed>); 7] = [
+    let tests: [(&str, Test); 7] = [
         ("what_is_not_there_is_skipped_in_red_with_a_reason", skipped),
         ("a_required_engine_that_is_not_there_is_a_failure", required),
         (
