@@ -1,5 +1,7 @@
 //! Runs: those with nothing to do, those that are cut short, those of two hosts.
 
+use std::time::{Duration, Instant};
+
 use lockage_message_store::lockage_core::{Attempt, Interrupt, LockKey, Outcome};
 use lockage_message_store::{AutoCreate, ErrorKind};
 use lockage_testkit::Failure;
@@ -15,15 +17,18 @@ crate::tests![
     start_does_what_the_mode_allows,
 ];
 
+/// Holds when the lock is free, at once or when the server has ended what the holder left.
 async fn assert_free(database: &Database) -> Result<(), Failure> {
-    match database
-        .session()
-        .await?
-        .try_lock(&LockKey::default())
-        .await?
-    {
-        Attempt::Locked(locked) => Ok(locked.release().await?.close().await?),
-        Attempt::Busy(_) => Err("the lock is still held".into()),
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let session = database.session().await?;
+        match session.try_lock(&LockKey::default()).await? {
+            Attempt::Locked(locked) => return Ok(locked.release().await?.close().await?),
+            Attempt::Busy(_) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Attempt::Busy(_) => return Err("the lock is still held after 120 s".into()),
+        }
     }
 }
 
@@ -70,6 +75,8 @@ async fn cancelled_means_an_error_and_no_lock(database: &Database) -> Result<(),
         let before = applied(database).await?;
         match store.migrate().await {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // A server on a slow disk may not end a statement in time; the session is dropped then, and the lock with it.
+            Err(error) if error.kind() == ErrorKind::SessionLost => {}
             // What had just finished when the request came counts.
             Ok(migrated) if before == 2 && migrated.main.applied.len() == 1 => {}
             other => return Err(format!("cancelled, attempt {attempt}: {other:?}").into()),

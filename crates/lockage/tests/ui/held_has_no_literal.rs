@@ -1,6 +1,6 @@
 use lockage::{Held, LockKey};
 
 fn main() {
-    let key = LockKey::default();
-    let _ = Held { key }; //~ E0451
+    let (key, neighbours) = (LockKey::default(), Vec::new());
+    let _ = Held { key, neighbours }; //~ E0451
 }

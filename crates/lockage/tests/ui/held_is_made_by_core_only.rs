@@ -1,7 +1,7 @@
 use lockage::{Held, LockKey, Locked, NoObserver, Session, Step, Unlocked};
 
 fn made() {
-    let _ = Held::new(LockKey::default()); //~ E0624
+    let _ = Held::new(LockKey::default(), Vec::new()); //~ E0624
     let _ = Held::default(); //~ E0599
 }
 
