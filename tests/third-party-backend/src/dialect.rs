@@ -1,0 +1,51 @@
+use lockage_sql::script::{Bodies, Brackets, SQLITE, Syntax};
+use lockage_sql::{Dialect, double_quoted, single_quoted};
+
+const SYNTAX: Syntax = Syntax {
+    name: "Firebird",
+    backticks: false,
+    brackets: Brackets::Operators,
+    word_starts: "",
+    word_parts: "$",
+    bodies: Bodies::Triggers,
+    ..SQLITE
+};
+
+/// The session's variable that says how many minutes the server's clock is behind UTC: before version 4 the server cannot tell.
+pub(crate) const UTC: &str = "LOCKAGE_UTC";
+
+/// How Firebird writes SQL.
+pub(crate) static DIALECT: Dialect = Dialect {
+    engine: "Firebird",
+    syntax: &SYNTAX,
+    transactional_ddl: false,
+    begin: "SET TRANSACTION",
+    commit: "COMMIT",
+    rollback: "ROLLBACK",
+    identifier: double_quoted,
+    literal: single_quoted,
+    // 250 characters of four bytes fit into a key of a page of 8 KiB, the default.
+    text_type: |length| match length {
+        ..=8191 => format!("VARCHAR({length}) CHARACTER SET UTF8"),
+        _ => "BLOB SUB_TYPE TEXT CHARACTER SET UTF8".into(),
+    },
+    integer_type: "BIGINT",
+    time_type: "TIMESTAMP",
+    now: "DATEADD(CAST(RDB$GET_CONTEXT('USER_SESSION', 'LOCKAGE_UTC') AS INTEGER) MINUTE TO CAST('NOW' AS TIMESTAMP))",
+    time_text: |column| format!("REPLACE(CAST({column} AS VARCHAR(24)), ' ', 'T') || 'Z'"),
+    create_table,
+    clock_ms: "DATEDIFF(MILLISECOND FROM TIMESTAMP '1970-01-01 00:00:00' TO \
+        DATEADD(CAST(RDB$GET_CONTEXT('USER_SESSION', 'LOCKAGE_UTC') AS INTEGER) MINUTE TO CAST('NOW' AS TIMESTAMP)))",
+    for_update: " WITH LOCK",
+    elapsed_ms: None,
+};
+
+/// `CREATE TABLE` has no `IF NOT EXISTS` before version 6.
+fn create_table(table: &str, columns: &str) -> String {
+    let name = table.trim_matches('"').replace("\"\"", "\"");
+    format!(
+        "EXECUTE BLOCK AS BEGIN IF (NOT EXISTS (SELECT 1 FROM RDB$RELATIONS WHERE RDB$RELATION_NAME = {})) THEN EXECUTE STATEMENT {}; END",
+        single_quoted(&name),
+        single_quoted(&format!("CREATE TABLE {table} ({columns})"))
+    )
+}
