@@ -17,6 +17,7 @@ use crate::facts::{Facts, QUESTIONS};
 use crate::lock::{self, Lock};
 use crate::neighbour;
 use crate::settings;
+use crate::standing::{self, Standing};
 use crate::trace::Trace;
 use crate::wire::{Broken, End, Wire};
 
@@ -36,8 +37,8 @@ pub(crate) struct SqlServerConnection {
     away: Option<String>,
     transaction: Transaction,
     open_transactions: Option<u32>,
-    /// True on another connection while this session stands, where the user may see that.
-    session_condition: Option<String>,
+    /// Asked before a lock in a table is tried, where the server lists its sessions.
+    standing: Option<Standing>,
     statement_timeout: Mutex<Option<Duration>>,
 }
 
@@ -61,7 +62,7 @@ impl SqlServerConnection {
             away: None,
             transaction: None,
             open_transactions: None,
-            session_condition: None,
+            standing: None,
             statement_timeout: Mutex::new(None),
         }
     }
@@ -389,29 +390,20 @@ impl Connection for SqlServerConnection {
         }
     }
 
-    async fn prove_alive(&mut self, silence: Option<Duration>) -> Result<()> {
-        // The server ends no session for its silence; but it tells, to those who may see it, when one has ended.
-        self.session_condition = None;
-        if silence.is_none() || self.facts().await?.babelfish {
-            return Ok(());
-        }
-        let sql = "SELECT CONVERT(NVARCHAR(30), login_time, 126) FROM sys.dm_exec_sessions WHERE session_id = @@SPID \
-                   AND (HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER STATE') = 1 \
-                   OR HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'VIEW DATABASE STATE') = 1 AND SERVERPROPERTY('EngineEdition') = 5)";
-        let rows = self.ask(sql).await.unwrap_or_default();
-        let since = rows.into_iter().flatten().flatten().next().flatten();
-        if let (Some(since), Some(facts)) = (since, &self.facts) {
-            self.session_condition = Some(format!(
-                "EXISTS (SELECT 1 FROM sys.dm_exec_sessions WHERE session_id = {} AND CONVERT(NVARCHAR(30), login_time, 126) = {})",
-                facts.session,
-                literal(&since)
-            ));
+    async fn prepare_table_lock(&mut self) -> Result<()> {
+        if self.standing.is_none() {
+            self.facts().await?;
+            self.standing = Standing::own(self.wire()?).await;
         }
         Ok(())
     }
 
     fn session_condition(&self) -> Option<String> {
-        self.session_condition.clone()
+        self.standing.as_ref().map(Standing::condition)
+    }
+
+    async fn end_holder(&mut self, session: &str, _since: Option<&str>) -> Result<bool> {
+        standing::end(self.wire()?, session).await
     }
 
     async fn another(&mut self) -> Result<Box<dyn Connection>> {
@@ -422,7 +414,10 @@ impl Connection for SqlServerConnection {
     }
 
     fn session_name(&self) -> Option<String> {
-        self.facts.as_ref().map(|facts| facts.session.clone())
+        match &self.standing {
+            Some(standing) => Some(standing.name()),
+            None => self.facts.as_ref().map(|facts| facts.session.clone()),
+        }
     }
 
     fn canceller(&self) -> Arc<dyn Canceller> {

@@ -107,11 +107,19 @@ async fn live(
 
 /// Whether the server says that a condition is false; what it cannot say counts as true.
 async fn is_false(connection: &mut dyn Connection, condition: Option<&str>) -> bool {
-    let Some(condition) = condition else {
-        return false;
-    };
-    let answer = connection
-        .query(&format!("SELECT CASE WHEN {condition} THEN 1 ELSE 0 END"))
-        .await;
-    answer.is_ok_and(|rows| rows.first().and_then(|row| row.first()?.as_deref()) == Some("0"))
+    match condition {
+        Some(condition) => says(connection, condition).await == Some(false),
+        None => false,
+    }
+}
+
+/// What the server says of a condition; `None` where it says nothing.
+pub(super) async fn says(connection: &mut dyn Connection, condition: &str) -> Option<bool> {
+    let sql = format!("SELECT CASE WHEN {condition} THEN 1 ELSE 0 END");
+    let rows = connection.query(&sql).await.ok()?;
+    match rows.first()?.first()?.as_deref() {
+        Some("1") => Some(true),
+        Some("0") => Some(false),
+        _ => None,
+    }
 }

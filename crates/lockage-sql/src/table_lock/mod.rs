@@ -79,12 +79,18 @@ impl TableLock {
             return Ok(false);
         }
         let token = format!("{:032x}", fastrand::u128(..));
+        let mut another = on.another().await?;
+        // What the server does not show to another connection says nothing there.
+        let session = match on.session_condition() {
+            Some(stands) if heart::says(&mut *another, &stands).await == Some(true) => Some(stands),
+            _ => None,
+        };
         let purpose = Purpose {
             row: row.clone(),
             token: token.clone(),
-            session: on.session_condition(),
+            session,
         };
-        let mut heart = Heart::new(on.another().await?, purpose);
+        let mut heart = Heart::new(another, purpose);
         if !self.take(on, &row, seen, &token).await? {
             heart.end();
             return Ok(false);

@@ -5,6 +5,9 @@ use lockage_core::{LockHolder, Result};
 use super::{CLEAR_AWAY, Lock, plain};
 use crate::wire::Wire;
 
+/// A right is missing.
+const FORBIDDEN: [u32; 5] = [229, 297, 300, 371, 15562];
+
 /// Told in place of what the user may not see.
 const NOT_SHOWN: &str = "more is shown with the right VIEW SERVER STATE";
 
@@ -17,10 +20,18 @@ pub(crate) async fn holder(
     lock: &Lock,
     babelfish: bool,
 ) -> Result<Option<LockHolder>> {
-    let (reason, listed) = if babelfish {
-        (NOT_LISTED, None)
-    } else {
-        (NOT_SHOWN, wire.run(&lock.look_up()).await.ok())
+    let (reason, listed) = match wire.run(&lock.look_up()).await {
+        Ok(sets) => (NOT_SHOWN, Some(sets)),
+        Err(broken)
+            if broken
+                .error
+                .code()
+                .is_some_and(|code| FORBIDDEN.contains(&code)) =>
+        {
+            (NOT_SHOWN, None)
+        }
+        Err(broken) if broken.error.code().is_some() => (NOT_LISTED, None),
+        Err(broken) => return Err(plain(broken)),
     };
     if let Some(sets) = listed {
         let row = sets.into_iter().flatten().next();
