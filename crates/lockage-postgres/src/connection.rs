@@ -39,7 +39,7 @@ pub(crate) struct PostgresConnection {
     pub(crate) settings: Settings,
     /// Whether it is set.
     pub(crate) is_set: bool,
-    schema: Option<String>,
+    pub(crate) schema: Option<String>,
     /// The name of the history's table.
     history: String,
     /// What `lock_timeout` was last set to by us, in milliseconds; 0 for not at all.
@@ -50,6 +50,8 @@ pub(crate) struct PostgresConnection {
     pub(crate) standing: Option<Standing>,
     /// Whether some may lock by a row in a table.
     pub(crate) may_meet_table_lock: bool,
+    /// The path that leads to the schema of the options, where the session is not ours alone.
+    pub(crate) search_path: Option<String>,
     /// What is set in each transaction, where the session is not ours alone.
     for_now: Mutex<Vec<String>>,
 }
@@ -74,6 +76,7 @@ impl PostgresConnection {
             is_leased: false,
             standing: None,
             may_meet_table_lock: true,
+            search_path: None,
             for_now: Mutex::default(),
         }
     }
@@ -111,7 +114,7 @@ impl PostgresConnection {
     }
 
     /// The first value of the first row.
-    async fn value(&mut self, sql: &str) -> Result<Option<String>> {
+    pub(crate) async fn value(&mut self, sql: &str) -> Result<Option<String>> {
         let rows = self.link.query(sql).await?;
         Ok(rows
             .into_iter()
@@ -155,7 +158,14 @@ impl Connection for PostgresConnection {
         if pieces.iter().any(|piece| matches!(piece, Piece::Script(_))) {
             return self.link.run(pieces, done).await;
         }
-        self.run_own(pieces, done).await
+        match pieces {
+            // It commits by itself, in a session for which nothing can be set.
+            [Piece::Own(sql)] if self.way == Way::Shared && *sql != DIALECT.rollback => {
+                let first = Piece::Own("SET TRANSACTION READ WRITE".into());
+                self.run_own(&[first, pieces[0].clone()], done).await
+            }
+            pieces => self.run_own(pieces, done).await,
+        }
     }
 
     async fn run_bare(&mut self, statement: &str) -> Result<(), Failure> {
@@ -192,7 +202,7 @@ impl Connection for PostgresConnection {
             return Ok(());
         }
         let create = Piece::Own(format!("CREATE SCHEMA {}", double_quoted(schema)).into());
-        match self.link.run(&[create], &mut |_| {}).await {
+        match self.run(&[create], &mut |_| {}).await {
             Ok(()) => Ok(()),
             // Somebody else, who does not take our lock, made it meanwhile.
             Err(failure) if self.value(&look).await?.is_none() => Err(failure.into()),
@@ -225,7 +235,7 @@ impl Connection for PostgresConnection {
         }
         if shared {
             *self.for_now.lock().unwrap_or_else(PoisonError::into_inner) =
-                settings::for_now(&settings, self.schema.as_deref());
+                settings::for_now(&settings, self.search_path.as_deref());
             return Vec::new();
         }
         self.lock_timeout.store(lock_timeout, Ordering::Relaxed);
@@ -239,6 +249,11 @@ impl Connection for PostgresConnection {
             .then(|| "SET TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned());
         let for_now = self.for_now.lock().unwrap_or_else(PoisonError::into_inner);
         level.into_iter().chain(for_now.iter().cloned()).collect()
+    }
+
+    fn behind_begin(&self) -> Vec<String> {
+        let for_now = self.for_now.lock().unwrap_or_else(PoisonError::into_inner);
+        for_now.clone()
     }
 
     fn before_commit(&self, _migration: &Migration) -> Vec<Piece<'static>> {
@@ -345,6 +360,7 @@ impl Connection for PostgresConnection {
             is_leased: true,
             standing: None,
             may_meet_table_lock: true,
+            search_path: None,
             for_now: Mutex::default(),
         }))
     }

@@ -6,7 +6,8 @@ pub static DIALECT: Dialect = Dialect {
     engine: "PostgreSQL",
     syntax: &POSTGRES,
     transactional_ddl: true,
-    begin: "BEGIN",
+    // Whatever a script, the role or the database is set to.
+    begin: "BEGIN READ WRITE",
     commit: "COMMIT",
     rollback: "ROLLBACK",
     identifier: double_quoted,

@@ -48,10 +48,10 @@ fn meaning(code: &str) -> Meaning {
         ),
         // read_only_sql_transaction
         "25006" => failed(
-            Some("the database is read-only"),
+            None,
             Some(
-                "connect to the primary, for instance with target_session_attrs=read-write in the URL, and see that \
-                 default_transaction_read_only is off for the user that migrates",
+                "take READ ONLY, or default_transaction_read_only, out of the script; where the server became a standby meanwhile, connect \
+                 to the primary",
             ),
         ),
         // disk_full

@@ -15,6 +15,7 @@ use crate::key;
 use crate::neighbour;
 use crate::pooler::{self, Pooling, Way};
 use crate::settings;
+use crate::standing::{self, STANDBY};
 
 #[async_trait]
 impl LockProvider for PostgresConnection {
@@ -142,7 +143,7 @@ impl PostgresConnection {
         let lock = format!(
             "SELECT CASE WHEN NOT {guard} THEN NULL WHEN {ours} THEN true \
              ELSE pg_catalog.pg_try_advisory_lock({}) END; \
-             SELECT {ours}, EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relname = {}), pg_catalog.pg_postmaster_start_time()",
+             SELECT {ours}, EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relname = {}), pg_catalog.pg_postmaster_start_time(), {STANDBY}",
             key::advisory_number(key),
             literal(LOCK_TABLE),
         );
@@ -180,6 +181,7 @@ impl PostgresConnection {
             Some("t") => Answer::Got(value(seen, 0).as_deref() == Some("t")),
             Some(_) => Answer::Busy,
         };
+        standing::refuse_standby(value(seen, 3).as_deref())?;
         self.may_meet_table_lock = value(seen, 1).as_deref() != Some("f");
         self.link.note_server_start(value(seen, 2));
         self.is_set = true;

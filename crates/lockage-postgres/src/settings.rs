@@ -11,11 +11,12 @@ pub(crate) type Settings = Vec<(&'static str, String)>;
 
 /// Lets the server notice within seconds that this host has vanished, and so free the lock: idle by keepalives, with an answer
 /// underway by the user timeout, in the middle of a statement by the check interval. Needs no right. And has it read scripts as
-/// they are split.
+/// they are split, and write where the role or the database is set to read only.
 pub(crate) fn of_session(server_version: u32) -> Settings {
     let mut settings = vec![
         ("client_encoding", "UTF8".to_owned()),
         ("standard_conforming_strings", "on".to_owned()),
+        ("default_transaction_read_only", "off".to_owned()),
         ("tcp_keepalives_idle", "5".to_owned()),
         ("tcp_keepalives_interval", "2".to_owned()),
         ("tcp_keepalives_count", "3".to_owned()),
@@ -50,13 +51,14 @@ pub(crate) fn start_afresh(
         "RESET ALL".to_owned(),
         set(settings),
     ];
-    statements.extend(schema.map(|schema| search_first(schema, false)));
+    statements.extend(schema.map(|schema| search_first(schema)));
     statements.push("COMMIT".into());
     statements
 }
 
 /// Statements that set until the end of a transaction what must not stay in a session that others use too.
-pub(crate) fn for_now(settings: &Settings, schema: Option<&str>) -> Vec<String> {
+/// None of them is a query, before which a transaction says of what kind it is.
+pub(crate) fn for_now(settings: &Settings, search_path: Option<&str>) -> Vec<String> {
     let mut statements: Vec<String> = [
         ("client_encoding", "UTF8"),
         ("standard_conforming_strings", "on"),
@@ -65,15 +67,26 @@ pub(crate) fn for_now(settings: &Settings, schema: Option<&str>) -> Vec<String> 
     .chain(settings.iter().map(|(name, value)| (*name, value.as_str())))
     .map(|(name, value)| format!("SET LOCAL {name} = {}", literal(value)))
     .collect();
-    statements.extend(schema.map(|schema| search_first(schema, true)));
+    statements.extend(search_path.map(|path| format!("SET LOCAL search_path = {path}")));
     statements
 }
 
-/// What the session finds otherwise, extensions for instance, it goes on finding.
-fn search_first(schema: &str, for_now: bool) -> String {
+/// A query for the path that leads to a schema first. What the session finds otherwise, extensions for instance, it goes on finding.
+pub(crate) fn path_to(schema: &str) -> String {
+    format!("SELECT {}", path(schema))
+}
+
+fn path(schema: &str) -> String {
     format!(
-        "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', {}, nullif(pg_catalog.current_setting('search_path'), '')), {for_now})",
+        "pg_catalog.concat_ws(', ', {}, nullif(nullif(pg_catalog.current_setting('search_path'), ''), '\"\"'))",
         literal(&double_quoted(schema))
+    )
+}
+
+fn search_first(schema: &str) -> String {
+    format!(
+        "SELECT pg_catalog.set_config('search_path', {}, false)",
+        path(schema)
     )
 }
 

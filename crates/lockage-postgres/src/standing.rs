@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockage_core::Result;
+use lockage_core::{Error, ErrorKind, Result};
 use tokio::time::Instant;
 
 use crate::connection::PostgresConnection;
@@ -13,6 +13,25 @@ use crate::settings;
 /// How long a session may take to end that was told to.
 const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// True on a server that only follows another.
+pub(crate) const STANDBY: &str = "pg_catalog.pg_is_in_recovery()";
+
+/// Judges what [`STANDBY`] came to.
+///
+/// # Errors
+/// Where nothing could be written. A standby may be about to take the place of its primary, so the call may be made again.
+pub(crate) fn refuse_standby(answer: Option<&str>) -> Result<()> {
+    if answer != Some("t") {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Connect,
+        "the server is a standby, on which nothing can be written",
+    )
+    .with_hint("connect to the primary; of several hosts in the URL, target_session_attrs=read-write finds it")
+    .retryable())
+}
 
 /// A session of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +60,7 @@ impl PostgresConnection {
             return Ok(());
         }
         let look = format!(
-            "SELECT pid, {} FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()",
+            "SELECT pid, {}, {STANDBY} FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()",
             time_text("backend_start")
         );
         let row = self.link.query(&look).await?.into_iter().next();
@@ -51,6 +70,7 @@ impl PostgresConnection {
             .and_then(|pid| pid.parse().ok())
             .zip(next())
             .map(|(pid, begun)| Standing { pid, begun });
+        refuse_standby(next().as_deref())?;
         let told = match self.way {
             Way::Unknown => self.find_way().await?,
             way => way,
@@ -64,6 +84,8 @@ impl PostgresConnection {
             self.link.query(&settings::set(&self.settings)).await?;
             self.is_set = true;
             self.standing = standing;
+        } else if let Some(schema) = &self.schema {
+            self.search_path = self.value(&settings::path_to(schema)).await?;
         }
         self.is_leased = true;
         Ok(())

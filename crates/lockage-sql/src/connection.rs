@@ -78,6 +78,12 @@ pub trait Connection: LockProvider + fmt::Debug {
         Vec::new()
     }
 
+    /// What runs behind the BEGIN of a transaction of the script's own, in one call with it. None of it may be a query: the script may say
+    /// next what kind of transaction it is to be.
+    fn behind_begin(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What runs at the end of a script's transaction, before the history is written: rights and names as they were at the start,
     /// and checks of what the script left.
     fn before_commit(&self, _migration: &Migration) -> Vec<Piece<'static>> {

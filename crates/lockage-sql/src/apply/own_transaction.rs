@@ -31,7 +31,10 @@ impl<C: Connection> SqlSession<C> {
                 if !lock.is_empty() {
                     self.run_pieces(&lock).await?;
                 }
-                self.run_pieces(&[Piece::Script(text)]).await?;
+                let mut pieces = vec![Piece::Script(text)];
+                let behind = self.connection.behind_begin();
+                pieces.extend(behind.into_iter().map(Piece::own));
+                self.run_pieces(&pieces).await?;
                 run.in_transaction = true;
                 run.rows.extend(record);
             }
