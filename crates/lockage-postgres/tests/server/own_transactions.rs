@@ -11,6 +11,7 @@ crate::tests!(
     a_transaction_of_the_scripts_own_may_say_what_kind_it_is,
     what_goes_back_to_a_savepoint_is_journaled_all_the_same,
     a_transaction_that_fails_is_begun_again,
+    a_transaction_that_cannot_go_on_is_taken_back,
     what_was_prepared_is_not_ended_by_a_commit_of_the_scripts_own,
     statements_that_no_run_survives_are_refused_before_anything_runs,
     a_script_that_resets_everything_leaves_the_session_as_we_need_it,
@@ -275,5 +276,28 @@ async fn a_request_to_cancel_leaves_no_statement_in_doubt(place: &Place) -> Resu
         place.texts("SELECT n FROM seen ORDER BY n").await?,
         expected
     );
+    Ok(())
+}
+
+/// What stops the run is no statement that failed on the server, which would have ended the transaction there.
+async fn a_transaction_that_cannot_go_on_is_taken_back(place: &Place) -> Result<(), Failure> {
+    let files = |end: &str, table: &str| {
+        bare(&format!(
+            "CREATE TABLE a (n int); BEGIN; INSERT INTO a VALUES (1); {end}; CREATE TABLE {table} (n int); COMMIT; INSERT INTO later VALUES (1)"
+        ))
+    };
+    let (first, changed) = (files("ROLLBACK", "b"), files("SELECT 1", "c"));
+    fails(
+        place.runner(&[("V1__a.sql", &*first)])?,
+        ErrorKind::MigrationFailed,
+    )
+    .await?;
+    let error = fails(
+        place.runner(&[("V1__a.sql", &*changed)])?,
+        ErrorKind::Diverged,
+    )
+    .await?;
+    assert!(error.message().contains("with another text"), "{error}");
+    assert_eq!(place.text("SELECT count(*) FROM a").await?, "0");
     Ok(())
 }

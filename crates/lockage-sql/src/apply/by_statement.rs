@@ -121,7 +121,7 @@ impl<C: Connection> SqlSession<C> {
             )
             .with_location(Location::file(migration.file()))
             .with_hint("end it with COMMIT");
-            return Err(self.roll_back(Failure::new(0, open)).await.error);
+            return Err(open);
         }
         Ok(())
     }
@@ -497,6 +497,8 @@ impl<C: Connection> SqlSession<C> {
         run: &Run,
         error: Error,
     ) -> Error {
+        // What stopped the run may be none of the statements: what they began is still open then, and what is written below would commit it.
+        let error = self.roll_back(Failure::new(0, error)).await.error;
         if !matches!(error.kind(), ErrorKind::SessionLost | ErrorKind::LockLost)
             && migration.kind() != lockage_core::Kind::Undo
         {

@@ -4,8 +4,9 @@
 //! sure. A second connection renews the lease while the first is busy. Every transaction that writes history or journal ends by writing
 //! the row under the token: a holder that was superseded cannot commit. Time is the server's, never ours.
 //!
-//! A holder that dies frees the lock when its lease runs out; one that is dropped, as soon as its session has ended on the server. What it had the server do outside a transaction may still run then: the engine
-//! must have ended its session by that time, which backends see to with an idle time-out that is shorter than the lease.
+//! A holder that dies frees the lock when its lease runs out; one that is dropped, as soon as its session has ended on the server. What a
+//! dead one had the server do outside a transaction may still run then: the engine must have ended its session by that time, which backends
+//! see to with an idle time-out that is shorter than the lease.
 
 mod heart;
 mod table;
@@ -82,7 +83,7 @@ impl TableLock {
         let mut another = on.another().await?;
         // What the server does not show to another connection says nothing there.
         let session = match on.session_condition() {
-            Some(stands) if heart::says(&mut *another, &stands).await == Some(true) => Some(stands),
+            Some(stands) if heart::says(&mut another, &stands).await == Some(true) => Some(stands),
             _ => None,
         };
         let purpose = Purpose {
