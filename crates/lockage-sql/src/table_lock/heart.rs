@@ -1,11 +1,12 @@
 use std::time::Duration;
 
+use lockage_core::ErrorKind;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::table::LockRow;
 use super::{BEAT, LEASE};
-use crate::connection::{Connection, Piece};
+use crate::connection::{Connection, Failure, Piece};
 
 /// How often it is looked whether a session that was dropped has ended on the server too.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -72,7 +73,7 @@ async fn live(
                 _ = &mut stopped => break,
                 () = tokio::time::sleep(BEAT) => {}
             }
-            if is_false(&mut *connection, session.as_deref()).await {
+            if is_false(&mut connection, session.as_deref()).await {
                 // Somebody ended the session; what it had not committed is gone, and so is its claim.
                 break;
             }
@@ -80,21 +81,17 @@ async fn live(
                 .run(&[Piece::own(row.beat(token))], &mut |_| {})
                 .await
             {
-                Ok(()) if is_false(&mut *connection, Some(&row.is_held(token))).await => return,
+                Ok(()) if is_false(&mut connection, Some(&row.is_held(token))).await => return,
                 // A deadlock or the like: the next beat tries again.
-                Err(failure) if failure.error.kind() == lockage_core::ErrorKind::SessionLost => {
-                    if let Ok(another) = connection.another().await {
-                        connection = another;
-                    }
-                }
-                _ => {}
+                Err(failure) => or_another(&mut connection, &failure).await,
+                Ok(()) => {}
             }
         }
     }
     let Some(session) = session else { return };
     let given_up = Instant::now() + LEASE;
     while Instant::now() < given_up {
-        if is_false(&mut *connection, Some(session)).await {
+        if is_false(&mut connection, Some(session)).await {
             // Should this fail, the lease runs out.
             let _ = connection
                 .run(&[Piece::own(row.give_back(token))], &mut |_| {})
@@ -106,7 +103,7 @@ async fn live(
 }
 
 /// Whether the server says that a condition is false; what it cannot say counts as true.
-async fn is_false(connection: &mut dyn Connection, condition: Option<&str>) -> bool {
+async fn is_false(connection: &mut Box<dyn Connection>, condition: Option<&str>) -> bool {
     match condition {
         Some(condition) => says(connection, condition).await == Some(false),
         None => false,
@@ -114,12 +111,26 @@ async fn is_false(connection: &mut dyn Connection, condition: Option<&str>) -> b
 }
 
 /// What the server says of a condition; `None` where it says nothing.
-pub(super) async fn says(connection: &mut dyn Connection, condition: &str) -> Option<bool> {
+pub(super) async fn says(connection: &mut Box<dyn Connection>, condition: &str) -> Option<bool> {
     let sql = format!("SELECT CASE WHEN {condition} THEN 1 ELSE 0 END");
-    let rows = connection.query(&sql).await.ok()?;
-    match rows.first()?.first()?.as_deref() {
-        Some("1") => Some(true),
-        Some("0") => Some(false),
-        _ => None,
+    match connection.query(&sql).await {
+        Ok(rows) => match rows.first()?.first()?.as_deref() {
+            Some("1") => Some(true),
+            Some("0") => Some(false),
+            _ => None,
+        },
+        Err(failure) => {
+            or_another(connection, &failure).await;
+            None
+        }
+    }
+}
+
+/// A lost connection is replaced, where the server can be reached.
+async fn or_another(connection: &mut Box<dyn Connection>, failure: &Failure) {
+    if failure.error.kind() == ErrorKind::SessionLost
+        && let Ok(another) = connection.another().await
+    {
+        *connection = another;
     }
 }
