@@ -5,11 +5,14 @@ use lockage_core::Migration;
 /// What stands before the host.
 const MARK: &str = "lockage@";
 
-/// The server cuts a longer name off.
-const LONGEST: usize = 63;
+/// What stands before the number of a statement.
+const STATEMENT: &str = " #";
+
+/// The server cuts a longer name off, with the number of a statement behind it.
+const LONGEST: usize = 63 - " #9999".len();
 
 /// How much of a version is shown, with what stands before it.
-const LONGEST_VERSION: usize = 30;
+const LONGEST_VERSION: usize = 24;
 
 /// How much of the name is shown that the user gives.
 const LONGEST_PREFIX: usize = 20;
@@ -34,12 +37,37 @@ pub(crate) fn name(prefix: Option<&str>, migration: Option<&Migration>) -> Strin
     format!("{prefix}{MARK}{host}{migration}")
 }
 
-/// The host and the migration in hand, as such a name tells them.
-pub(crate) fn read(name: &str) -> Option<(&str, Option<&str>)> {
+/// The name while a statement of a script runs, by its number from one.
+pub(crate) fn at_statement(name: &str, number: usize) -> String {
+    format!("{name}{STATEMENT}{number}")
+}
+
+/// What such a name tells.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Told<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) migration: Option<&'a str>,
+    /// The number of the statement in hand, where several were sent at once.
+    pub(crate) statement: Option<usize>,
+}
+
+pub(crate) fn read(name: &str) -> Option<Told<'_>> {
     let (_, rest) = name.split_once(MARK)?;
-    Some(match rest.split_once(' ') {
+    let numbered = rest
+        .rsplit_once(STATEMENT)
+        .and_then(|(rest, number)| Some((rest, number.parse().ok()?)));
+    let (rest, statement) = match numbered {
+        Some((rest, number)) => (rest, Some(number)),
+        None => (rest, None),
+    };
+    let (host, migration) = match rest.split_once(' ') {
         Some((host, migration)) => (host, Some(migration.strip_prefix('V').unwrap_or(migration))),
         None => (rest, None),
+    };
+    Some(Told {
+        host,
+        migration,
+        statement,
     })
 }
 
@@ -74,9 +102,15 @@ mod tests {
         assert_eq!(name(None, None), format!("lockage@{host}"));
         let full = name(Some("shop"), Some(&migration("V12__a.sql")));
         assert_eq!(full, format!("shop lockage@{host} V12"));
-        assert_eq!(read(&full), Some((host.as_str(), Some("12"))));
+        let told = |statement| Told {
+            host: &host,
+            migration: Some("12"),
+            statement,
+        };
+        assert_eq!(read(&full), Some(told(None)));
+        assert_eq!(read(&at_statement(&full, 7)), Some(told(Some(7))));
         let repeatable = name(None, Some(&migration("R__all_views.sql")));
-        assert_eq!(read(&repeatable).unwrap().1, Some("R:all views"));
+        assert_eq!(read(&repeatable).unwrap().migration, Some("R:all views"));
         assert_eq!(read("psql"), None);
     }
 
@@ -88,7 +122,10 @@ mod tests {
             Some(&migration(version)),
         );
         assert!(long.len() <= LONGEST && long.is_ascii(), "{long}");
-        assert_eq!(read(&long).unwrap().1, Some("1.2.3.4.5.6.7.8.9.10.11.12.1"));
+        assert_eq!(
+            read(&long).unwrap().migration,
+            Some("1.2.3.4.5.6.7.8.9.10.1")
+        );
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::error;
 use crate::home;
 use crate::key;
 use crate::link::Link;
+use crate::marked::Marked;
 use crate::pooler::Way;
 use crate::settings::{self, Settings};
 use crate::standing::Standing;
@@ -52,6 +53,8 @@ pub(crate) struct PostgresConnection {
     pub(crate) may_meet_table_lock: bool,
     /// The path that leads to the schema of the options, where the session is not ours alone.
     pub(crate) search_path: Option<String>,
+    /// `application_name` of the migration in hand, until its first statements are sent.
+    name: Mutex<Option<String>>,
     /// What is set in each transaction, where the session is not ours alone.
     for_now: Mutex<Vec<String>>,
 }
@@ -77,6 +80,7 @@ impl PostgresConnection {
             standing: None,
             may_meet_table_lock: true,
             search_path: None,
+            name: Mutex::default(),
             for_now: Mutex::default(),
         }
     }
@@ -111,6 +115,21 @@ impl PostgresConnection {
             }
         }
         self.link.run(pieces, done).await
+    }
+
+    /// Runs statements of a script.
+    async fn run_script(
+        &mut self,
+        pieces: &[Piece<'_>],
+        done: &mut (dyn FnMut(usize) + Send),
+    ) -> Result<(), Failure> {
+        let name = self.name.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let Some(marked) = name.take().and_then(|name| Marked::new(pieces, &name)) else {
+            return self.link.run(pieces, done).await;
+        };
+        let mut tell = |through| marked.tell(through, done);
+        let outcome = self.link.run(&marked.pieces, &mut tell).await;
+        outcome.map_err(|failure| marked.in_its_place(failure))
     }
 
     /// The first value of the first row.
@@ -156,7 +175,7 @@ impl Connection for PostgresConnection {
             }
         }
         if pieces.iter().any(|piece| matches!(piece, Piece::Script(_))) {
-            return self.link.run(pieces, done).await;
+            return self.run_script(pieces, done).await;
         }
         match pieces {
             // It commits by itself, in a session for which nothing can be set.
@@ -226,10 +245,9 @@ impl Connection for PostgresConnection {
             "statement_timeout",
             limit(work.statement_timeout).to_string(),
         ));
-        settings.push((
-            "application_name",
-            application::name(self.address.application.as_deref(), Some(work.migration)),
-        ));
+        let name = application::name(self.address.application.as_deref(), Some(work.migration));
+        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.clone());
+        settings.push(("application_name", name));
         if lock_timeout > 0 {
             settings.push(("lock_timeout", lock_timeout.to_string()));
         }
@@ -361,6 +379,7 @@ impl Connection for PostgresConnection {
             standing: None,
             may_meet_table_lock: true,
             search_path: None,
+            name: Mutex::default(),
             for_now: Mutex::default(),
         }))
     }

@@ -39,12 +39,15 @@ pub(crate) fn read(row: Row) -> LockHolder {
     holder.host = next();
     holder.application = next();
     holder.since = next();
-    holder.statement = next().map(|query| headline(&query).to_owned());
+    let query = next();
     holder.progress = next();
-    if let Some((host, migration)) = holder.application.as_deref().and_then(application::read) {
-        holder.migration = migration.map(str::to_owned);
+    let mut number = None;
+    if let Some(told) = holder.application.as_deref().and_then(application::read) {
+        number = told.statement;
+        holder.migration = told.migration.map(str::to_owned);
         // Over a Unix socket, the server does not tell.
-        holder.host = holder.host.or_else(|| Some(host.to_owned()));
+        holder.host = holder.host.or_else(|| Some(told.host.to_owned()));
     }
+    holder.statement = query.map(|query| headline(&query, number));
     holder
 }

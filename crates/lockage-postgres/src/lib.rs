@@ -39,6 +39,7 @@ mod index;
 mod key;
 mod link;
 mod lock;
+mod marked;
 mod message;
 mod neighbour;
 mod pooler;

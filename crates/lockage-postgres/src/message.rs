@@ -10,7 +10,10 @@ const END: &str = "\n;\n";
 /// How much of a script's statement stands at the head of a message.
 const HEADLINE: usize = 160;
 
-/// What begins the head of a message.
+/// How long a head is at most, in characters: administrators, and the replicas that wait, see no more than the first kilobyte of what runs.
+const HEADLINES: usize = 700;
+
+/// What begins a line of the head of a message.
 const HEAD: &str = "-- ";
 
 /// The text that goes to the server.
@@ -22,8 +25,8 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Joins pieces. A condition becomes a query that fails where it is not true. The first of a script's statements is told in a
-    /// comment at the head: administrators, and the replicas that wait, see no more than the first kilobyte of what runs.
+    /// Joins pieces. A condition becomes a query that fails where it is not true. The beginnings of a script's statements are told in
+    /// comments at the head, as many as may be seen; with their numbers where there are several.
     pub(crate) fn join(pieces: &[Piece<'_>]) -> Self {
         let length = |piece: &Piece<'_>| match piece {
             Piece::Own(sql) => sql.len(),
@@ -31,20 +34,8 @@ impl Message {
             Piece::Require(condition, _) => condition.len() + 80,
         };
         let length: usize = pieces.iter().map(|piece| length(piece) + END.len()).sum();
-        let mut text = String::with_capacity(length + 4 * HEADLINE + HEAD.len());
-        if let Some(script) = pieces.iter().find_map(|piece| match piece {
-            Piece::Script(script) => Some(script),
-            _ => None,
-        }) {
-            text.push_str(HEAD);
-            text.extend(
-                script
-                    .chars()
-                    .take(HEADLINE)
-                    .map(|c| if c.is_control() { ' ' } else { c }),
-            );
-            text.push('\n');
-        }
+        let mut text = String::with_capacity(length + 4 * HEADLINES);
+        write_head(&mut text, pieces);
         let pieces = pieces
             .iter()
             .map(|piece| {
@@ -83,10 +74,50 @@ impl Message {
     }
 }
 
-/// The statement at the head of a message, as another session sees it.
-pub(crate) fn headline(seen: &str) -> &str {
-    let line = seen.lines().next().unwrap_or_default();
-    line.strip_prefix(HEAD).unwrap_or(seen).trim()
+fn write_head(text: &mut String, pieces: &[Piece<'_>]) {
+    let scripts: Vec<&str> = pieces
+        .iter()
+        .filter_map(|piece| match piece {
+            Piece::Script(script) => Some(*script),
+            _ => None,
+        })
+        .collect();
+    let each = HEADLINE.min(HEADLINES / scripts.len().clamp(1, 10));
+    let told = HEADLINES / each;
+    for (index, script) in scripts.iter().take(told).enumerate() {
+        text.push_str(HEAD);
+        if scripts.len() > 1 {
+            text.push_str(&format!("{}: ", index + 1));
+        }
+        text.extend(
+            script
+                .chars()
+                .take(each)
+                .map(|c| if c.is_control() { ' ' } else { c }),
+        );
+        text.push('\n');
+    }
+}
+
+/// The statement in hand of a message as another session sees it, by its number where several were sent at once.
+pub(crate) fn headline(seen: &str, number: Option<usize>) -> String {
+    let mut heads = seen
+        .lines()
+        .map_while(|line| line.strip_prefix(HEAD))
+        .map(str::trim);
+    let Some(first) = heads.next() else {
+        return seen.trim().to_owned();
+    };
+    let told = |number: usize, head: &str| {
+        let text = head.strip_prefix(&format!("{number}: "))?;
+        Some(text.to_owned())
+    };
+    match number {
+        None | Some(1) => told(1, first).unwrap_or_else(|| first.to_owned()),
+        Some(number) => heads
+            .find_map(|head| told(number, head))
+            .unwrap_or_else(|| format!("statement {number}")),
+    }
 }
 
 #[cfg(test)]
@@ -109,12 +140,39 @@ mod tests {
     fn pieces_end_even_where_they_end_in_a_comment() {
         let text = message().text;
         assert!(
-            text.starts_with("-- SELECT 'é',  falsch -- no end\nBEGIN\n;\nSELECT CAST("),
+            text.starts_with(
+                "-- 1: SELECT 'é',  falsch -- no end\n-- 2: SELECT (1\nBEGIN\n;\nSELECT CAST("
+            ),
             "{text}"
         );
         assert!(text.ends_with("-- no end\n;\nSELECT (1\n;\n"), "{text}");
-        assert_eq!(headline(&text), "SELECT 'é',  falsch -- no end");
-        assert_eq!(headline("VACUUM"), "VACUUM");
+    }
+
+    #[test]
+    fn the_statement_in_hand_is_found_by_its_number() {
+        let text = message().text;
+        assert_eq!(headline(&text, None), "SELECT 'é',  falsch -- no end");
+        assert_eq!(headline(&text, Some(2)), "SELECT (1");
+        assert_eq!(headline(&text, Some(3)), "statement 3");
+        assert_eq!(headline("VACUUM", None), "VACUUM");
+        let alone = Message::join(&[Piece::Script("SELECT 1"), Piece::Own("COMMIT".into())]).text;
+        assert_eq!(headline(&alone, None), "SELECT 1");
+    }
+
+    #[test]
+    fn the_head_stays_within_what_is_seen() {
+        let long = "é".repeat(1000);
+        for scripts in [1, 2, 5, 10, 1000] {
+            let text = Message::join(&vec![Piece::Script(&long); scripts]).text;
+            let head: String = text
+                .lines()
+                .take_while(|line| line.starts_with(HEAD))
+                .collect();
+            assert!(
+                (160..900).contains(&head.chars().count()),
+                "{scripts}: {head}"
+            );
+        }
     }
 
     #[test]

@@ -41,9 +41,15 @@ async fn the_holder_is_told_with_all_there_is(place: &Place) -> Result<(), Failu
     let watcher = place.runner(&files)?;
     let holder = watcher.lock_holder().await?.ok_or("no holder")?;
     let host = lockage_sql::client_host();
-    assert_eq!(holder.application, Some(format!("shop lockage@{host} V20")));
+    assert_eq!(
+        holder.application,
+        Some(format!("shop lockage@{host} V20 #3"))
+    );
     assert_eq!(holder.migration.as_deref(), Some("20"));
-    assert_eq!(holder.statement.as_deref(), Some("SELECT 1"));
+    assert_eq!(
+        holder.statement.as_deref(),
+        Some("INSERT INTO t VALUES (1)")
+    );
     assert_eq!(
         holder.host,
         Some(place.text("SELECT host(inet_client_addr())").await?)

@@ -1,7 +1,7 @@
 //! A pooler between us and the server.
 
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ crate::tests!(
     a_pooler_that_keeps_no_session_is_found_out_before_anything_is_written,
     a_pooler_that_shares_sessions_serves_with_a_lock_in_a_table,
     nothing_that_is_set_stays_in_a_session_that_others_use,
+    a_database_that_is_read_only_by_default_is_written_through_a_pooler,
     what_needs_a_session_is_refused_where_there_is_none,
     locks_of_both_kinds_exclude_each_other,
     sixteen_processes_behind_a_pooler_migrate_once,
@@ -60,7 +61,7 @@ impl Pooler {
             folder.path(),
             std::os::unix::fs::PermissionsExt::from_mode(0o755),
         )?;
-        let mut command = Command::new(binary().ok_or("no pgbouncer")?);
+        let mut command = Command::new(program().ok_or("no pgbouncer")?);
         command
             .arg(&path)
             .stdin(Stdio::null())
@@ -97,19 +98,29 @@ impl Drop for Pooler {
     }
 }
 
-fn binary() -> Option<&'static str> {
-    [
+/// The program that `LOCKAGE_TEST_PGBOUNCER` names, or that of the machine's package.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test program reads its environment"
+)]
+fn program() -> Option<PathBuf> {
+    let usual = [
         "/usr/sbin/pgbouncer",
         "/usr/bin/pgbouncer",
         "/usr/local/bin/pgbouncer",
-    ]
-    .into_iter()
-    .find(|path| Path::new(path).exists())
+    ];
+    match std::env::var_os("LOCKAGE_TEST_PGBOUNCER") {
+        Some(named) => Some(named.into()),
+        None => usual
+            .map(PathBuf::from)
+            .into_iter()
+            .find(|path| path.exists()),
+    }
 }
 
 /// Why these tests cannot run here.
 pub(crate) fn lacks() -> Option<String> {
-    binary()
+    program()
         .is_none()
         .then(|| "no pgbouncer: install its package".into())
 }
@@ -229,6 +240,30 @@ async fn nothing_that_is_set_stays_in_a_session_that_others_use(
         assert_eq!(seen, ["4MB\"$user\", public00false"]);
         others.push(other);
     }
+    Ok(())
+}
+
+async fn a_database_that_is_read_only_by_default_is_written_through_a_pooler(
+    place: &Place,
+) -> Result<(), Failure> {
+    let name = place.name();
+    place
+        .execute(&format!(
+            "ALTER DATABASE {name} SET default_transaction_read_only = on"
+        ))
+        .await?;
+    let pooler = Pooler::start(place, "transaction").await?;
+    let bare = "-- lockage: no-transaction\nINSERT INTO a VALUES (2);\nBEGIN;\nSET TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ WRITE;\nINSERT INTO a VALUES (3);\nCOMMIT";
+    let files = [FILES, &[("V3__c.sql", bare)]].concat();
+    runner(&pooler.url, &files)?
+        .connect_options(|options| options.schema = Some("app".into()))
+        .up()
+        .await?;
+    // In the script's own transaction too, unqualified names lead to the schema of the options.
+    assert_eq!(
+        place.texts("SELECT n FROM app.a ORDER BY n").await?,
+        ["1", "2", "3"]
+    );
     Ok(())
 }
 

@@ -11,7 +11,8 @@ crate::tests!(
     a_table_of_somebody_else_is_told_with_what_is_needed,
     a_history_that_may_not_be_read_is_told,
     a_history_in_a_schema_that_may_not_be_entered_is_not_none,
-    a_read_only_database_is_told,
+    a_role_that_only_reads_by_default_migrates_all_the_same,
+    a_script_that_wants_to_read_only_is_told_where_our_rows_are_to_be_part_of_it,
     a_search_path_without_a_schema_is_told,
     a_waiter_sees_the_holder_without_rights,
     what_the_documentation_grants_is_enough_to_migrate,
@@ -173,25 +174,66 @@ async fn a_history_in_a_schema_that_may_not_be_entered_is_not_none(
     place.drop_role(&role).await
 }
 
-async fn a_read_only_database_is_told(place: &Place) -> Result<(), Failure> {
-    let (role, url) = place.role("").await?;
-    place.execute(&format!("GRANT CREATE ON SCHEMA public TO {role}; ALTER ROLE {role} SET default_transaction_read_only = on")).await?;
-    let error = runner(&url, FILES)?
-        .up()
-        .await
-        .err()
-        .ok_or("a read-only database was written")?;
-    assert_eq!(error.kind(), ErrorKind::MigrationFailed);
-    assert!(
-        error.message().contains("the database is read-only"),
-        "{error}"
+async fn a_role_that_only_reads_by_default_migrates_all_the_same(
+    place: &Place,
+) -> Result<(), Failure> {
+    let files = [
+        ("V1__a.sql", "CREATE TABLE a (n int)"),
+        (
+            "V2__b.sql",
+            "-- lockage: no-transaction\nINSERT INTO a VALUES (1);\nRESET ALL;\nCREATE INDEX CONCURRENTLY i ON a (n)",
+        ),
+    ];
+    for strategy in [LockStrategy::Advisory, LockStrategy::Table] {
+        let (role, url) = place.role("").await?;
+        place
+            .execute(&format!(
+                "GRANT CREATE ON SCHEMA public TO {role}; ALTER ROLE {role} SET default_transaction_read_only = on"
+            ))
+            .await?;
+        let runner =
+            runner(&url, &files)?.connect_options(|options| options.lock_strategy = strategy);
+        assert_eq!(runner.up().await?.applied.len(), 2, "{strategy:?}");
+        assert!(runner.lock_holder().await?.is_none());
+        place.drop_role(&role).await?;
+    }
+    Ok(())
+}
+
+/// Its own transactions may only read as long as it says so, and our rows are none of its business.
+async fn a_script_that_wants_to_read_only_is_told_where_our_rows_are_to_be_part_of_it(
+    place: &Place,
+) -> Result<(), Failure> {
+    place.execute("CREATE TABLE a (n int)").await?;
+    let sets = "-- lockage: no-transaction\nSET default_transaction_read_only = on;\nINSERT INTO a VALUES (1);\nBEGIN READ WRITE;\n\
+                INSERT INTO a VALUES (2);\nCOMMIT;\nRESET ALL;\nINSERT INTO a VALUES (3)";
+    let characteristics =
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY; INSERT INTO a VALUES (4)";
+    let files = [
+        ("V1__sets.sql", sets),
+        ("V2__characteristics.sql", characteristics),
+        ("V3__next.sql", "INSERT INTO a VALUES (5)"),
+    ];
+    place.runner(&files)?.up().await?;
+    assert_eq!(
+        place.texts("SELECT n FROM a ORDER BY n").await?,
+        ["1", "2", "3", "4", "5"]
     );
-    assert!(
-        error.hint().is_some_and(|hint| hint.contains("primary")),
-        "{error:?}"
-    );
-    assert!(runner(&url, FILES)?.lock_holder().await?.is_none());
-    place.drop_role(&role).await
+    let only = "SET TRANSACTION READ ONLY; SELECT n FROM a";
+    let bare = "-- lockage: no-transaction\nBEGIN READ ONLY;\nSELECT n FROM a;\nCOMMIT";
+    for script in [only, bare] {
+        let error = place
+            .runner(&[&files[..], &[("V4__only.sql", script)]].concat())?
+            .up()
+            .await
+            .err()
+            .ok_or("a row was written in a transaction that only reads")?;
+        assert!(
+            error.hint().is_some_and(|hint| hint.contains("READ ONLY")),
+            "{error:?}"
+        );
+    }
+    Ok(())
 }
 
 async fn a_search_path_without_a_schema_is_told(place: &Place) -> Result<(), Failure> {

@@ -6,13 +6,19 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use lockage_core::{ErrorKind, LockStrategy, Outcome};
 use lockage_testkit::Failure;
 use lockage_testkit::engine::PostgresServer;
 
 use crate::dock;
 use crate::place::{Place, connect, runner, texts, until};
+use crate::proxy::Proxy;
 
-crate::tests!(a_run_goes_on_at_the_standby_that_takes_the_primarys_place);
+crate::tests!(
+    a_run_goes_on_at_the_standby_that_takes_the_primarys_place,
+    a_run_waits_until_the_standby_is_the_primary,
+    a_standby_is_told_and_may_be_looked_at,
+);
 
 /// Ends when dropped.
 struct Standby {
@@ -112,17 +118,7 @@ async fn a_run_goes_on_at_the_standby_that_takes_the_primarys_place(
         "SELECT 1 FROM here.sessions WHERE wait_event = 'PgSleep'",
     )
     .await?;
-    let heir = loop {
-        // It may still be starting, and behind.
-        if let Ok(heir) = connect(&at_standby).await
-            && texts(&heir, "SELECT n FROM a")
-                .await
-                .is_ok_and(|rows| rows == ["1"])
-        {
-            break heir;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
+    let heir = caught_up(&at_standby).await?;
     primary.kill()?;
     heir.batch_execute("SELECT pg_promote()").await?;
     let report = running.await??;
@@ -131,5 +127,100 @@ async fn a_run_goes_on_at_the_standby_that_takes_the_primarys_place(
         texts(&heir, "SELECT n FROM a ORDER BY n").await?,
         ["1", "2", "3"]
     );
+    Ok(())
+}
+
+/// Waits for a standby that may still be starting, and behind.
+async fn caught_up(url: &str) -> Result<tokio_postgres::Client, Failure> {
+    loop {
+        if let Ok(heir) = connect(url).await
+            && texts(&heir, "SELECT n FROM a")
+                .await
+                .is_ok_and(|rows| rows == ["1"])
+        {
+            return Ok(heir);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// As behind an address that moves to the standby before that is the primary.
+async fn a_run_waits_until_the_standby_is_the_primary(_: &Place) -> Result<(), Failure> {
+    for strategy in [LockStrategy::Auto, LockStrategy::Table] {
+        let mut primary = dock::server(crate::path(), &[])?;
+        let place = Place::new(primary.url("postgres")).await?;
+        place
+            .execute("CREATE TABLE a (n int); INSERT INTO a VALUES (1)")
+            .await?;
+        let standby = Standby::start(&primary)?;
+        let (here, there) = (
+            format!("127.0.0.1:{}", primary.port()),
+            format!("127.0.0.1:{}", standby.port),
+        );
+        let heir = caught_up(&place.url().replace(&here, &there)).await?;
+        let proxy = Proxy::start(&here).await?;
+        let sleeps = format!(
+            "INSERT INTO a VALUES (2); SELECT pg_sleep(600) WHERE inet_server_port() = {}",
+            primary.port()
+        );
+        let url = place
+            .url()
+            .replace(&here, &format!("127.0.0.1:{}", proxy.port));
+        let runner = runner(&url, &[("V1__b.sql", &*sleeps)])?
+            .connect_options(|options| options.lock_strategy = strategy);
+        let running = tokio::spawn(async move { runner.up().await });
+        until(
+            &place.client().await?,
+            "SELECT 1 FROM here.sessions WHERE wait_event = 'PgSleep'",
+        )
+        .await?;
+        proxy.lead_to(&there);
+        primary.kill()?;
+        // Each try takes a few turns: the standby was asked more than once.
+        let before = proxy.turns();
+        while proxy.turns() < before + 20 && !running.is_finished() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(!running.is_finished(), "{strategy:?}: it did not wait");
+        heir.batch_execute("SELECT pg_promote()").await?;
+        let report = running.await??;
+        assert_eq!(report.applied.len(), 1, "{strategy:?}: {report:?}");
+        assert_eq!(
+            texts(&heir, "SELECT n FROM a ORDER BY n").await?,
+            ["1", "2"]
+        );
+    }
+    Ok(())
+}
+
+async fn a_standby_is_told_and_may_be_looked_at(_: &Place) -> Result<(), Failure> {
+    let primary = dock::server(crate::path(), &[])?;
+    let place = Place::new(primary.url("postgres")).await?;
+    place
+        .execute("CREATE TABLE a (n int); INSERT INTO a VALUES (1)")
+        .await?;
+    let standby = Standby::start(&primary)?;
+    let url = place.url().replace(
+        &format!(":{}/", primary.port()),
+        &format!(":{}/", standby.port),
+    );
+    let heir = caught_up(&url).await?;
+    for strategy in [LockStrategy::Auto, LockStrategy::Table] {
+        let runner = runner(&url, &[("V1__b.sql", "INSERT INTO a VALUES (2)")])?
+            .connect_options(|options| options.lock_strategy = strategy);
+        let error = runner.up().await.err().ok_or("a standby was written")?;
+        assert_eq!(error.kind(), ErrorKind::Connect, "{strategy:?}: {error:?}");
+        assert!(
+            error.message().contains("standby")
+                && error
+                    .hint()
+                    .is_some_and(|hint| hint.contains("target_session_attrs")),
+            "{error:?}"
+        );
+        assert_eq!(runner.check().await?.outcome, Outcome::Pending);
+        assert!(runner.lock_holder().await?.is_none());
+    }
+    let held = "SELECT 1 FROM here.locks WHERE locktype = 'advisory'";
+    assert!(texts(&heir, held).await?.is_empty());
     Ok(())
 }
