@@ -36,29 +36,59 @@ pub(super) struct DirectiveError {
 const KNOWN: &str =
     "no-transaction, statement-timeout=<duration>, ddl-lock-timeout=<duration>, foreign-keys=off";
 
-/// Reads one line of the head of a script into the directives. `false`: the head is over.
+/// Reads one line of the head of a script into the directives; `whole` is the line as it stands there. `false`: the head is over.
 pub(super) fn read_line(
-    line: &str,
+    text: &str,
+    whole: &str,
     number: u32,
     into: &mut Directives,
 ) -> Result<bool, DirectiveError> {
-    let text = line.trim();
+    let text = text.trim();
     if text.is_empty() {
         return Ok(true);
     }
     let Some(comment) = text.strip_prefix("--") else {
         return Ok(false);
     };
-    let Some(directive) = comment.trim_start().strip_prefix("lockage:") else {
+    let Some(directive) = directive(comment) else {
         return Ok(true);
     };
-    apply(directive.trim(), into)
+    apply(directive, into)
         .map(|()| true)
         .map_err(|message| DirectiveError {
             line: number,
             message,
-            line_text: line.to_owned(),
+            line_text: whole.to_owned(),
         })
+}
+
+/// A directive that nobody would read.
+pub(super) fn refuse_below_the_head(
+    text: &str,
+    whole: &str,
+    number: u32,
+) -> Result<(), DirectiveError> {
+    let found = text.strip_prefix("--").and_then(directive);
+    // What is no directive may be a text that happens to look like one.
+    match found.map(|directive| (directive, apply(directive, &mut Directives::default()))) {
+        Some((directive, Ok(()))) => Err(DirectiveError {
+            line: number,
+            message: format!(
+                "the directive `{directive}` stands below the head, where it would do nothing; put it above the first statement"
+            ),
+            line_text: whole.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// What a comment asks for, where it is meant for us.
+fn directive(comment: &str) -> Option<&str> {
+    const MARK: &str = "lockage:";
+    let comment = comment.trim_start();
+    let mark = comment.get(..MARK.len())?;
+    mark.eq_ignore_ascii_case(MARK)
+        .then(|| comment[MARK.len()..].trim())
 }
 
 fn apply(directive: &str, into: &mut Directives) -> Result<(), String> {
@@ -102,6 +132,11 @@ fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => return Err(wrong()),
     };
+    if number == 0 {
+        return Err(format!(
+            "`{text}` gives a statement no time at all; leave the line out for no limit"
+        ));
+    }
     number
         .checked_mul(unit)
         .map(Duration::from_millis)
@@ -110,16 +145,17 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scan::{Scan, ScanError};
     use super::*;
 
-    fn read(head: &str) -> Result<Directives, DirectiveError> {
-        let mut directives = Directives::default();
-        for (line, number) in head.lines().zip(1..) {
-            if !read_line(line, number, &mut directives)? {
-                break;
-            }
+    fn read(script: &str) -> Result<Directives, DirectiveError> {
+        let mut scan = Scan::default();
+        let scanned = scan.update(script.as_bytes());
+        match scanned.and_then(|()| scan.finish()) {
+            Ok((directives, _)) => Ok(directives),
+            Err(ScanError::Directive(error)) => Err(error),
+            Err(_) => panic!("the script is plain text"),
         }
-        Ok(directives)
     }
 
     #[test]
@@ -136,6 +172,39 @@ mod tests {
     }
 
     #[test]
+    fn block_comments_belong_to_the_head_and_capitals_do_not_count() {
+        for head in [
+            "/* license */\n-- lockage: no-transaction\nSELECT 1;",
+            "/* license\n * of\n */ -- Lockage: no-transaction\n",
+            "/* a */ /* b\n*/\n\n--LOCKAGE:no-transaction",
+        ] {
+            assert!(!read(head).unwrap().transaction, "{head}");
+        }
+        for head in [
+            "/*\n-- lockage: no-transaction\n*/ SELECT 1;",
+            "SELECT '\n-- lockage: on the way up\n';",
+        ] {
+            assert!(read(head).unwrap().transaction, "{head}");
+        }
+    }
+
+    #[test]
+    fn a_directive_below_the_head_is_not_passed_over() {
+        let long = format!("SELECT '{}';\n", "x".repeat(200_000));
+        for above in ["SELECT 1;\n", "/*! SELECT 1 */;\n", "# of MySQL\n", &long] {
+            let error = read(&format!("{above}\n  -- lockage: no-transaction\n")).unwrap_err();
+            assert_eq!(error.line, 3);
+            assert!(
+                error
+                    .message
+                    .contains("`no-transaction` stands below the head"),
+                "{}",
+                error.message
+            );
+        }
+    }
+
+    #[test]
     fn mistakes_are_told_with_their_line() {
         for (head, part) in [
             (
@@ -145,6 +214,7 @@ mod tests {
             ("-- lockage: no-transaction=1", "takes no value"),
             ("-- lockage: statement-timeout=5", "not a duration"),
             ("-- lockage: statement-timeout=5é", "not a duration"),
+            ("-- lockage: statement-timeout=0s", "no time at all"),
             ("-- lockage: ddl-lock-timeout", "needs a duration"),
             ("-- lockage: foreign-keys=maybe", "takes `off` or `on`"),
             ("-- lockage:", "unknown directive"),

@@ -16,6 +16,12 @@ pub(super) fn parse(file_name: &str) -> Result<FileName, String> {
     let stem = file_name
         .strip_suffix(".sql")
         .ok_or_else(|| format!("`{file_name}` does not end in .sql"))?;
+    if stem.contains(char::is_control) {
+        return Err(format!(
+            "`{}` has a control character in its name",
+            file_name.escape_debug()
+        ));
+    }
     let kind = match stem.as_bytes().first() {
         Some(b'V') => Kind::Versioned,
         Some(b'U') => Kind::Undo,
@@ -36,7 +42,12 @@ pub(super) fn parse(file_name: &str) -> Result<FileName, String> {
         _ => Some(
             version
                 .parse()
-                .map_err(|_| format!("`{version}` in `{file_name}` is not a version"))?,
+                .map_err(|_| {
+                    format!(
+                        "`{version}` in `{file_name}` is not a version: an integer, dotted integers or a timestamp, each number less \
+                         than 2^64"
+                    )
+                })?,
         ),
     };
     Ok(FileName {
@@ -86,6 +97,9 @@ mod tests {
             "R1__a.sql",
             "v1__a.sql",
             "V1__a.SQL",
+            "V1_1__a.sql",
+            "V18446744073709551616__a.sql",
+            "V1__a\nb.sql",
             ".sql",
         ] {
             assert!(parse(file).is_err(), "{file}");

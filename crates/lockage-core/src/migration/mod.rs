@@ -4,6 +4,7 @@ mod checksum;
 mod directive;
 mod file_name;
 mod folder;
+mod scan;
 mod script;
 mod set;
 mod version;

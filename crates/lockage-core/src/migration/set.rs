@@ -4,9 +4,8 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::checksum::ScriptHasher;
-use super::directive::{self, Directives};
 use super::file_name::{self, CONVENTION};
+use super::scan::Scan;
 use super::script::unreadable;
 use super::{Kind, Migration, Script, Version, folder};
 use crate::{Error, ErrorKind, Location, Result};
@@ -36,8 +35,8 @@ impl MigrationSet {
     /// others are [`Error::related`].
     pub fn from_folder(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let files = folder::sql_files(path)?;
-        if files.is_empty() {
+        let (files, mistakes) = folder::sql_files(path)?;
+        if files.is_empty() && mistakes.is_empty() {
             return Err(Error::new(
                 ErrorKind::InvalidConfig,
                 format!("the folder {} has no migrations", path.display()),
@@ -48,6 +47,7 @@ impl MigrationSet {
             files
                 .into_iter()
                 .map(|file| (file.display().to_string(), Script::File(file))),
+            mistakes,
         )
     }
 
@@ -60,6 +60,7 @@ impl MigrationSet {
             files
                 .iter()
                 .map(|file| (file.path.to_owned(), Script::Text(Cow::Borrowed(file.text)))),
+            Vec::new(),
         )
     }
 
@@ -74,6 +75,7 @@ impl MigrationSet {
             files
                 .into_iter()
                 .map(|(name, text)| (name.into(), Script::Text(Cow::Owned(text.into())))),
+            Vec::new(),
         )
     }
 
@@ -114,8 +116,10 @@ impl MigrationSet {
             .find(|migration| migration.version.as_ref() == Some(version))
     }
 
-    fn from_files(files: impl Iterator<Item = (String, Script)>) -> Result<Self> {
-        let mut errors = Vec::new();
+    fn from_files(
+        files: impl Iterator<Item = (String, Script)>,
+        mut errors: Vec<Error>,
+    ) -> Result<Self> {
         let mut migrations = Vec::new();
         for (file, script) in files {
             match read_migration(file, script) {
@@ -207,102 +211,6 @@ fn read_migration(file: String, script: Script) -> Result<Migration> {
     })
 }
 
-enum ScanError {
-    NotUtf8 { offset: u64 },
-    Directive(directive::DirectiveError),
-}
-
-impl ScanError {
-    fn locate(self, file: &str) -> Error {
-        match self {
-            Self::NotUtf8 { offset } => Error::new(
-                ErrorKind::InvalidMigration,
-                format!("the file is not UTF-8: byte {offset} is wrong"),
-            )
-            .with_location(Location::file(file))
-            .with_hint("save the file as UTF-8")
-            .with_context("byte_offset", offset.to_string()),
-            Self::Directive(error) => Error::new(ErrorKind::InvalidMigration, error.message)
-                .with_location(Location::at(file, error.line, 1).with_line_text(error.line_text)),
-        }
-    }
-}
-
-#[derive(Default)]
-struct Scan {
-    hasher: ScriptHasher,
-    directives: Directives,
-    /// Bytes that are not yet judged: a character cut in two, or the lines of the head.
-    rest: Vec<u8>,
-    offset: u64,
-    line: u32,
-    past_head: bool,
-}
-
-impl Scan {
-    fn update(&mut self, bytes: &[u8]) -> Result<(), ScanError> {
-        self.hasher.update(bytes);
-        self.rest.extend_from_slice(bytes);
-        let valid = match std::str::from_utf8(&self.rest) {
-            Ok(text) => text.len(),
-            Err(error) if error.error_len().is_none() => error.valid_up_to(),
-            Err(error) => {
-                return Err(ScanError::NotUtf8 {
-                    offset: self.offset + error.valid_up_to() as u64,
-                });
-            }
-        };
-        let done = if self.past_head {
-            valid
-        } else {
-            self.read_head(valid, false)?
-        };
-        self.offset += done as u64;
-        self.rest.drain(..done);
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<(Directives, super::Checksum), ScanError> {
-        if let Err(error) = std::str::from_utf8(&self.rest) {
-            return Err(ScanError::NotUtf8 {
-                offset: self.offset + error.valid_up_to() as u64,
-            });
-        }
-        if !self.past_head {
-            self.read_head(self.rest.len(), true)?;
-        }
-        Ok((self.directives, self.hasher.finish()))
-    }
-
-    /// Reads whole lines from the first `valid` bytes and says how many bytes they were.
-    fn read_head(&mut self, valid: usize, at_end: bool) -> Result<usize, ScanError> {
-        // Judged by the caller to be UTF-8 up to there.
-        let text = String::from_utf8_lossy(&self.rest[..valid]);
-        let mut done = 0;
-        for line in text.split_inclusive('\n') {
-            if !line.ends_with('\n') && !at_end {
-                // A line without an end in a whole buffer is no directive.
-                self.past_head = line.len() > 4096;
-                break;
-            }
-            self.line += 1;
-            done += line.len();
-            let line = line
-                .trim_start_matches('\u{FEFF}')
-                .trim_end_matches(['\n', '\r']);
-            if !directive::read_line(line, self.line, &mut self.directives)
-                .map_err(ScanError::Directive)?
-            {
-                self.past_head = true;
-            }
-            if self.past_head {
-                break;
-            }
-        }
-        Ok(if self.past_head { valid } else { done })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,6 +270,10 @@ mod tests {
         std::fs::write(folder.path().join("V1__a.sql"), &bytes).unwrap();
         let error = MigrationSet::from_folder(folder.path()).unwrap_err();
         assert!(error.message().contains("byte 70003 "), "{error}");
+        bytes[65_600] = 0;
+        std::fs::write(folder.path().join("V1__a.sql"), &bytes[..70_000]).unwrap();
+        let error = MigrationSet::from_folder(folder.path()).unwrap_err();
+        assert!(error.message().contains("byte 65600 is zero"), "{error}");
         std::fs::write(folder.path().join("V1__a.sql"), b"abc\xC3").unwrap();
         let error = MigrationSet::from_folder(folder.path()).unwrap_err();
         assert!(error.message().contains("byte 3 "), "{error}");
