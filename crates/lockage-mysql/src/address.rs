@@ -43,7 +43,7 @@ impl Address {
                 ErrorKind::InvalidConfig,
                 format!("{what} in the database URL {url}"),
             )
-            .with_hint("write mysql://user:password@host:3306/database?ssl-mode=preferred")
+            .with_hint("write mysql://user@host:3306/database?ssl-mode=preferred")
         };
         let rest = url.expose_rest();
         let rest = rest

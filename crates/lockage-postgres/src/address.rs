@@ -16,6 +16,9 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 const KEEPALIVE_RETRIES: u32 = 3;
 const USER_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// Nobody waits longer for a connection, and a clock can tell it.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// How the server is known to be the right one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
@@ -114,7 +117,7 @@ impl Address {
     /// How long connecting may take as a whole.
     pub(crate) fn patience(&self) -> Duration {
         let hosts = u32::try_from(self.config.get_hosts().len()).unwrap_or(1);
-        self.timeout.saturating_mul(hosts.max(1))
+        self.timeout.saturating_mul(hosts.max(1)).min(LONGEST)
     }
 
     /// The database's name, where the URL has one.
@@ -303,6 +306,8 @@ mod tests {
         );
         assert_eq!(address.patience(), Duration::from_secs(10));
         assert_eq!(address.config.get_keepalives_idle(), KEEPALIVE_IDLE);
+        let long = parse("postgres:///shop?connect_timeout=9223372036854775807").unwrap();
+        assert_eq!(long.patience(), LONGEST);
         let two = parse("postgres://a,b:1/shop?keepalives_idle=60&keepalives_count=2").unwrap();
         assert_eq!(two.patience(), Duration::from_secs(20));
         assert_eq!(two.config.get_keepalives_idle(), Duration::from_secs(60));

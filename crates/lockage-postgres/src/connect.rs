@@ -84,7 +84,7 @@ async fn open(address: &Address, tls: &Tls, deadline: Instant) -> Result<Link, R
                 address.shown
             );
             let error = Error::new(ErrorKind::Connect, late)
-                .with_hint("check host and port; a slow way may take longer with connect_timeout=<seconds> in the URL");
+                .with_hint("check host and port; a slow way may take longer with --connect-timeout, or connect_timeout=<seconds> in the URL");
             Err(Refused::Other(error.retryable()))
         }
     }

@@ -285,7 +285,8 @@ fn run(
             ));
         }
         let limit = limit.filter(|_| matches!(piece, Owning::Script(_)));
-        signal.set_deadline(limit.map(|limit| Instant::now() + limit));
+        // A limit beyond what a clock can tell is none.
+        signal.set_deadline(limit.and_then(|limit| Instant::now().checked_add(limit)));
         let begun = Instant::now();
         // SQLite's own wait for other writers is short, so that a stop is heard in between.
         let outcome = loop {

@@ -546,3 +546,15 @@ async fn a_commit_that_is_kept_waiting_is_not_taken_for_done() {
     place.runner(&files_with_zero).up().await.unwrap();
     assert_eq!(place.text("SELECT group_concat(n) FROM a"), "Text(\"1\")");
 }
+
+#[tokio::test]
+async fn a_limit_that_no_clock_can_tell_is_none() {
+    let place = Place::new();
+    let runner = place
+        .runner(&[("V1__a.sql", "CREATE TABLE a (id int);")])
+        .connect_options(|options| {
+            options.statement_timeout = Some(std::time::Duration::MAX);
+            options.ddl_lock_timeout = Some(std::time::Duration::MAX);
+        });
+    assert_eq!(runner.up().await.unwrap().applied.len(), 1);
+}

@@ -72,8 +72,8 @@ impl Address {
                 format!("{what} in the database URL {url}"),
             )
             .with_hint(
-                "write sqlserver://user:password@host:1433/database?encrypt=true or \
-                 sqlserver:Server=host,1433;Database=name;User Id=user;Password=secret",
+                "write sqlserver://user@host:1433/database?encrypt=true or \
+                 sqlserver:Server=host,1433;Database=name;User Id=user",
             )
         })
     }
