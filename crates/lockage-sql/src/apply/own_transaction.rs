@@ -6,7 +6,7 @@
 
 use lockage_core::{Held, Migration, Step};
 
-use super::by_statement::Run;
+use super::bookkeeping::Run;
 use crate::SqlSession;
 use crate::connection::{Connection, Failure, Manner, Piece};
 use crate::script::TransactionControl;

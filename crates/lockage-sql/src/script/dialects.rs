@@ -22,7 +22,7 @@ pub const POSTGRES: Syntax = Syntax {
     word_parts: "$",
     delimiter_lines: false,
     bodies: Bodies::Atomic,
-    copy_data: true,
+    psql: true,
     transactions: phrases::POSTGRES,
 };
 
@@ -45,7 +45,7 @@ pub const MYSQL: Syntax = Syntax {
     word_parts: "$",
     delimiter_lines: true,
     bodies: Bodies::Routines,
-    copy_data: false,
+    psql: false,
     transactions: phrases::MYSQL,
 };
 
@@ -68,7 +68,7 @@ pub const SQLSERVER: Syntax = Syntax {
     word_parts: "@#$",
     delimiter_lines: false,
     bodies: Bodies::None,
-    copy_data: false,
+    psql: false,
     transactions: phrases::SQLSERVER,
 };
 
@@ -91,6 +91,6 @@ pub const SQLITE: Syntax = Syntax {
     word_parts: "$",
     delimiter_lines: false,
     bodies: Bodies::Triggers,
-    copy_data: false,
+    psql: false,
     transactions: phrases::SQLITE,
 };

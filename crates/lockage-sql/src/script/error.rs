@@ -42,6 +42,11 @@ pub enum SplitErrorKind {
     },
     /// `COPY … FROM STDIN`: the lines after it are data for a client, not SQL.
     CopyFromStdin,
+    /// A line for `psql`, such as `\connect`, where a statement would start.
+    PsqlCommand {
+        /// Its first word.
+        found: String,
+    },
     /// The script cannot be read.
     Io(io::Error),
 }
@@ -125,6 +130,10 @@ impl fmt::Display for SplitError {
             SplitErrorKind::CopyFromStdin => write!(
                 f,
                 "COPY FROM STDIN at line {line}, column {column}: data in a script is not supported, use INSERT"
+            ),
+            SplitErrorKind::PsqlCommand { found } => write!(
+                f,
+                "`{found}` at line {line}, column {column} is a command of psql, not SQL; leave it out"
             ),
             SplitErrorKind::Io(error) => write!(f, "cannot read the script: {error}"),
         }

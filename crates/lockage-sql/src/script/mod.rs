@@ -16,21 +16,21 @@
 
 mod batch;
 mod body;
-mod copy;
 mod cursor;
 mod delimiter;
 mod dialects;
 mod error;
 mod lexer;
+mod psql;
 mod quoted;
 mod splitter;
 mod syntax;
 mod transaction;
 mod words;
 
-pub use copy::copies_from_stdin;
 pub use dialects::{MYSQL, POSTGRES, SQLITE, SQLSERVER};
 pub use error::{Construct, SplitError, SplitErrorKind};
+pub use psql::copies_from_stdin;
 pub use splitter::{Piece, Splitter, Statement};
 pub use syntax::{Backslash, Bodies, Brackets, DollarQuotes, DoubleQuotes, Separator, Syntax};
 pub use transaction::{TransactionControl, TransactionPhrase, transaction_control};

@@ -4,10 +4,10 @@ use std::fmt;
 use std::io::Read;
 
 use super::body::Body;
-use super::copy::copies_from_stdin;
 use super::cursor::Scan;
 use super::error::{Construct, SplitError, SplitErrorKind};
 use super::lexer::{Lexer, Token};
+use super::psql::copies_from_stdin;
 use super::syntax::{Separator, Syntax};
 
 /// How much is read at once, in bytes.
@@ -82,7 +82,7 @@ impl<R: Read> Splitter<R> {
 
     /// The next statement with what stands around it, or `None` at the end of the script.
     ///
-    /// Unlike the iterator it yields empty statements and `COPY … FROM STDIN`, and holds comments in memory.
+    /// Unlike the iterator it yields empty statements, `COPY … FROM STDIN` and commands of `psql`, and holds comments in memory.
     ///
     /// # Errors
     ///
@@ -221,6 +221,9 @@ impl<R: Read> Splitter<R> {
                 Token::Punct(b')') if syntax.parentheses_group => {
                     parentheses = parentheses.saturating_sub(1);
                     self.body.token(token);
+                }
+                Token::Punct(b'\\') if syntax.psql && discard && text.is_none() => {
+                    return Err(self.lexer.psql_command()?);
                 }
                 _ => self.body.token(token),
             }

@@ -43,8 +43,9 @@ pub struct Syntax {
     pub delimiter_lines: bool,
     /// Which statements hold others inside.
     pub bodies: Bodies,
-    /// Whether `COPY … FROM STDIN` is followed by data that is not SQL.
-    pub copy_data: bool,
+    /// Whether scripts may have been written for `psql`: its commands (`\connect`), and `COPY … FROM STDIN` with data behind it, are told
+    /// from SQL.
+    pub psql: bool,
     /// The phrases that begin, end or divide a transaction; the first that fits counts.
     pub transactions: &'static [TransactionPhrase],
 }

@@ -167,6 +167,32 @@ fn copy_data_is_refused_where_the_copy_stands() {
 }
 
 #[test]
+fn commands_of_psql_are_refused_where_a_statement_would_start() {
+    for (script, word, place) in [
+        ("SELECT 1;\n\\c shop it's\nSELECT 2;", "\\c", (2, 1)),
+        (
+            "SELECT '\\c';\n-- as pg_dump has it\n  \\restrict x\n",
+            "\\restrict",
+            (3, 3),
+        ),
+        ("/* \\c */ SELECT 1;\n\\.", "\\.", (2, 1)),
+    ] {
+        let mut splitter = Splitter::new(script.as_bytes(), &POSTGRES);
+        assert!(splitter.next().is_some_and(|first| first.is_ok()));
+        let refused = splitter.next().expect("the command").expect_err("refused");
+        assert!(
+            matches!(&refused.kind, SplitErrorKind::PsqlCommand { found } if found == word),
+            "{refused}"
+        );
+        assert_eq!((refused.line, refused.column), place, "{script}");
+        assert!(splitter.next().is_none(), "nothing behind an error");
+    }
+    // Behind other words it is the server's business, and so it is on other engines.
+    assert!(Splitter::new("SELECT 1 \\gx".as_bytes(), &POSTGRES).all(|found| found.is_ok()));
+    assert!(Splitter::new("\\c shop".as_bytes(), &MYSQL).all(|found| found.is_ok()));
+}
+
+#[test]
 fn bytes_that_are_not_utf8() {
     let found = error(b"SELECT 1;\nSELECT '\xff'", &POSTGRES);
     assert_eq!(
