@@ -160,6 +160,12 @@ pub trait Connection: LockProvider + fmt::Debug {
         None
     }
 
+    /// Tells whether the server hung up on this session, without asking it; `None` where nobody listens. Where somebody does,
+    /// [`session_condition`](Self::session_condition) is looked at only behind that.
+    fn cut(&self) -> Option<Cut> {
+        None
+    }
+
     /// One more connection to the same database, for the heartbeats of a lock in a table.
     async fn another(&mut self) -> Result<Box<dyn Connection>> {
         Err(Error::new(
@@ -210,6 +216,9 @@ pub trait Connection: LockProvider + fmt::Debug {
     where
         Self: Sized;
 }
+
+/// Whether the server hung up; see [`Connection::cut`]. It keeps no connection open.
+pub type Cut = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// What is about to run; see [`Connection::prepare`].
 #[derive(Debug, Clone, Copy)]

@@ -20,7 +20,7 @@ mod statements;
 mod table_lock;
 
 pub use connection::{
-    Cause, Connection, Failure, Manner, Notice, Piece, Place, Refusal, Row, Settled, Work,
+    Cause, Connection, Cut, Failure, Manner, Notice, Piece, Place, Refusal, Row, Settled, Work,
 };
 pub use dialect::{Dialect, create_if_not_exists, double_quoted, single_quoted};
 pub use history::TABLE as HISTORY_TABLE;

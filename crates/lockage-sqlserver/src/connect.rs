@@ -48,12 +48,35 @@ impl Gangway {
     pub(crate) async fn open_or_create(&self, create: bool) -> Result<Wire> {
         let database = &self.address.database;
         match self.dial(database).await {
-            Err(Refused::Driver(error)) if create && error.code() == Some(4060) => {
-                self.create(database).await?;
-                self.open().await
+            Err(Refused::Driver(error)) if error::is_no_database(&error) => {
+                if create {
+                    self.create(database).await?;
+                    return self.open().await;
+                }
+                let told = self.explain(Refused::Driver(error));
+                Err(match self.is_missing(database).await {
+                    true => told.no_database(),
+                    false => told,
+                })
             }
             dialled => dialled.map_err(|refused| self.explain(refused)),
         }
+    }
+
+    /// Whether a database is not there, or this login may not use it: the server says the same of both. As long as nobody says that it is
+    /// missing, it is not.
+    async fn is_missing(&self, database: &str) -> bool {
+        let Ok(mut wire) = self.dial(MASTER).await else {
+            return false;
+        };
+        let found = format!(
+            "SELECT CASE WHEN DB_ID({}) IS NULL THEN 1 ELSE 0 END",
+            literal(database)
+        );
+        let answer = wire.run(&found).await.ok();
+        let _ = wire.close().await;
+        let missing = answer.and_then(|sets| sets.into_iter().flatten().flatten().next()?);
+        missing.as_deref() == Some("1")
     }
 
     /// Opens one more connection.
@@ -108,9 +131,9 @@ impl Gangway {
     async fn log_in(&self, database: &str) -> Result<Wire, Refused> {
         let mut address = self.address.clone();
         for _ in 0..MOST_ROUTES {
-            let stream = transport::reach(&address).await?;
+            let (stream, line) = transport::reach(&address).await?;
             match Client::connect(config(&address, database), stream.compat_write()).await {
-                Ok(client) => return Ok(Wire::new(client)),
+                Ok(client) => return Ok(Wire::new(client, line)),
                 Err(tiberius::error::Error::Routing { host, port }) => {
                     address.host = host;
                     address.port = Some(port);

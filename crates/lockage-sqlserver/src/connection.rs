@@ -6,7 +6,7 @@ use lockage_core::{
     Canceller, ConnectOptions, Error, ErrorKind, ForeignTable, LockHolder, LockKey, LockProvider,
     LockStrategy, Migration, Neighbour, Result,
 };
-use lockage_sql::{Connection, Dialect, Failure, Notice, Piece, Row, Work};
+use lockage_sql::{Connection, Cut, Dialect, Failure, Notice, Piece, Row, Work};
 
 use crate::cancel::StopSign;
 use crate::connect::Gangway;
@@ -400,6 +400,10 @@ impl Connection for SqlServerConnection {
 
     fn session_condition(&self) -> Option<String> {
         self.standing.as_ref().map(Standing::condition)
+    }
+
+    fn cut(&self) -> Option<Cut> {
+        self.wire.as_ref().map(Wire::cut)
     }
 
     async fn end_holder(&mut self, session: &str, _since: Option<&str>) -> Result<bool> {

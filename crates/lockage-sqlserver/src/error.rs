@@ -37,6 +37,21 @@ const TABLE: &[KnownError] = &[
     entry(&[3930, 3998, 3931], MigrationFailed).with_hint("an error before it, which the script caught, had doomed the transaction"),
 ];
 
+/// Whether a login was refused for its database: it is not there, or not for this login.
+pub(crate) fn is_no_database(error: &tiberius::error::Error) -> bool {
+    match error {
+        tiberius::error::Error::Server(server) => matches!(number(server), 4060 | 911),
+        _ => false,
+    }
+}
+
+fn number(server: &tiberius::error::TokenError) -> u32 {
+    match server.code() {
+        UNMAPPED => number_of(server.message()),
+        number => number,
+    }
+}
+
 /// Judges an error of the driver. `piece` is the index of what failed; `sql` its text where it is a batch of a script.
 pub(crate) fn failure(piece: usize, sql: Option<&str>, error: tiberius::error::Error) -> Failure {
     let place = sql.and_then(|sql| place(sql, &error));
@@ -56,8 +71,15 @@ pub(crate) fn plain(error: tiberius::error::Error) -> Error {
 /// What Babelfish says in place of a number that it does not know; the text is PostgreSQL's then.
 const UNMAPPED: u32 = 33_557_097;
 
-fn is_no_table(message: &str) -> bool {
-    message.starts_with("relation ") && message.ends_with("does not exist")
+/// The number that SQL Server has for such a text.
+fn number_of(message: &str) -> u32 {
+    match message {
+        "canceling statement due to lock timeout" => 1222,
+        "deadlock detected" => 1205,
+        _ if message.starts_with("Cannot open database ") => 4060,
+        _ if message.starts_with("relation ") && message.ends_with("does not exist") => 208,
+        _ => UNMAPPED,
+    }
 }
 
 fn judge(error: tiberius::error::Error) -> (Cause, Error) {
@@ -89,11 +111,7 @@ fn judge(error: tiberius::error::Error) -> (Cause, Error) {
             return (Cause::Other, made.with_source(error));
         }
     };
-    let number = match server.code() {
-        UNMAPPED if is_no_table(server.message()) => 208,
-        number => number,
-    };
-    let found = KnownError::find(TABLE, number);
+    let found = KnownError::find(TABLE, number(server));
     let mut made = found.error(server.message());
     made = made
         .with_context("sqlserver_error", server.code().to_string())

@@ -9,9 +9,9 @@
 //! Each try waits in the server for up to a second, and the next one comes after a pause: many short requests would fill the log.
 //!
 //! Where there are no application locks, as on Azure Synapse, the lock is a row in the table `lockage_lock` with a lease of 15 seconds. The
-//! server ends no session for its silence: where it shows its sessions to the user (VIEW SERVER STATE), one that was ended gives the row
-//! back at the next beat, and one whose lease ran out is ended before its row is taken. Elsewhere a statement outside a transaction whose
-//! run lost its lease goes on to its end.
+//! server ends no session for its silence. A session on which the server hung up renews its lease no more. Where the server shows its
+//! sessions to the user (VIEW SERVER STATE), the row of such a session is free as soon as it is gone, and one whose lease ran out is ended
+//! before its row is taken. Elsewhere a statement outside a transaction whose run lost its lease goes on to its end.
 //!
 //! # Scripts
 //! Divided into batches at `GO` lines, which run one by one in one transaction with the history row, under `SET XACT_ABORT ON`. Every result

@@ -1,16 +1,17 @@
 //! One connection, and batches on it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use lockage_sql::{Notice, Row};
+use lockage_sql::{Cut, Notice, Row};
 use tiberius::{Client, QueryItem};
 use tokio::sync::watch;
 use tokio_util::compat::Compat;
 use tracing::instrument::WithSubscriber;
 
 use crate::notices::Listener;
-use crate::transport::Stream;
+use crate::transport::{Line, Stream};
 use crate::value;
 
 /// How long a statement that is to end may take to do so before the session is given up.
@@ -20,6 +21,7 @@ const GRACE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Wire {
     client: Client<Compat<Stream>>,
+    line: Arc<Line>,
     listener: Listener,
     /// Whether something was sent whose answer has not been read to its end.
     busy: bool,
@@ -47,12 +49,19 @@ pub(crate) enum End {
 }
 
 impl Wire {
-    pub(crate) fn new(client: Client<Compat<Stream>>) -> Self {
+    pub(crate) fn new(client: Client<Compat<Stream>>, line: Line) -> Self {
         Self {
             client,
+            line: Arc::new(line),
             listener: Listener::new(),
             busy: false,
         }
+    }
+
+    /// Tells whether the server hung up, or this is no more.
+    pub(crate) fn cut(&self) -> Cut {
+        let line = Arc::downgrade(&self.line);
+        Arc::new(move || line.upgrade().is_none_or(|line| line.is_cut()))
     }
 
     /// Runs a batch of ours to its end and returns all its result sets.

@@ -4,10 +4,11 @@ mod fixture;
 mod witness;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use lockage_sqlserver::BACKEND;
 use lockage_sqlserver::lockage_core::{Backend, Capabilities, ConnectOptions, LockStrategy};
-use lockage_testkit::{conformance, serve_child};
+use lockage_testkit::{Suite, serve_child};
 
 /// The same backend, asked for the other lock.
 const WITH_TABLE: Backend = Backend::new(
@@ -27,5 +28,9 @@ const WITH_TABLE: Backend = Backend::new(
 fn main() -> ExitCode {
     serve_child(WITH_TABLE)
         .or_else(fixture::one_by_one)
-        .unwrap_or_else(|| conformance(WITH_TABLE, fixture::SqlServer::new(true)))
+        .unwrap_or_else(|| {
+            // A server elsewhere may be slow.
+            let suite = Suite::new(WITH_TABLE, fixture::SqlServer::new(true));
+            suite.deadline(Duration::from_secs(180)).main()
+        })
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::table::LockRow;
 use super::{BEAT, LEASE};
-use crate::connection::{Connection, Failure, Piece};
+use crate::connection::{Connection, Cut, Failure, Piece};
 
 /// How often it is looked whether a session that was dropped has ended on the server too.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -21,12 +21,13 @@ pub(super) struct Heart {
 }
 
 /// What a heart beats for.
-#[derive(Debug)]
 pub(super) struct Purpose {
     pub(super) row: LockRow,
     pub(super) token: String,
     /// True, on another connection, while the session stands.
     pub(super) session: Option<String>,
+    /// Whether the server hung up on it.
+    pub(super) cut: Option<Cut>,
 }
 
 impl Heart {
@@ -66,6 +67,7 @@ async fn live(
         row,
         token,
         session,
+        cut,
     } = &purpose;
     if begun.await.is_ok() {
         loop {
@@ -73,7 +75,11 @@ async fn live(
                 _ = &mut stopped => break,
                 () = tokio::time::sleep(BEAT) => {}
             }
-            if is_false(&mut connection, session.as_deref()).await {
+            let ended = match cut {
+                Some(cut) => cut(),
+                None => is_false(&mut connection, session.as_deref()).await,
+            };
+            if ended {
                 // Somebody ended the session; what it had not committed is gone, and so is its claim.
                 break;
             }

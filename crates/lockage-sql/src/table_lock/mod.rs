@@ -90,6 +90,7 @@ impl TableLock {
             row: row.clone(),
             token: token.clone(),
             session,
+            cut: on.cut(),
         };
         let mut heart = Heart::new(another, purpose);
         if !self.take(on, &row, seen, &token).await? {

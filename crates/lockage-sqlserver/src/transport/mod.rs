@@ -3,6 +3,7 @@
 //! So the first message of the protocol, by which encryption is agreed on, is ours, and the driver's own is answered here: it talks to a
 //! server that encrypts nothing, over a stream that is encrypted already.
 
+mod line;
 mod prelogin;
 #[cfg(feature = "tls")]
 mod tls;
@@ -19,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::address::{Address, Encrypt, PORT};
+pub(crate) use line::Line;
 
 /// A connection on which nothing comes is probed after this time, as often as this, so many times.
 const KEEPALIVE: Duration = Duration::from_secs(5);
@@ -45,7 +47,7 @@ impl From<io::Error> for Obstacle {
 }
 
 /// Goes to the server and agrees on encryption.
-pub(crate) async fn reach(address: &Address) -> Result<Stream, Obstacle> {
+pub(crate) async fn reach(address: &Address) -> Result<(Stream, Line), Obstacle> {
     let tcp = dial(address).await?;
     tcp.set_nodelay(true)?;
     let keepalive = socket2::TcpKeepalive::new()
@@ -53,10 +55,12 @@ pub(crate) async fn reach(address: &Address) -> Result<Stream, Obstacle> {
         .with_interval(PROBE_AGAIN)
         .with_retries(PROBES);
     socket2::SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;
-    if address.encrypt == Encrypt::Off {
-        return Ok(Stream::open(Way::Plain(tcp)));
-    }
-    encrypted(address, tcp).await
+    let line = Line::of(&tcp)?;
+    let stream = match address.encrypt {
+        Encrypt::Off => Stream::open(Way::Plain(tcp)),
+        Encrypt::On | Encrypt::Strict => encrypted(address, tcp).await?,
+    };
+    Ok((stream, line))
 }
 
 async fn dial(address: &Address) -> Result<TcpStream, Obstacle> {

@@ -2,7 +2,7 @@ use lockage_core::{ConnectOptions, ErrorKind};
 use lockage_sqlserver::lockage_core;
 
 use crate::runner;
-use crate::tds::{Server, error};
+use crate::tds::{Reply, Server, done, error, rows};
 
 #[tokio::test]
 async fn what_passes_is_asked_again_before_anything_is_written() {
@@ -34,7 +34,10 @@ async fn what_does_not_pass_is_told_at_once() {
         assert!(!refused.is_retryable(), "{number}");
         assert!(refused.hint().unwrap().contains(hint), "{refused:?}");
         assert!(!format!("{refused:?}").contains("secret"), "{refused:?}");
-        assert_eq!(server.world().logins, before + 1);
+        // Whether the database is there at all, another one is asked.
+        let asked = u32::from(number == 4060);
+        assert_eq!(server.world().logins, before + 1 + asked);
+        assert!(!refused.is_no_database());
     }
 }
 
@@ -54,6 +57,26 @@ async fn a_database_that_is_missing_is_made_where_that_is_asked_for() {
     let made = "IF DB_ID(N'shop') IS NULL CREATE DATABASE [shop]";
     assert_eq!(server.world().heard[0].1, made);
     assert_eq!(server.world().logins, 3);
+}
+
+#[tokio::test]
+async fn a_database_that_is_missing_is_told_apart_from_one_that_is_closed() {
+    let server = Server::start().await;
+    for (answer, missing) in [("1", true), ("0", false)] {
+        let refusal = error(4060, "Cannot open database \"shop\"", 1);
+        server.world().refusals.push_back(refusal);
+        let row = [rows(&[vec![Some(answer)]], 1), done(0)].concat();
+        server
+            .world()
+            .answers
+            .push(("DB_ID(N'shop') IS NULL", Reply::Tokens(row)));
+        let refused = runner(server.options(), &[("V1__a.sql", "SELECT 1")])
+            .up()
+            .await
+            .unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Connect);
+        assert_eq!(refused.is_no_database(), missing);
+    }
 }
 
 #[tokio::test]

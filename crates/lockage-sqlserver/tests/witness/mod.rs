@@ -31,12 +31,6 @@ pub(crate) fn with_database(url: &str, name: &str) -> String {
     format!("{server}/{name}?{query}")
 }
 
-/// The database of a URL.
-pub(crate) fn database(url: &str) -> &str {
-    let (place, _) = url.split_once('?').unwrap_or((url, ""));
-    place.rsplit('/').next().unwrap_or_default()
-}
-
 pub(crate) async fn client(url: &str) -> Result<Witness, Failure> {
     let parsed = DatabaseUrl::parse(url)?;
     let (place, _) = parsed

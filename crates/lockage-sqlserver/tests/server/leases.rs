@@ -1,0 +1,80 @@
+//! The lock in a table.
+
+use lockage_sqlserver::BACKEND;
+use lockage_sqlserver::lockage_core::{LockKey, LockStrategy, Session};
+use lockage_testkit::Failure;
+
+use crate::place::{Place, ensure};
+use crate::witness::{Witness, client};
+
+crate::tests![
+    a_holder_whose_lease_ran_out_is_ended[Sessions],
+    a_stranger_with_the_holders_number_is_left_alone[Sessions],
+];
+
+async fn with_lock_in_table(place: &Place) -> Result<Box<dyn Session>, Failure> {
+    let mut options = place.options()?;
+    options.lock_strategy = LockStrategy::Table;
+    Ok(BACKEND.connect(&options).await?)
+}
+
+/// Leaves a row in the table as a holder left it that does not beat any more, and whose session began then.
+async fn leave_row(place: &Place, session: &str) -> Result<(), Failure> {
+    let key = LockKey::default();
+    let mut before = with_lock_in_table(place).await?;
+    ensure(before.try_lock(&key).await?, "a free lock")?;
+    before.unlock(&key).await?;
+    before.close().await?;
+    place
+        .execute(&format!(
+            "UPDATE lockage_lock SET token = 'gone', beat = 7, session = '{session}', lease_until = 1, taken_at = SYSUTCDATETIME()"
+        ))
+        .await
+}
+
+/// Its number, and since when it stands.
+async fn standing(session: &mut Witness) -> Result<(String, String), Failure> {
+    let query = "SELECT CONVERT(NVARCHAR(20), session_id), CONVERT(NVARCHAR(30), login_time, 126) \
+                 FROM sys.dm_exec_sessions WHERE session_id = @@SPID";
+    let rows = session
+        .simple_query(query)
+        .await?
+        .into_first_result()
+        .await?;
+    let row = rows.first().ok_or("a session that is not listed")?;
+    let text = |index| row.get::<&str, _>(index).unwrap_or_default().to_owned();
+    Ok((text(0), text(1)))
+}
+
+async fn a_holder_whose_lease_ran_out_is_ended(place: &Place) -> Result<(), Failure> {
+    let mut frozen = client(&place.url).await?;
+    let (number, since) = standing(&mut frozen).await?;
+    leave_row(place, &format!("{number} since {since}")).await?;
+    let mut next = with_lock_in_table(place).await?;
+    ensure(
+        next.try_lock(&LockKey::default()).await?,
+        "the lock is not taken over",
+    )?;
+    let lives = async { frozen.simple_query("SELECT 1").await?.into_results().await }.await;
+    ensure(lives.is_err(), "the session of the holder still stands")?;
+    next.unlock(&LockKey::default()).await?;
+    Ok(next.close().await?)
+}
+
+async fn a_stranger_with_the_holders_number_is_left_alone(place: &Place) -> Result<(), Failure> {
+    let mut stranger = client(&place.url).await?;
+    let (number, _) = standing(&mut stranger).await?;
+    leave_row(place, &format!("{number} since 2001-01-31T09:30:00.123")).await?;
+    let mut next = with_lock_in_table(place).await?;
+    ensure(
+        next.try_lock(&LockKey::default()).await?,
+        "the lock is not taken over",
+    )?;
+    stranger
+        .simple_query("SELECT 1")
+        .await?
+        .into_results()
+        .await?;
+    next.unlock(&LockKey::default()).await?;
+    Ok(next.close().await?)
+}
