@@ -13,6 +13,9 @@ use crate::wire::Wire;
 /// A connection on which nothing comes is probed after this time.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
+/// How long a host may take to take a connection: time for the first packet to be lost twice.
+const KNOCK: Duration = Duration::from_secs(6);
+
 /// No packet of ours is refused by the driver; the server's own `max_allowed_packet` decides.
 const LONGEST_PACKET: usize = 1024 * 1024 * 1024;
 
@@ -76,6 +79,44 @@ impl Gangway {
         self.dial(Some(self.database()))
             .await
             .map_err(|refused| self.explain(refused))
+    }
+
+    /// The same for a run that is under way: where nobody answers, its server went away.
+    pub(crate) async fn open_another(&self) -> Result<Wire> {
+        match self.dial(Some(self.database())).await {
+            Ok(wire) => Ok(wire),
+            Err(Refused::Server(number, cause)) => {
+                Err(self.explain(Refused::Server(number, cause)))
+            }
+            Err(refused) => {
+                let error = self.explain(refused);
+                Err(match error.is_retryable() {
+                    true => error.server_gone(),
+                    false => error,
+                })
+            }
+        }
+    }
+
+    /// Whether the server is reached over a network.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.address.socket.is_none()
+    }
+
+    /// Opens one more connection, where the server answers in time.
+    pub(crate) async fn glimpse(&self, patience: Duration) -> Glimpse {
+        match tokio::time::timeout(patience, self.dial(Some(self.database()))).await {
+            Ok(Ok(wire)) => Glimpse::Open(Box::new(wire)),
+            Ok(Err(Refused::Server(..))) => Glimpse::Refused,
+            Ok(Err(Refused::Way(_) | Refused::Late)) | Err(_) => Glimpse::Nothing,
+        }
+    }
+
+    /// Whether anybody takes a connection at the address of the server, be it a server that has no time.
+    pub(crate) async fn is_answered(&self) -> bool {
+        let address = (self.address.host.as_str(), self.address.port);
+        let knocked = tokio::time::timeout(KNOCK, tokio::net::TcpStream::connect(address)).await;
+        matches!(knocked, Ok(Ok(_)))
     }
 
     async fn dial(&self, database: Option<&str>) -> Result<Wire, Refused> {
@@ -175,6 +216,15 @@ impl Gangway {
             .retryable(),
         }
     }
+}
+
+/// What comes of trying to open a connection.
+pub(crate) enum Glimpse {
+    Open(Box<Wire>),
+    /// The server answers, and does not let us in.
+    Refused,
+    /// Nothing that makes sense came in time.
+    Nothing,
 }
 
 /// Why there is no connection.

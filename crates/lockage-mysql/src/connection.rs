@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Canceller, ConnectOptions, Error, ErrorKind, ForeignTable, LockHolder, LockKey, LockProvider,
-    LockStrategy, Migration, Neighbour, Result,
+    Canceller, ConnectOptions, Error, ErrorKind, LockKey, LockStrategy, Migration, Result,
 };
 use lockage_sql::{Connection, Dialect, Failure, Manner, Piece, Row, Settled, Work};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
@@ -20,15 +19,12 @@ use crate::heartbeat::{Heartbeat, SharedWire};
 use crate::keepsake::Luggage;
 use crate::kill::KillSwitch;
 use crate::lock;
+use crate::lookout::Lookout;
 use crate::manner::Script;
-use crate::neighbour;
 use crate::schema;
 use crate::settings;
 use crate::statement::{Class, classify};
 use crate::wire::Wire;
-
-/// After how long a silence the server ends the session of a holder.
-const SILENCE: Duration = Duration::from_secs(15);
 
 /// One session on a server.
 #[derive(Debug)]
@@ -46,6 +42,8 @@ pub(crate) struct MysqlConnection {
     /// The tables, in lower case, whose engines have no transactions; `None` when that must be asked again.
     pub(crate) without_transactions: Option<Vec<String>>,
     in_transaction: bool,
+    /// After how long a silence the server ends this session, where it was asked to.
+    silence: Option<Duration>,
 }
 
 impl MysqlConnection {
@@ -54,6 +52,13 @@ impl MysqlConnection {
         let home = options.schema.clone();
         let opened = Self::begin(gangway.clone(), wire, home);
         match tokio::time::timeout(options.connect_timeout, opened).await {
+            // Nobody has lost what had not begun.
+            Ok(Err(error)) if error.kind() == ErrorKind::SessionLost => Err(Error::new(
+                ErrorKind::Connect,
+                format!("cannot connect to {}: {}", options.url, error.message()),
+            )
+            .retryable()
+            .with_source(error)),
             Ok(opened) => opened,
             Err(_) => Err(Error::new(
                 ErrorKind::Connect,
@@ -92,7 +97,8 @@ impl MysqlConnection {
                 _ => {}
             }
         }
-        let kill = KillSwitch::new(gangway.clone(), facts.connection, facts.identity.clone());
+        wire.watch(Lookout::new(&gangway, &facts));
+        let kill = KillSwitch::new(gangway.clone(), facts.clone());
         Ok(Self {
             busy: wire.busy(),
             wire: Arc::new(Mutex::new(Some(wire))),
@@ -106,26 +112,64 @@ impl MysqlConnection {
             script: std::sync::Mutex::default(),
             without_transactions: None,
             in_transaction: false,
+            silence: None,
         })
     }
 
     /// The lock's name: of the database that the URL names, whatever the schema.
-    fn lock_name(&self, key: &LockKey) -> String {
+    pub(crate) fn lock_name(&self, key: &LockKey) -> String {
         lock::lock_name(key, self.database())
     }
 
-    /// A failure, with a word on whether the server is gone.
+    /// An error, with a word on whether the server is gone.
+    async fn judge(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::SessionLost {
+            return error;
+        }
+        let silent = match (self.silence, reach(&self.wire).await) {
+            (Some(limit), Ok(wire)) => wire.silence() >= limit,
+            _ => false,
+        };
+        gone::judge(&self.gangway, &self.facts, silent, error).await
+    }
+
     async fn lost(&self, failure: Failure) -> Failure {
         Failure {
-            error: gone::judge(&self.gangway, &self.facts, failure.error).await,
+            error: self.judge(failure.error).await,
             ..failure
         }
     }
 
-    fn database(&self) -> &str {
+    /// What came of a call, with a word on whether the server is gone.
+    pub(crate) async fn judged<T>(&self, done: Result<T>) -> Result<T> {
+        match done {
+            Ok(done) => Ok(done),
+            Err(error) => Err(self.judge(error).await),
+        }
+    }
+
+    pub(crate) fn has_heartbeat(&self) -> bool {
+        self.heartbeat.is_some()
+    }
+
+    pub(crate) fn database(&self) -> &str {
         let named = self.facts.database.as_deref();
         named.unwrap_or_else(|| self.gangway.database())
     }
+}
+
+/// Makes a database where it is missing, and goes there.
+async fn ensure(wire: &mut Wire, schema: &str) -> Result<(), mysql_async::Error> {
+    let name = backticked(schema);
+    match wire.execute(&format!("USE {name}")).await {
+        Err(error) if error::number(&error) == Some(1049) => {}
+        done => return done,
+    }
+    let sql = format!("CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4; USE {name}");
+    wire.run(&sql)
+        .await
+        .map(drop)
+        .map_err(|broken| broken.error)
 }
 
 /// The connection, for one call.
@@ -144,62 +188,6 @@ impl Drop for MysqlConnection {
         if let Ok(mut wire) = self.wire.try_lock() {
             *wire = None;
         }
-    }
-}
-
-#[async_trait]
-impl LockProvider for MysqlConnection {
-    async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
-        let name = self.lock_name(key);
-        if self.facts.clustered {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "GET_LOCK is known to one node of a cluster only and excludes nobody on the others",
-            )
-            .with_hint("leave --lock-strategy out, or make it table"));
-        }
-        if self.heartbeat.is_none() {
-            // Before the lock, not behind it: who vanishes while it is granted must not keep it either.
-            self.prove_alive(Some(SILENCE)).await?;
-        }
-        let tried = lock::try_lock(&mut *reach(&self.wire).await?, key, &name).await;
-        match tried {
-            Ok(got) => Ok(got),
-            Err(error) => Err(gone::judge(&self.gangway, &self.facts, error).await),
-        }
-    }
-
-    async fn holds(&mut self, key: &LockKey) -> Result<bool> {
-        let name = self.lock_name(key);
-        lock::holds(&mut *reach(&self.wire).await?, &name).await
-    }
-
-    async fn unlock(&mut self, key: &LockKey) -> Result<()> {
-        let name = self.lock_name(key);
-        lock::unlock(&mut *reach(&self.wire).await?, key, &name).await?;
-        self.prove_alive(None).await
-    }
-
-    async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
-        let name = self.lock_name(key);
-        lock::holder(&mut *reach(&self.wire).await?, &name).await
-    }
-
-    fn native_name(&self, key: &LockKey) -> String {
-        self.lock_name(key)
-    }
-
-    async fn neighbour_locks(&mut self, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
-        neighbour::locks(neighbour, self.database(), self.facts.flavour)
-    }
-
-    async fn foreign_tables(&mut self, names: &[String]) -> Result<Vec<ForeignTable>> {
-        neighbour::tables(&mut *reach(&self.wire).await?, &self.home, names).await
-    }
-
-    async fn break_lock(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
-        let name = self.lock_name(key);
-        end::end(&mut *reach(&self.wire).await?, &name, holder).await
     }
 }
 
@@ -251,17 +239,8 @@ impl Connection for MysqlConnection {
     }
 
     async fn ensure_schema(&mut self, schema: &str) -> Result<()> {
-        let name = backticked(schema);
-        let mut wire = reach(&self.wire).await?;
-        match wire.execute(&format!("USE {name}")).await {
-            Err(error) if error::number(&error) == Some(1049) => {}
-            done => return done.map_err(error::plain),
-        }
-        let sql = format!("CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4; USE {name}");
-        wire.run(&sql)
-            .await
-            .map(drop)
-            .map_err(|broken| error::plain(broken.error))
+        let made = ensure(&mut *reach(&self.wire).await?, schema).await;
+        self.judged(made.map_err(error::plain)).await
     }
 
     fn lock_condition(&self, key: &LockKey) -> Option<String> {
@@ -285,7 +264,8 @@ impl Connection for MysqlConnection {
     }
 
     async fn manner(&mut self, statement: &str) -> Result<Manner> {
-        self.manner_of(statement).await
+        let manner = self.manner_of(statement).await;
+        self.judged(manner).await
     }
 
     fn keeps_session(&self) -> bool {
@@ -293,11 +273,13 @@ impl Connection for MysqlConnection {
     }
 
     async fn keepsake(&mut self, statement: &str) -> Result<Option<String>> {
-        self.pack(statement).await
+        let packed = self.pack(statement).await;
+        self.judged(packed).await
     }
 
     async fn restore(&mut self, keepsake: &str) -> Result<()> {
-        self.unpack(keepsake).await
+        let unpacked = self.unpack(keepsake).await;
+        self.judged(unpacked).await
     }
 
     fn in_transaction(&self) -> Option<bool> {
@@ -306,7 +288,9 @@ impl Connection for MysqlConnection {
 
     async fn settle_since(&mut self, statement: &str, before: Option<&str>) -> Result<Settled> {
         let mut wire = reach(&self.wire).await?;
-        schema::settle(&mut wire, &self.facts, &self.home, statement, before).await
+        let settled = schema::settle(&mut wire, &self.facts, &self.home, statement, before).await;
+        drop(wire);
+        self.judged(settled).await
     }
 
     fn best_lock(&self) -> LockStrategy {
@@ -327,11 +311,9 @@ impl Connection for MysqlConnection {
         let sql = format!(
             "SET SESSION wait_timeout = {limit}, net_read_timeout = {limit}, net_write_timeout = {limit}"
         );
-        reach(&self.wire)
-            .await?
-            .execute(&sql)
-            .await
-            .map_err(error::plain)?;
+        let set = reach(&self.wire).await?.execute(&sql).await;
+        self.judged(set.map_err(error::plain)).await?;
+        self.silence = silence;
         self.heartbeat = silence.map(|silence| Heartbeat::start(&self.wire, silence));
         Ok(())
     }
@@ -344,9 +326,12 @@ impl Connection for MysqlConnection {
     }
 
     async fn another(&mut self) -> Result<Box<dyn Connection>> {
-        let wire = self.gangway.open().await?;
-        let opened = Self::begin(self.gangway.clone(), wire, Some(self.home.clone())).await?;
-        Ok(Box::new(opened))
+        let wire = self.gangway.open_another().await?;
+        match Self::begin(self.gangway.clone(), wire, Some(self.home.clone())).await {
+            Ok(opened) => Ok(Box::new(opened)),
+            Err(error) if error.kind() == ErrorKind::SessionLost => Err(error.server_gone()),
+            Err(error) => Err(error),
+        }
     }
 
     fn may_meet_table_lock(&self) -> bool {
@@ -356,7 +341,8 @@ impl Connection for MysqlConnection {
 
     async fn is_locked_otherwise(&mut self, key: &LockKey) -> Result<bool> {
         let name = self.lock_name(key);
-        lock::is_used(&mut *reach(&self.wire).await?, &name).await
+        let used = lock::is_used(&mut *reach(&self.wire).await?, &name).await;
+        self.judged(used).await
     }
 
     async fn end_holder(&mut self, session: &str, since: Option<&str>) -> Result<bool> {
@@ -365,7 +351,9 @@ impl Connection for MysqlConnection {
             return Ok(true);
         };
         let mut wire = reach(&self.wire).await?;
-        end::end_vanished(&mut wire, &self.facts, id, since).await
+        let ended = end::end_vanished(&mut wire, &self.facts, id, since).await;
+        drop(wire);
+        self.judged(ended).await
     }
 
     fn session_name(&self) -> Option<String> {

@@ -29,6 +29,7 @@ pub(crate) async fn end_vanished(
     }
     let begun = Instant::now();
     loop {
+        facts.note_kill();
         match wire.execute(&format!("KILL {id}")).await {
             Ok(()) if begun.elapsed() > PATIENCE => return Ok(false),
             Ok(()) => tokio::time::sleep(Duration::from_millis(50)).await,

@@ -85,6 +85,16 @@ pub(crate) fn hides(error: &mysql_async::Error) -> bool {
         .is_some_and(|known| known.cause() != Cause::TableBusy && !known.is_retryable())
 }
 
+/// Killed; silent for too long.
+const GOODBYES: [&str; 2] = ["1927", "4031"];
+
+/// Whether the loss of a session is what the server itself said.
+pub(crate) fn says_goodbye(error: &Error) -> bool {
+    error
+        .context()
+        .any(|(key, value)| key == "mysql_error" && GOODBYES.contains(&value))
+}
+
 fn lookup(number: u16) -> &'static KnownError {
     KnownError::find(TABLE, number.into())
 }

@@ -1,5 +1,8 @@
 //! What a server says of itself when a session begins.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use lockage_core::{Error, ErrorKind, Result};
 use lockage_sql::Row;
 
@@ -32,19 +35,27 @@ pub(crate) struct Facts {
     pub(crate) database: Option<String>,
     /// The account.
     pub(crate) user: Option<String>,
+    /// How many KILLs the server had counted, and those of ours since.
+    kills: Arc<AtomicU64>,
 }
 
 /// The questions, three result sets. A server lists only the variables that it has.
 pub(crate) const QUESTIONS: &str = "SHOW VARIABLES WHERE Variable_name IN ('version', 'version_comment', 'wsrep_on', \
-     'wsrep_provider', 'server_uuid', 'server_id', 'hostname', 'port'); SHOW GLOBAL STATUS LIKE 'Uptime'; \
+     'wsrep_provider', 'server_uuid', 'server_id', 'hostname', 'port'); SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'Com_kill'); \
      SELECT CONNECTION_ID(), DATABASE(), CURRENT_USER(), UNIX_TIMESTAMP()";
 
 /// The question that tells this server from others behind one address.
 pub(crate) const IDENTITY: &str =
     "SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'server_id', 'hostname', 'port')";
 
-/// The question since when it stands: two result sets.
-pub(crate) const AGE: &str = "SHOW GLOBAL STATUS LIKE 'Uptime'; SELECT UNIX_TIMESTAMP()";
+/// The questions since when it stands, and how often somebody ended a session or a statement there: two result sets.
+pub(crate) const AGE: &str =
+    "SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'Com_kill'); SELECT UNIX_TIMESTAMP()";
+
+/// How many KILLs the server has counted since its start.
+pub(crate) fn kills(status: &[Row]) -> Option<u64> {
+    value(status, "Com_kill").parse().ok()
+}
 
 /// When the server was started, by its own clock; zero where it does not tell.
 pub(crate) fn started(now: Option<&str>, status: &[Row]) -> u64 {
@@ -104,7 +115,18 @@ impl Facts {
             })?,
             database: column(1),
             user: column(2),
+            kills: Arc::new(AtomicU64::new(kills(status).unwrap_or_default())),
         })
+    }
+
+    /// Counts one KILL of our own.
+    pub(crate) fn note_kill(&self) {
+        self.kills.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many KILLs the server must have counted by now if all since the session began were ours.
+    pub(crate) fn kills_expected(&self) -> u64 {
+        self.kills.load(Ordering::SeqCst)
     }
 
     /// A condition that is true on this server and no other: several may stand behind one address.

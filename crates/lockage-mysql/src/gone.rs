@@ -1,43 +1,88 @@
-//! Whether a session ended because its server went away. Then a run may begin anew; not when somebody ended the session, which on MySQL looks
-//! just like a line that was cut.
+//! Why a session ended: its server or the line to it went away, and a run may begin anew; or somebody ended it, and meant it.
 
 use std::time::Duration;
 
 use lockage_core::{Error, ErrorKind};
+use lockage_sql::Row;
 
 use crate::connect::Gangway;
+use crate::error;
 use crate::facts::{self, Facts};
+use crate::wire::Wire;
 
-/// How long a server may take to say that it is there.
+/// How long a server may take to say what it knows.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How much the time of a server's start may seem to move by.
 const SECONDS: u64 = 2;
 
-/// Says of the loss of a session whether the server is gone, or is another process by now.
-pub(crate) async fn judge(gangway: &Gangway, facts: &Facts, error: Error) -> Error {
-    if error.kind() != ErrorKind::SessionLost || stands(gangway, facts).await {
-        return error;
-    }
-    error.server_gone()
+/// What became of a session.
+enum Fate {
+    /// Its server is gone, or is another process by now.
+    ServerGone,
+    /// Its line was cut. Where the server has not noticed, it was told to end the session.
+    Cut,
+    /// Somebody ended it, or that cannot be told from a line that was cut.
+    Ended,
 }
 
-async fn stands(gangway: &Gangway, facts: &Facts) -> bool {
-    let mut wire = match tokio::time::timeout(PATIENCE, gangway.open()).await {
-        Ok(Ok(wire)) => wire,
-        Ok(Err(error)) => return !error.is_retryable(),
-        Err(_) => return false,
+/// Says of the loss of a session whether nobody meant it. `silent`: whether the session had been silent for longer than it may.
+pub(crate) async fn judge(gangway: &Gangway, facts: &Facts, silent: bool, error: Error) -> Error {
+    if error.kind() != ErrorKind::SessionLost || error.is_server_gone() {
+        return error;
+    }
+    match tokio::time::timeout(PATIENCE, fate(gangway, facts, &error)).await {
+        Ok(Fate::Ended) => error,
+        Ok(Fate::Cut) if silent => error,
+        Ok(Fate::ServerGone | Fate::Cut) | Err(_) => error.server_gone(),
+    }
+}
+
+async fn fate(gangway: &Gangway, facts: &Facts, error: &Error) -> Fate {
+    let mut wire = match gangway.open().await {
+        Ok(wire) => wire,
+        Err(error) if error.is_retryable() => return Fate::ServerGone,
+        Err(_) => return Fate::Ended,
     };
-    let Ok(sets) = wire
-        .run(&format!("{}; {}", facts::IDENTITY, facts::AGE))
-        .await
-    else {
-        return false;
+    let sql = format!("{}; {}", facts::IDENTITY, facts::AGE);
+    let Ok(sets) = wire.run(&sql).await else {
+        return Fate::ServerGone;
     };
     let [variables, status, now] = &sets[..] else {
-        return false;
+        return Fate::ServerGone;
     };
     let now = now.first().and_then(|row| row.first()?.as_deref());
-    facts::identity(variables) == facts.identity
-        && facts::started(now, status).abs_diff(facts.started) <= SECONDS
+    if facts::identity(variables) != facts.identity
+        || facts::started(now, status).abs_diff(facts.started) > SECONDS
+    {
+        return Fate::ServerGone;
+    }
+    let fate = match error::says_goodbye(error) {
+        true => Fate::Ended,
+        false => of_session(&mut wire, facts, status).await,
+    };
+    let _ = wire.close().await;
+    fate
+}
+
+/// What a server that stands knows of the session. It counts every KILL; where there was none, nobody ended it.
+async fn of_session(wire: &mut Wire, facts: &Facts, status: &[Row]) -> Fate {
+    let id = facts.connection;
+    let sql = format!("SELECT COMMAND FROM information_schema.PROCESSLIST WHERE ID = {id}");
+    let command = match wire.ask(&sql).await {
+        Ok(sets) => sets.into_iter().flatten().flatten().next().flatten(),
+        Err(_) => None,
+    };
+    match command.as_deref() {
+        Some("Killed") => Fate::Ended,
+        Some(_) => {
+            // It would go on with its statement and keep the lock until the end of that.
+            let _ = wire.execute(&format!("KILL {id}")).await;
+            Fate::Cut
+        }
+        None if facts::kills(status).is_some_and(|kills| kills == facts.kills_expected()) => {
+            Fate::Cut
+        }
+        None => Fate::Ended,
+    }
 }

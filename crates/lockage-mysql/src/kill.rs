@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use lockage_core::{Canceller, Error, ErrorKind, Result};
 
 use crate::connect::Gangway;
 use crate::error;
-use crate::facts::Identity;
+use crate::facts::Facts;
+
+/// How long a server may take to do so.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Reaches the session of a connection over another one.
 #[derive(Debug, Clone)]
 pub(crate) struct KillSwitch {
     gangway: Gangway,
-    connection: u64,
-    /// What the server calls itself: behind one address there may be several, whose sessions have the same numbers.
-    identity: Identity,
+    facts: Facts,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -30,11 +32,10 @@ pub(crate) enum Kill {
 }
 
 impl KillSwitch {
-    pub(crate) fn new(gangway: Gangway, connection: u64, identity: Identity) -> Self {
+    pub(crate) fn new(gangway: Gangway, facts: Facts) -> Self {
         Self {
             gangway,
-            connection,
-            identity,
+            facts,
             cancelled: Arc::default(),
         }
     }
@@ -46,13 +47,25 @@ impl KillSwitch {
 
     /// Has the server end the statement, or the session.
     pub(crate) async fn kill(&self, kill: Kill) -> Result<()> {
+        match tokio::time::timeout(PATIENCE, self.kill_at_last(kill)).await {
+            Ok(done) => done,
+            Err(_) => Err(Error::new(
+                ErrorKind::Connect,
+                "the server did not answer when it was asked to end a statement",
+            )
+            .retryable()),
+        }
+    }
+
+    async fn kill_at_last(&self, kill: Kill) -> Result<()> {
         let mut wire = self.gangway.open().await?;
         let sets = wire
             .run(crate::facts::IDENTITY)
             .await
             .map_err(|broken| error::plain(broken.error))?;
         let found = crate::facts::identity(sets.first().map(Vec::as_slice).unwrap_or_default());
-        if found != self.identity {
+        // Behind one address there may be several, whose sessions have the same numbers.
+        if found != self.facts.identity {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 "another server answers at the address of the session; its statement was not ended",
@@ -62,7 +75,8 @@ impl KillSwitch {
             Kill::Query => "KILL QUERY",
             Kill::Session => "KILL",
         };
-        match wire.run(&format!("{word} {}", self.connection)).await {
+        self.facts.note_kill();
+        match wire.run(&format!("{word} {}", self.facts.connection)).await {
             // No such session: it has ended.
             Err(broken) if error::number(&broken.error) == Some(1094) => {}
             done => drop(done.map_err(|broken| error::plain(broken.error))?),

@@ -33,6 +33,7 @@ mod heartbeat;
 mod keepsake;
 mod kill;
 mod lock;
+mod lookout;
 mod manner;
 mod neighbour;
 mod pieces;

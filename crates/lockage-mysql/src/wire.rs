@@ -11,6 +11,7 @@ use mysql_async::{Conn, Value};
 use tokio::time::Instant;
 
 use crate::error;
+use crate::lookout::Lookout;
 
 /// How often a query is tried that a cluster takes back.
 const TRIES: u32 = 20;
@@ -21,6 +22,12 @@ pub(crate) struct Wire {
     conn: Conn,
     busy: Arc<AtomicBool>,
     last_use: Instant,
+    /// How long the client had said nothing when the last call began.
+    silence: Duration,
+    /// Looks for the server while it owes an answer.
+    lookout: Option<Lookout>,
+    /// Why no more answers can come.
+    lost: Option<&'static str>,
 }
 
 /// The statement of a text with several that failed, and why.
@@ -42,13 +49,43 @@ pub(crate) enum ValueKind {
 /// One row, byte for byte, with the kinds of its columns.
 pub(crate) type RawRow = Vec<(ValueKind, Option<Vec<u8>>)>;
 
+/// One call of the driver, as long as an answer can come.
+macro_rules! call {
+    ($self:ident, $conn:ident, $call:expr) => {{
+        let begun = $self.begin();
+        let $conn = &mut $self.conn;
+        let (done, lost) = answer($self.lookout.as_ref(), $self.lost, $call).await;
+        $self.end(&begun, lost);
+        done
+    }};
+}
+
+impl From<mysql_async::Error> for Broken {
+    fn from(error: mysql_async::Error) -> Self {
+        Self { index: 0, error }
+    }
+}
+
 impl Wire {
     pub(crate) fn new(conn: Conn) -> Self {
         Self {
             conn,
             busy: Arc::default(),
             last_use: Instant::now(),
+            silence: Duration::ZERO,
+            lookout: None,
+            lost: None,
         }
+    }
+
+    /// Has the server looked for while it owes an answer.
+    pub(crate) fn watch(&mut self, lookout: Lookout) {
+        self.lookout = Some(lookout);
+    }
+
+    /// How long the client had said nothing when the last call began.
+    pub(crate) fn silence(&self) -> Duration {
+        self.silence
     }
 
     /// Whether a call was begun and has not come back: dropped then, the server may still be at work.
@@ -71,10 +108,7 @@ impl Wire {
 
     /// Runs a text of one or more statements in one round trip; one set of rows a result.
     pub(crate) async fn run(&mut self, sql: &str) -> Result<Vec<Vec<Row>>, Broken> {
-        let begun = self.begin();
-        let done = run(&mut self.conn, sql).await;
-        begun.store(false, Ordering::SeqCst);
-        self.last_use = Instant::now();
+        let done = call!(self, conn, run(conn, sql));
         done
     }
 
@@ -95,10 +129,7 @@ impl Wire {
 
     /// Runs one statement whose rows are not wanted, however many they are.
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<(), mysql_async::Error> {
-        let begun = self.begin();
-        let done = self.conn.query_drop(sql).await;
-        begun.store(false, Ordering::SeqCst);
-        self.last_use = Instant::now();
+        let done = call!(self, conn, conn.query_drop(sql));
         done
     }
 
@@ -107,10 +138,7 @@ impl Wire {
         &mut self,
         sql: &str,
     ) -> Result<Option<RawRow>, mysql_async::Error> {
-        let begun = self.begin();
-        let done = self.conn.query_first::<mysql_async::Row, _>(sql).await;
-        begun.store(false, Ordering::SeqCst);
-        self.last_use = Instant::now();
+        let done = call!(self, conn, conn.query_first::<mysql_async::Row, _>(sql));
         Ok(done?.map(|row| {
             let kinds: Vec<ValueKind> = row.columns_ref().iter().map(kind).collect();
             kinds
@@ -121,10 +149,7 @@ impl Wire {
     }
 
     pub(crate) async fn ping(&mut self) -> Result<(), mysql_async::Error> {
-        let begun = self.begin();
-        let done = self.conn.ping().await;
-        begun.store(false, Ordering::SeqCst);
-        self.last_use = Instant::now();
+        let done = call!(self, conn, conn.ping());
         done
     }
 
@@ -132,10 +157,36 @@ impl Wire {
         self.conn.disconnect().await
     }
 
-    fn begin(&self) -> Arc<AtomicBool> {
+    fn begin(&mut self) -> Arc<AtomicBool> {
+        self.silence = self.last_use.elapsed();
         self.busy.store(true, Ordering::SeqCst);
         Arc::clone(&self.busy)
     }
+
+    fn end(&mut self, begun: &AtomicBool, lost: Option<&'static str>) {
+        begun.store(false, Ordering::SeqCst);
+        self.last_use = Instant::now();
+        self.lost = self.lost.or(lost);
+    }
+}
+
+/// What comes of a call, or why nothing can.
+async fn answer<T, E: From<mysql_async::Error>>(
+    lookout: Option<&Lookout>,
+    lost: Option<&'static str>,
+    call: impl Future<Output = Result<T, E>>,
+) -> (Result<T, E>, Option<&'static str>) {
+    let why = match (lost, lookout) {
+        (Some(why), _) => why,
+        (None, None) => return (call.await, None),
+        (None, Some(lookout)) => tokio::select! {
+            biased;
+            done = call => return (done, None),
+            why = lookout.out_of_sight() => why,
+        },
+    };
+    let error = std::io::Error::new(std::io::ErrorKind::TimedOut, why);
+    (Err(mysql_async::Error::from(error).into()), Some(why))
 }
 
 async fn run(conn: &mut Conn, sql: &str) -> Result<Vec<Vec<Row>>, Broken> {

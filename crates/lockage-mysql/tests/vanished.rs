@@ -1,8 +1,6 @@
 //! Holders that are gone without a word: their host is cut off the network, or they are frozen. Measured with processes in network
 //! namespaces, whose packets are lost both ways.
 
-#[path = "vanished/island.rs"]
-mod island;
 mod origin;
 mod witness;
 
@@ -11,14 +9,13 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use island::Island;
 use libtest_mimic::{Arguments, Failed, Trial};
 use lockage_mysql::BACKEND;
 use lockage_mysql::lockage_core::{
     Attempt, BoxFuture, ConnectOptions, LockKey, Locked, MigrationSet, NoObserver, Outcome,
     PlanOptions, Registry, Runner, Unlocked, plan,
 };
-use lockage_testkit::engine::MariadbOrigin;
+use lockage_testkit::engine::{Island, MariadbOrigin};
 use lockage_testkit::{Failure, unique_name};
 use rustix::process::{Pid, Signal, kill_process};
 use witness::{execute, texts, with_database};
@@ -40,7 +37,7 @@ fn main() -> ExitCode {
     }
     let origin = Arc::new(origin::origin());
     let no_island = Island::missing();
-    let tests: [(&str, bool, Test); 4] = [
+    let tests: [(&str, bool, Test); 5] = [
         ("an_idle_holder_whose_host_vanishes", true, |place| {
             Box::pin(idle(place))
         }),
@@ -51,6 +48,9 @@ fn main() -> ExitCode {
         ),
         ("a_holder_that_never_takes_its_result", true, |place| {
             Box::pin(unacknowledged(place))
+        }),
+        ("a_run_whose_server_vanishes_ends", true, |place| {
+            Box::pin(deserted(place))
         }),
         ("a_frozen_holder_writes_nothing_more", false, |place| {
             Box::pin(frozen(place))
@@ -169,9 +169,9 @@ fn runner(url: &str, script: &str) -> Result<Runner, Failure> {
 }
 
 async fn idle(place: &Place) -> Result<(), Failure> {
-    let island = Island::make(&place.url).await?;
+    let island = Island::new()?;
     let script = "CREATE TABLE a (n INT); INSERT INTO a VALUES (1)";
-    let holder = Holder::start(island.command()?, &island.url(), script)?;
+    let holder = Holder::on(&island, &place.url, script)?;
     let begun = Instant::now();
     island.cut_off()?;
     place.goes_on(begun, script).await?;
@@ -179,9 +179,9 @@ async fn idle(place: &Place) -> Result<(), Failure> {
 }
 
 async fn busy(place: &Place) -> Result<(), Failure> {
-    let island = Island::make(&place.url).await?;
+    let island = Island::new()?;
     let script = "CREATE TABLE a (n INT); INSERT INTO a SELECT 1 + SLEEP(5)";
-    let mut holder = Holder::start(island.command()?, &island.url(), script)?;
+    let mut holder = Holder::on(&island, &place.url, script)?;
     holder.go()?;
     place.until_it_runs("INSERT INTO a").await?;
     island.cut_off()?;
@@ -194,17 +194,48 @@ async fn busy(place: &Place) -> Result<(), Failure> {
 }
 
 async fn unacknowledged(place: &Place) -> Result<(), Failure> {
-    let island = Island::make(&place.url).await?;
+    let island = Island::new()?;
     // A result that fits into no buffer on the way.
     let script =
         "CREATE TABLE a (n INT); SELECT SLEEP(2), REPEAT('x', 15000000); INSERT INTO a VALUES (1)";
-    let mut holder = Holder::start(island.command()?, &island.url(), script)?;
+    let mut holder = Holder::on(&island, &place.url, script)?;
     holder.go()?;
     place.until_it_runs("SELECT SLEEP").await?;
     let begun = Instant::now();
     island.cut_off()?;
     place.goes_on(begun, script).await?;
     holder.end()
+}
+
+/// In the middle of a statement, and when it has just begun to ask for something.
+async fn deserted(place: &Place) -> Result<(), Failure> {
+    for in_a_statement in [true, false] {
+        let island = Island::new()?;
+        let mut holder = Holder::on(&island, &place.url, "DO SLEEP(600)")?;
+        if in_a_statement {
+            holder.go()?;
+            place.until_it_runs("DO SLEEP").await?;
+            island.cut_off()?;
+        } else {
+            island.cut_off()?;
+            holder.go()?;
+        }
+        let begun = Instant::now();
+        let said = holder.hears()?;
+        let took = begun.elapsed();
+        writeln!(std::io::stderr(), "ended after {took:?}")?;
+        assert!(said.starts_with("SessionLost"), "{said}");
+        assert!(took < BOUND, "{took:?}");
+        holder.end()?;
+        // The server goes on with what it was told.
+        let session = "SELECT IS_USED_LOCK(CONCAT('lockage:4006:', DATABASE()))";
+        for session in texts(&place.url, session).await? {
+            // It may have ended by now.
+            let _ = execute(&place.url, &format!("KILL {session}")).await;
+        }
+        place.lock_at_last().await?.release().await?;
+    }
+    Ok(())
 }
 
 async fn frozen(place: &Place) -> Result<(), Failure> {
@@ -232,6 +263,16 @@ struct Holder {
 }
 
 impl Holder {
+    /// Starts it on an island.
+    fn on(island: &Island, url: &str, script: &str) -> Result<Self, Failure> {
+        let [first, rest @ ..] = island.there();
+        let mut command = Command::new(first);
+        command.args(rest).arg(std::env::current_exe()?);
+        // The server's certificate does not name that address.
+        let url = format!("{}?ssl-mode=disabled", island.url(url));
+        Self::start(command, &url, script)
+    }
+
     /// Starts it, and waits until it holds the lock.
     fn start(mut command: Command, url: &str, script: &str) -> Result<Self, Failure> {
         let mut process = command

@@ -2,6 +2,7 @@
 
 mod holder;
 mod name;
+mod provider;
 
 use lockage_core::{Error, ErrorKind, LockKey, Result};
 

@@ -13,7 +13,7 @@ crate::tests!(
     cut_at_any_message_with_the_lock_in_a_table,
 );
 
-async fn empty(place: &Place) -> Result<(), Failure> {
+pub(crate) async fn empty(place: &Place) -> Result<(), Failure> {
     let name = place.name();
     place
         .execute_at_the_server(&format!("DROP DATABASE {name}"))
@@ -23,7 +23,7 @@ async fn empty(place: &Place) -> Result<(), Failure> {
         .await
 }
 
-fn with(runner: Runner, strategy: LockStrategy) -> Runner {
+pub(crate) fn with(runner: Runner, strategy: LockStrategy) -> Runner {
     runner.connect_options(|options| options.lock_strategy = strategy)
 }
 
@@ -85,7 +85,7 @@ async fn cut_everywhere(place: &Place, strategy: LockStrategy, step: usize) -> R
     clippy::disallowed_methods,
     reason = "a test program reads its environment"
 )]
-fn step(usual: usize) -> usize {
+pub(crate) fn step(usual: usize) -> usize {
     if std::env::var_os("LOCKAGE_TEST_EVERY_CUT").is_some() {
         1
     } else {

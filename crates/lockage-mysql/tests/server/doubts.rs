@@ -30,7 +30,7 @@ async fn cut_behind(
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::SessionLost, "{error:?}");
-    assert!(proxy.is_cut());
+    assert!(proxy.has_cut());
     if !between.is_empty() {
         place.execute(between).await?;
     }

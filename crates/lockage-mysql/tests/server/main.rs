@@ -1,6 +1,7 @@
 //! What the backend does with a real server: at LOCKAGE_TEST_MYSQL_URL or LOCKAGE_TEST_MARIADB_URL, or MariaDB started from binaries of
 //! this machine. Each test has a database of its own.
 
+mod away;
 mod connecting;
 mod cuts;
 mod doubts;
@@ -44,6 +45,7 @@ pub(crate) use tests;
 fn main() -> ExitCode {
     let origin = Arc::new(origin::origin());
     let lists = [
+        away::TESTS,
         connecting::TESTS,
         cuts::TESTS,
         doubts::TESTS,

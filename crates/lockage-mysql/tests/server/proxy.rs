@@ -23,6 +23,9 @@ struct Shared {
     cut: Mutex<Option<Cut>>,
     lines_cut: Notify,
     is_cut: AtomicBool,
+    /// Whether it carries new lines behind a cut, and whether it has cut.
+    heals: AtomicBool,
+    has_cut: AtomicBool,
     silent: AtomicBool,
     silent_behind: Mutex<Option<&'static str>>,
     swapped: Mutex<Option<(&'static str, &'static str)>>,
@@ -82,8 +85,20 @@ impl Proxy {
     }
 
     /// Whether it has cut.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.shared.is_cut.load(Ordering::SeqCst)
+    pub(crate) fn has_cut(&self) -> bool {
+        self.shared.has_cut.load(Ordering::SeqCst)
+    }
+
+    /// Cuts once, and carries what comes then.
+    pub(crate) fn cut_once(&self, cut: Cut) {
+        self.shared.heals.store(true, Ordering::SeqCst);
+        self.cut(cut);
+    }
+
+    /// Cuts the lines that there are, and carries what comes then.
+    pub(crate) fn cut_now(&self) {
+        self.shared.heals.store(true, Ordering::SeqCst);
+        self.shared.cut_all();
     }
 
     pub(crate) fn cut(&self, cut: Cut) {
@@ -114,13 +129,19 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.listener.abort();
+        self.shared.heals.store(false, Ordering::SeqCst);
         self.shared.cut_all();
     }
 }
 
 impl Shared {
     fn cut_all(&self) {
-        self.is_cut.store(true, Ordering::SeqCst);
+        self.has_cut.store(true, Ordering::SeqCst);
+        if self.heals.load(Ordering::SeqCst) {
+            *self.cut.lock().expect("nobody panics in here") = None;
+        } else {
+            self.is_cut.store(true, Ordering::SeqCst);
+        }
         self.lines_cut.notify_waiters();
     }
 

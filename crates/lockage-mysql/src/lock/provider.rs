@@ -1,0 +1,73 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lockage_core::{
+    Error, ErrorKind, ForeignTable, LockHolder, LockKey, LockProvider, Neighbour, Result,
+};
+use lockage_sql::Connection;
+
+use crate::connection::{MysqlConnection, reach};
+use crate::end;
+use crate::lock;
+use crate::neighbour;
+
+/// After how long a silence the server ends the session of a holder.
+const SILENCE: Duration = Duration::from_secs(15);
+
+#[async_trait]
+impl LockProvider for MysqlConnection {
+    async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
+        let name = self.lock_name(key);
+        if self.facts.clustered {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "GET_LOCK is known to one node of a cluster only and excludes nobody on the others",
+            )
+            .with_hint("leave --lock-strategy out, or make it table"));
+        }
+        if !self.has_heartbeat() {
+            // Before the lock, not behind it: who vanishes while it is granted must not keep it either.
+            self.prove_alive(Some(SILENCE)).await?;
+        }
+        let tried = lock::try_lock(&mut *reach(&self.wire).await?, key, &name).await;
+        self.judged(tried).await
+    }
+
+    async fn holds(&mut self, key: &LockKey) -> Result<bool> {
+        let name = self.lock_name(key);
+        let held = lock::holds(&mut *reach(&self.wire).await?, &name).await;
+        self.judged(held).await
+    }
+
+    async fn unlock(&mut self, key: &LockKey) -> Result<()> {
+        let name = self.lock_name(key);
+        let unlocked = lock::unlock(&mut *reach(&self.wire).await?, key, &name).await;
+        self.judged(unlocked).await?;
+        self.prove_alive(None).await
+    }
+
+    async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
+        let name = self.lock_name(key);
+        let holder = lock::holder(&mut *reach(&self.wire).await?, &name).await;
+        self.judged(holder).await
+    }
+
+    fn native_name(&self, key: &LockKey) -> String {
+        self.lock_name(key)
+    }
+
+    async fn neighbour_locks(&mut self, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
+        neighbour::locks(neighbour, self.database(), self.facts.flavour)
+    }
+
+    async fn foreign_tables(&mut self, names: &[String]) -> Result<Vec<ForeignTable>> {
+        let found = neighbour::tables(&mut *reach(&self.wire).await?, &self.home, names).await;
+        self.judged(found).await
+    }
+
+    async fn break_lock(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
+        let name = self.lock_name(key);
+        let ended = end::end(&mut *reach(&self.wire).await?, &name, holder).await;
+        self.judged(ended).await
+    }
+}
