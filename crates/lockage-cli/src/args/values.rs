@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use lockage::Version;
 
+use crate::config::parse_time;
+
 /// A version, with the message of the core.
 pub(super) fn version(text: &str) -> Result<Version, String> {
     text.parse()
@@ -20,7 +22,7 @@ pub(super) fn steps(text: &str) -> Result<usize, String> {
 
 /// `30s`.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "write 500ms, 30s, 5m or 1h".to_owned())
+    parse_time(text).ok_or_else(|| "write 500ms, 30s, 5m or 1h".to_owned())
 }
 
 /// A time, or no end at all.
@@ -32,9 +34,9 @@ pub(super) fn patience(text: &str) -> Result<Patience, String> {
     if text == "forever" {
         return Ok(Patience(None));
     }
-    humantime::parse_duration(text)
+    parse_time(text)
         .map(|time| Patience(Some(time)))
-        .map_err(|_| "write 500ms, 30s, 5m, 1h or forever".to_owned())
+        .ok_or_else(|| "write 500ms, 30s, 5m, 1h or forever".to_owned())
 }
 
 #[cfg(test)]
@@ -52,5 +54,6 @@ mod tests {
         assert!(patience("5").is_err());
         assert_eq!(time("30s"), Ok(Duration::from_secs(30)));
         assert!(time("forever").is_err());
+        assert!(time("18446744073709551615s").is_err());
     }
 }

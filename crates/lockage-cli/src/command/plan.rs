@@ -71,6 +71,9 @@ struct Planned {
     file: String,
     why: String,
     transaction: bool,
+    /// Whether it is the file that wants no transaction, rather than the engine that has none for it.
+    #[serde(skip)]
+    asked_for_none: bool,
     statements: Statements,
 }
 
@@ -151,7 +154,9 @@ impl Planned {
                 Action::Undo => applied(migration, history),
                 _ => entry.map(why).unwrap_or_default(),
             },
-            transaction: migration.directives().transaction,
+            transaction: migration.directives().transaction
+                && backend.capabilities().transactional_ddl,
+            asked_for_none: !migration.directives().transaction,
             statements: Statements {
                 backend,
                 step: step.clone(),
@@ -257,10 +262,12 @@ impl Answer for Shown {
 
 impl Planned {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let how = if self.transaction {
-            "in one transaction"
-        } else {
-            "statement by statement, without a transaction"
+        let how = match (self.transaction, self.asked_for_none) {
+            (true, _) => "in one transaction",
+            (false, true) => "statement by statement, without a transaction",
+            (false, false) => {
+                "statement by statement: the engine commits what changes the schema at once"
+            }
         };
         let title = match &self.version {
             Some(version) => format!("{version} {}", self.name),
@@ -294,4 +301,50 @@ fn write_statement(out: &mut dyn Write, file: &str, statement: &Statement<'_>) -
         .trim()
         .lines()
         .try_for_each(|line| writeln!(out, "    {line}"))
+}
+
+#[cfg(all(test, feature = "mysql", feature = "postgres"))]
+mod tests {
+    use super::*;
+    use lockage::MigrationSet;
+
+    fn told(backend: Backend, script: &str) -> String {
+        let set = MigrationSet::from_texts([("V1__a.sql", script)]).unwrap();
+        let history = History::default();
+        let plan = plan::plan(&set, &history, &PlanOptions::default()).unwrap();
+        let entries = survey(&set, &history);
+        let mut text = Vec::new();
+        Planned::of(backend, &plan.steps[0], &entries, &history)
+            .write_text(&mut text)
+            .unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn a_transaction_is_told_where_the_engine_has_one() {
+        let (postgres, mysql) = (lockage::postgres::BACKEND, lockage::mysql::BACKEND);
+        let plain = "CREATE TABLE a (id int);\n";
+        let apart = "-- lockage: no-transaction\nCREATE TABLE a (id int);\n";
+        for (backend, script, how) in [
+            (postgres, plain, "  how: in one transaction\n"),
+            (
+                postgres,
+                apart,
+                "  how: statement by statement, without a transaction\n",
+            ),
+            (
+                mysql,
+                plain,
+                "  how: statement by statement: the engine commits what changes the schema at once\n",
+            ),
+            (
+                mysql,
+                apart,
+                "  how: statement by statement, without a transaction\n",
+            ),
+        ] {
+            let told = told(backend, script);
+            assert!(told.contains(how), "{told}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use lockage::survey::{Entry, Standing};
 use lockage::{Action, Kind, PlanOptions};
 use serde::Serialize;
 
-use super::status::{color, state, to_the_second};
+use super::status::{color, state, to_the_second, version};
 use super::target::Target;
 use super::{Answered, json_line};
 use crate::args::{RepairArgs, Settle};
@@ -145,12 +145,7 @@ impl Repair {
             ),
         };
         Self {
-            // What is no version is told as it stands there.
-            version: match (&entry.version, row) {
-                (Some(version), _) => Some(version.to_string()),
-                (None, Some(row)) if entry.kind != Kind::Repeatable => Some(row.version.clone()),
-                (None, _) => None,
-            },
+            version: version(entry),
             name: entry.name.clone(),
             kind: entry.kind.as_str(),
             statement: matches!(action, Action::SettleDone | Action::SettleAgain)

@@ -3,12 +3,13 @@ use std::time::Duration;
 
 use comfy_table::{Cell, Color};
 use lockage::survey::{Entry, Standing, survey};
-use lockage::{ErrorKind, PlanOptions, plan};
+use lockage::{ErrorKind, Kind, PlanOptions, plan};
 use serde::Serialize;
 
 use super::target::Target;
 use super::{Answered, json_line};
 use crate::config::Settings;
+use crate::output::json::{Deed, Pending, Run};
 use crate::output::table::{colored, table};
 use crate::output::text::duration;
 use crate::output::{Answer, Output, Style};
@@ -24,22 +25,43 @@ pub(super) fn run(settings: &Settings, output: &Output) -> Answered {
         Err(error) if error.kind() == ErrorKind::Diverged => "diverged",
         Err(error) => return Err(error),
     };
+    let entries = survey(&target.set, &history);
+    let idle = Run::idle(target.database(), settings.lock.to_string(), Deed::Applied);
     Ok(Box::new(Status {
-        outcome,
-        database: target.database(),
-        lock: settings.lock.to_string(),
-        migrations: survey(&target.set, &history).iter().map(Row::of).collect(),
-        error: None,
+        run: Run {
+            outcome,
+            pending: pending(&entries),
+            future: future(&entries),
+            ..idle
+        },
+        migrations: entries.iter().map(Row::of).collect(),
     }))
+}
+
+fn pending(entries: &[Entry]) -> Vec<Pending> {
+    let pending = entries.iter().filter(|entry| entry.standing.is_pending());
+    pending
+        .map(|entry| Pending {
+            version: entry.version.as_ref().map(ToString::to_string),
+            name: entry.name.clone(),
+        })
+        .collect()
+}
+
+fn future(entries: &[Entry]) -> Vec<String> {
+    let future = entries
+        .iter()
+        .filter(|entry| entry.standing == Standing::Future);
+    future
+        .filter_map(|entry| Some(entry.row.as_ref()?.version.clone()))
+        .collect()
 }
 
 #[derive(Serialize)]
 struct Status {
-    outcome: &'static str,
-    database: String,
-    lock: String,
+    #[serde(flatten)]
+    run: Run,
     migrations: Vec<Row>,
-    error: Option<()>,
 }
 
 /// One migration; what the history does not know is null.
@@ -68,7 +90,7 @@ impl Row {
             .as_ref()
             .filter(|row| row.state != lockage::State::Undone);
         Self {
-            version: entry.version.as_ref().map(ToString::to_string),
+            version: version(entry),
             name: entry.name.clone(),
             kind: entry.kind.as_str(),
             state: entry.standing.as_str(),
@@ -88,6 +110,15 @@ impl Row {
             statements_total: row.map(|row| row.statements_total),
             color: color(entry.standing),
         }
+    }
+}
+
+/// The version; what is none is told as it stands in the history.
+pub(super) fn version(entry: &Entry) -> Option<String> {
+    match (&entry.version, &entry.row) {
+        (Some(version), _) => Some(version.to_string()),
+        (None, Some(row)) if entry.kind != Kind::Repeatable => Some(row.version.clone()),
+        (None, _) => None,
     }
 }
 

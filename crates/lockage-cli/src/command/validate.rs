@@ -7,6 +7,7 @@ use super::target::Target;
 use super::{Answered, json_line};
 use crate::args::ValidateArgs;
 use crate::config::Settings;
+use crate::output::json::{Deed, Run};
 use crate::output::text::count;
 use crate::output::{Answer, Output, Style};
 
@@ -14,7 +15,7 @@ pub(super) fn run(args: &ValidateArgs, settings: &Settings, output: &Output) -> 
     if args.offline {
         let set = settings.migrations()?;
         inspect(settings, &set)?;
-        return Ok(Box::new(Valid::of(&set, None)));
+        return Ok(Box::new(Valid::of(&set, settings, None)));
     }
     let target = Target::new(settings, output).map_err(|error| match settings.url() {
         Some(_) => error,
@@ -28,7 +29,8 @@ pub(super) fn run(args: &ValidateArgs, settings: &Settings, output: &Output) -> 
     let mut lenient = PlanOptions::default();
     lenient.out_of_order = true;
     plan::plan(&target.set, &history, &lenient)?;
-    Ok(Box::new(Valid::of(&target.set, Some(target.database()))))
+    let database = target.database();
+    Ok(Box::new(Valid::of(&target.set, settings, Some(database))))
 }
 
 /// Reads the scripts as the engine will, where an engine is known.
@@ -46,19 +48,20 @@ fn inspect(settings: &Settings, set: &MigrationSet) -> Result<()> {
 
 #[derive(Serialize)]
 struct Valid {
-    outcome: &'static str,
+    #[serde(flatten)]
+    run: Run,
     files: usize,
-    database: Option<String>,
-    error: Option<()>,
 }
 
 impl Valid {
-    fn of(set: &MigrationSet, database: Option<String>) -> Self {
+    fn of(set: &MigrationSet, settings: &Settings, database: Option<String>) -> Self {
         Self {
-            outcome: "valid",
+            run: Run {
+                outcome: "valid",
+                database,
+                ..Run::idle(String::new(), settings.lock.to_string(), Deed::Applied)
+            },
             files: set.iter().count(),
-            database,
-            error: None,
         }
     }
 }
@@ -66,7 +69,7 @@ impl Valid {
 impl Answer for Valid {
     fn write_text(&self, out: &mut dyn Write, _: Style) -> io::Result<()> {
         let files = count(self.files, "file");
-        match &self.database {
+        match &self.run.database {
             Some(database) => writeln!(
                 out,
                 "{files} checked: no mistakes, and as {database} knows them"

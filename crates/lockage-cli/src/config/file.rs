@@ -16,7 +16,11 @@ const DEFAULT: &str = "lockage.toml";
 
 /// The whole file, or one of its `[env.NAME]` tables.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table of settings"
+)]
 struct Table {
     url: Option<Spanned<String>>,
     password_file: Option<Spanned<PathBuf>>,
@@ -39,7 +43,11 @@ struct Table {
 
 /// The table `[lock]`.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table: `lock-id` and `lock-name` say which lock"
+)]
 struct LockTable {
     align: Option<Spanned<Words>>,
 }

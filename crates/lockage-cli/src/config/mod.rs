@@ -13,3 +13,4 @@ pub(crate) use layer::Layer;
 pub(crate) use resolve::resolve;
 pub(crate) use setting::Setting;
 pub(crate) use settings::Settings;
+pub(crate) use value::parse_time;

@@ -70,7 +70,7 @@ impl Places {
         let switch = |setting| Ok::<_, Error>(self.read(setting, value::switch)?.unwrap_or(false));
         Ok(Settings {
             url: self.url()?,
-            schema: text(Setting::Schema),
+            schema: self.read(Setting::Schema, value::name)?,
             connect_timeout: self.read(Setting::ConnectTimeout, value::duration)?,
             ddl_lock_timeout: self.read(Setting::DdlLockTimeout, value::limit)?,
             statement_timeout: self.read(Setting::StatementTimeout, value::limit)?,

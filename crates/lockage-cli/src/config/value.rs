@@ -57,14 +57,14 @@ pub(super) fn wait(given: &Given) -> Result<LockWait> {
 }
 
 pub(super) fn duration(given: &Given) -> Result<Duration> {
-    time(given, "")
+    some(given, time(given, "")?, "")
 }
 
 /// A limit, which may be none.
 pub(super) fn limit(given: &Given) -> Result<Option<Duration>> {
     match given.text.trim() {
         "none" => Ok(None),
-        _ => time(given, ", or `none`").map(Some),
+        _ => some(given, time(given, ", or `none`")?, ", or `none`").map(Some),
     }
 }
 
@@ -77,11 +77,39 @@ pub(super) fn switch(given: &Given) -> Result<bool> {
 }
 
 fn time(given: &Given, or: &str) -> Result<Duration> {
-    humantime::parse_duration(given.text.trim()).map_err(|_| {
+    parse_time(given.text.trim()).ok_or_else(|| {
         given
             .wrong(format!("`{}` is not a time", shown(given)))
             .with_hint(format!("{TIMES}{or}"))
     })
+}
+
+/// A time in which something can be done.
+fn some(given: &Given, time: Duration, or: &str) -> Result<Duration> {
+    if time.is_zero() {
+        return Err(given
+            .wrong(format!("`{}` is no time at all", shown(given)))
+            .with_hint(format!("{TIMES}{or}")));
+    }
+    Ok(time)
+}
+
+/// `5m`; nothing that clocks could not tell the end of.
+pub(crate) fn parse_time(text: &str) -> Option<Duration> {
+    humantime::parse_duration(text)
+        .ok()
+        .filter(|time| *time <= LONGEST)
+}
+
+/// A hundred years.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// A name that is not empty.
+pub(super) fn name(given: &Given) -> Result<String> {
+    if given.text.trim().is_empty() {
+        return Err(given.wrong("the name is empty"));
+    }
+    Ok(given.text.clone())
 }
 
 fn shown(given: &Given) -> String {

@@ -85,7 +85,9 @@ pub(crate) fn causes(error: &Error) -> impl Iterator<Item = String> {
     })
     .filter_map(move |cause| {
         let text = tidy(&cause.to_string());
-        if said.contains(&text) {
+        // `ERROR: …`, `Error code 1: …`: the same in a driver's words.
+        let bare = text.split_once(": ").map_or(&*text, |(_, rest)| rest);
+        if said.contains(&text) || said.contains(bare) {
             return None;
         }
         said.clone_from(&text);
@@ -168,6 +170,16 @@ error: near \"TABEL\": syntax error
             "{}",
             plain(&bare)
         );
+    }
+
+    #[test]
+    fn a_cause_that_says_the_same_again_is_left_out() {
+        let error = Error::new(ErrorKind::Connect, "cannot connect to x: no such user")
+            .with_source(std::io::Error::other("FATAL: no such user"));
+        assert_eq!(causes(&error).count(), 0);
+        let error = Error::new(ErrorKind::Connect, "cannot connect to x")
+            .with_source(std::io::Error::other("FATAL: no such user"));
+        assert_eq!(causes(&error).collect::<Vec<_>>(), ["FATAL: no such user"]);
     }
 
     #[test]

@@ -68,6 +68,14 @@ fn mistakes_in_the_file_are_told_with_their_place() {
         ),
         ("\n\nurl = 'nothing'\n", "no scheme", 3),
         ("lock-strategy = 'luck'\n", "`luck` is no lock strategy", 1),
+        ("statement-timeout = '0s'\n", "`0s` is no time at all", 1),
+        ("schema = ''\n", "the name is empty", 1),
+        (
+            "lock = 7\n",
+            "expected a table: `lock-id` and `lock-name`",
+            1,
+        ),
+        ("env = { dev = 7 }\n", "expected a table of settings", 1),
         ("[env.a\n", "unclosed table", 1),
         ("[env.a]\ndir = 's'\nx = 1\n", "unknown field `x`", 3),
     ] {
@@ -157,4 +165,22 @@ fn a_url_without_a_scheme_is_told_with_where_it_came_from() {
             .contains("DATABASE_URL: the database URL has no scheme"),
         "{call:?}"
     );
+}
+
+#[test]
+fn times_are_neither_nothing_nor_without_end() {
+    let sandbox = Sandbox::with(&[("V1__a.sql", "SELECT 1;\n")]);
+    let forever = "18446744073709551615s";
+    for flag in [
+        "--connect-timeout",
+        "--statement-timeout",
+        "--ddl-lock-timeout",
+    ] {
+        let nothing = sandbox.fails(&["up", flag, "0s"], 2, &[flag, "`0s` is no time at all"]);
+        assert!(nothing["hint"].as_str().unwrap().contains("30s"));
+        sandbox.fails(&["up", flag, forever], 2, &[flag, "is not a time"]);
+    }
+    sandbox.fails(&["up", "--wait", forever], 2, &["`forever`"]);
+    let call = sandbox.run(&["wait", "--timeout", forever]);
+    assert_eq!(call.code, 2, "{call:?}");
 }

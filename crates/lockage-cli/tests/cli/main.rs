@@ -4,6 +4,8 @@ mod completions;
 mod configuration;
 mod files;
 mod new;
+#[cfg(unix)]
+mod pipes;
 #[cfg(feature = "sqlite")]
 mod readme;
 mod sandbox;

@@ -3,6 +3,7 @@
 mod baseline;
 mod down;
 mod failures;
+mod golden;
 mod history;
 mod lock;
 mod looking;
