@@ -166,6 +166,13 @@ impl Error {
         Some(first)
     }
 
+    /// The same with another message: one that says more of where it happened.
+    #[must_use]
+    pub fn map_message(mut self, change: impl FnOnce(String) -> String) -> Self {
+        self.0.message = change(self.0.message);
+        self
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {

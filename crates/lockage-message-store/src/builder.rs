@@ -109,7 +109,7 @@ impl Builder {
         self
     }
 
-    /// How long a migration waits for the lock. Default 60 s.
+    /// How long a migration waits for the lock, and [`start`](MessageStore::start) for what another process is making. Default 60 s.
     pub fn wait(mut self, wait: LockWait) -> Self {
         self.wait = wait;
         self
@@ -189,6 +189,7 @@ impl Builder {
             place,
             options,
             runner,
+            wait: self.wait,
         })
     }
 }

@@ -91,19 +91,27 @@ pub(crate) fn all<T>(of_stores: Vec<OfStore<T>>) -> Result<(T, Vec<(String, T)>)
 
 /// The same error with the tenant's name in its message.
 pub(crate) fn named(tenant: Option<&str>, error: Error) -> Error {
-    let Some(tenant) = tenant else { return error };
-    let mut made = Error::new(
-        error.kind(),
-        format!("tenant `{tenant}`: {}", error.message()),
-    );
-    if let Some(hint) = error.hint() {
-        made = made.with_hint(hint);
+    match tenant {
+        Some(tenant) => error.map_message(|message| format!("tenant `{tenant}`: {message}")),
+        None => error,
     }
-    if let Some(report) = error.report() {
-        made = made.with_report(report.clone());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lockage_core::Location;
+
+    #[test]
+    fn the_error_of_a_tenant_says_all_that_it_said_before() {
+        let error = Error::new(ErrorKind::MigrationFailed, "no such table")
+            .with_location(Location::at("V1__a.sql", 3, 7))
+            .with_context("sqlstate", "42P01");
+        let named = named(Some("north"), error);
+        assert_eq!(
+            named.to_string(),
+            "V1__a.sql:3:7: tenant `north`: no such table"
+        );
+        assert_eq!(named.context().next(), Some(("sqlstate", "42P01")));
     }
-    if error.is_retryable() {
-        made = made.retryable();
-    }
-    made.with_source(error)
 }

@@ -1,12 +1,21 @@
 use std::time::Duration;
 
-use lockage_core::{ConnectOptions, Error, ErrorKind, LockHolder, Report, Result, Runner};
+use lockage_core::{
+    ConnectOptions, Error, ErrorKind, LockHolder, LockWait, Outcome, Report, Result, Runner,
+};
+use tokio::time::Instant;
 
 use crate::auto_create::AutoCreate;
 use crate::builder::Builder;
 use crate::each::{Migrated, OfStore, all};
 use crate::engine::Engine;
 use crate::place::Place;
+
+/// What the error about a script that changed tells besides.
+const CHECKSUM_FILE: &str = "checksum_file";
+
+/// The pause between two looks at what another process is making.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A message database, and those of its tenants. Cheap to clone.
 ///
@@ -33,6 +42,8 @@ pub(crate) struct OneStore {
     pub(crate) place: Place,
     pub(crate) options: ConnectOptions,
     pub(crate) runner: Runner,
+    /// How long what others are making is waited for.
+    pub(crate) wait: LockWait,
 }
 
 impl MessageStore {
@@ -113,13 +124,36 @@ impl OneStore {
     async fn start(&self, mode: AutoCreate) -> Result<()> {
         let may_migrate = match mode {
             AutoCreate::None => false,
-            AutoCreate::CreateOnly => self.is_missing().await?,
+            AutoCreate::CreateOnly => {
+                let missing = self.is_missing().await?;
+                if !missing {
+                    self.let_finish().await?;
+                }
+                missing
+            }
             AutoCreate::CreateOrUpdate => true,
         };
         if may_migrate {
             self.migrate().await?;
         }
         self.assert_current().await
+    }
+
+    /// Waits while somebody holds the lock over a database that is not current: what another process is making just now is not outdated.
+    async fn let_finish(&self) -> Result<()> {
+        let begun = Instant::now();
+        let is_over = || match self.wait {
+            LockWait::For(limit) => begun.elapsed() >= limit,
+            LockWait::Forever => false,
+            _ => true,
+        };
+        while self.runner.check().await.map_err(explain)?.outcome == Outcome::Pending
+            && self.runner.lock_holder().await?.is_some()
+            && !is_over()
+        {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
     }
 
     pub(crate) async fn migrate(&self) -> Result<Report> {
@@ -129,11 +163,26 @@ impl OneStore {
 
 /// Says in the words of a message database why history and scripts contradict each other.
 pub(crate) fn explain(error: Error) -> Error {
-    if error.kind() != ErrorKind::Diverged {
+    let is_of_other_scripts = error.context().any(|(key, _)| key == CHECKSUM_FILE);
+    if error.kind() != ErrorKind::Diverged || !is_of_other_scripts {
         return error;
     }
     error.with_hint(
         "was it made with the other identity (id, or id and destination)? Then use that one, or lose what is stored with \
          `lockage message-store rebuild`",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_about_the_identity_stands_where_scripts_differ_and_nowhere_else() {
+        let diverged = |text| Error::new(ErrorKind::Diverged, text).with_hint("as it was");
+        let half_done = explain(diverged("a run died while a statement was under way"));
+        assert_eq!(half_done.hint(), Some("as it was"));
+        let other = explain(diverged("changed").with_context(CHECKSUM_FILE, "0"));
+        assert!(other.hint().is_some_and(|hint| hint.contains("identity")));
+    }
 }
