@@ -2,13 +2,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lockage_core::{
-    Attempt, ConnectOptions, Error, History, LockKey, Locked, MigrationSet, Registry, Runner,
-    Session, State, Unlocked,
+    Attempt, ConnectOptions, Error, History, LockKey, Locked, MigrationSet, Registry, Report,
+    Runner, Session, State, Unlocked,
 };
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 use crate::child::{ChildProcess, Orders, Role};
-use crate::{Failure, Fixture, Suite, told};
+use crate::{Failure, Fixture, Gate, Suite, told};
 
 /// The pause between two looks at something that is to happen.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -205,6 +206,27 @@ impl Scene {
             .connect_options(|options| options.ddl_lock_timeout = None))
     }
 
+    /// Closes the gate that scripts name `gate`: a statement stands there until it is opened.
+    pub(crate) async fn closed_gate(&self) -> Result<Box<dyn Gate>, Failure> {
+        self.within(
+            "closing the gate",
+            self.fixture().close_gate(&self.url, "gate"),
+        )
+        .await
+    }
+
+    /// Starts a run, which then stands at the gate.
+    pub(crate) async fn run_to(
+        &self,
+        gate: &dyn Gate,
+        runner: Runner,
+    ) -> Result<JoinHandle<lockage_core::Result<Report>>, Failure> {
+        let running = tokio::spawn(async move { runner.up().await });
+        self.within("the migration to reach the gate", gate.reached())
+            .await?;
+        Ok(running)
+    }
+
     // ---- processes -----------------------------------------------------------------------------------------------------
 
     pub(crate) async fn child(&self, role: Role, key: &LockKey) -> Result<ChildProcess, Failure> {
@@ -228,6 +250,13 @@ impl Scene {
 
     pub(crate) fn put(&self, table: &str, n: i64) -> String {
         self.fixture().insert(table, n)
+    }
+
+    /// Makes a table beside the migrations.
+    pub(crate) async fn make(&self, table: &str) -> Result<(), Failure> {
+        let create = self.create(table);
+        self.within("making a table", self.fixture().execute(&self.url, &create))
+            .await
     }
 
     /// The numbers in a table; `None` when there is no such table.

@@ -69,17 +69,9 @@ async fn a_migration_longer_than_the_patience_is_a_timeout_not_an_unlocked_run(
     let create = [scene.create("seen"), scene.put("seen", 1)];
     let long = [scene.put("seen", 2), scene.fixture().gate("gate")?];
     let set = scene.set(&[("V1__create.sql", &create), ("V2__long.sql", &long)])?;
-    let gate = scene
-        .within(
-            "closing the gate",
-            scene.fixture().close_gate(scene.url(), "gate"),
-        )
-        .await?;
+    let gate = scene.closed_gate().await?;
     let holder = scene.patient_runner(&set)?;
-    let running = tokio::spawn(async move { holder.up().await });
-    scene
-        .within("the migration to reach the gate", gate.reached())
-        .await?;
+    let running = scene.run_to(&*gate, holder).await?;
 
     let hasty = scene
         .runner(&set)?

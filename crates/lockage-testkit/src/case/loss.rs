@@ -1,6 +1,6 @@
 //! A lock, or a session, that gets lost on the server side while the client believes in it.
 
-use lockage_core::{ErrorKind, LockKey, NoObserver, PlanOptions, plan};
+use lockage_core::{ErrorKind, LockKey, Locked, MigrationSet, NoObserver, PlanOptions, Step, plan};
 
 use super::fails;
 use crate::Failure;
@@ -21,13 +21,7 @@ async fn a_lock_taken_away_is_noticed_before_the_next_write(scene: &Scene) -> Re
     let key = LockKey::default();
     let set = scene.set(&[("V1__a.sql", &[scene.create("seen")])])?;
     let mut locked = scene.locked(&key).await?;
-    scene
-        .within("making the history", locked.ensure_history())
-        .await?;
-    let history = scene
-        .within("reading the history", locked.history())
-        .await?;
-    let steps = plan::plan(&set, &history, &PlanOptions::default())?.steps;
+    let step = first_step(scene, &mut locked, &set).await?;
 
     scene
         .within(
@@ -40,7 +34,7 @@ async fn a_lock_taken_away_is_noticed_before_the_next_write(scene: &Scene) -> Re
         "the session is told that it holds a lock that was taken away"
     );
     let done = scene
-        .in_time("apply()", locked.apply(&steps[0], &NoObserver))
+        .in_time("apply()", locked.apply(&step, &NoObserver))
         .await?;
     fails("a step without the lock", done, &[ErrorKind::LockLost])?;
     ensure_eq!(
@@ -110,20 +104,14 @@ async fn a_session_ended_between_steps_writes_nothing(scene: &Scene) -> Result<(
     let key = LockKey::default();
     let set = scene.set(&[("V1__a.sql", &[scene.create("seen")])])?;
     let mut locked = scene.locked(&key).await?;
-    scene
-        .within("making the history", locked.ensure_history())
-        .await?;
-    let history = scene
-        .within("reading the history", locked.history())
-        .await?;
-    let steps = plan::plan(&set, &history, &PlanOptions::default())?.steps;
+    let step = first_step(scene, &mut locked, &set).await?;
 
     end_holder(scene, &key).await?;
     let next = scene
         .locked_soon("the lock of a session that was ended", &key)
         .await?;
     let done = scene
-        .in_time("apply()", locked.apply(&steps[0], &NoObserver))
+        .in_time("apply()", locked.apply(&step, &NoObserver))
         .await?;
     fails("a step in a session that was ended", done, ENDED)?;
     ensure_eq!(
@@ -149,17 +137,9 @@ async fn a_session_ended_mid_migration_leaves_it_to_the_next_run(
         scene.put("seen", 3),
     ];
     let set = scene.set(&[("V1__create.sql", &create), ("V2__long.sql", &long)])?;
-    let gate = scene
-        .within(
-            "closing the gate",
-            scene.fixture().close_gate(scene.url(), "gate"),
-        )
-        .await?;
+    let gate = scene.closed_gate().await?;
     let runner = scene.patient_runner(&set)?;
-    let running = tokio::spawn(async move { runner.up().await });
-    scene
-        .within("the migration to reach the gate", gate.reached())
-        .await?;
+    let running = scene.run_to(&*gate, runner).await?;
 
     end_holder(scene, &LockKey::default()).await?;
     let done = scene
@@ -177,6 +157,22 @@ async fn a_session_ended_mid_migration_leaves_it_to_the_next_run(
     );
     ensure_eq!(scene.applied().await?, ["1", "2"], "applied versions");
     Ok(())
+}
+
+/// What a run would do first, with the history made.
+async fn first_step(
+    scene: &Scene,
+    locked: &mut Locked,
+    set: &MigrationSet,
+) -> Result<Step, Failure> {
+    scene
+        .within("making the history", locked.ensure_history())
+        .await?;
+    let history = scene
+        .within("reading the history", locked.history())
+        .await?;
+    let steps = plan::plan(set, &history, &PlanOptions::default())?.steps;
+    Ok(steps.into_iter().next().ok_or("a plan without steps")?)
 }
 
 async fn end_holder(scene: &Scene, key: &LockKey) -> Result<(), Failure> {

@@ -1,8 +1,8 @@
 //! Runs that nothing disturbs, and scripts that fail.
 
-use lockage_core::{ErrorKind, NoObserver, Outcome, PlanOptions, State, plan};
+use lockage_core::{NoObserver, Outcome, PlanOptions, State, plan};
 
-use super::fails;
+use super::failing_run;
 use crate::Failure;
 use crate::scene::Scene;
 
@@ -69,14 +69,7 @@ async fn a_failing_migration_then_a_good_run(scene: &Scene) -> Result<(), Failur
         ),
         ("V3__after.sql", &[scene.put("seen", 4)]),
     ])?;
-    let done = scene
-        .in_time("a run that fails", scene.runner(&set)?.up())
-        .await?;
-    let error = fails(
-        "a run with a failing migration",
-        done,
-        &[ErrorKind::MigrationFailed],
-    )?;
+    let error = failing_run(scene, &set).await?;
     let file = error.location().map(|location| location.file.as_str());
     ensure_eq!(file, Some("V2__fails.sql"), "the file that the error names");
     let applied = error.report().map(|report| report.applied.len());
@@ -94,13 +87,7 @@ async fn a_failing_migration_then_a_good_run(scene: &Scene) -> Result<(), Failur
     let next = scene.locked(&Default::default()).await?;
     scene.leave(next).await?;
 
-    let create = scene.create("missing");
-    scene
-        .within(
-            "making the missing table",
-            scene.fixture().execute(scene.url(), &create),
-        )
-        .await?;
+    scene.make("missing").await?;
     scene
         .within("the good run", scene.runner(&set)?.up())
         .await?;
@@ -124,14 +111,7 @@ async fn a_failed_migration_can_be_corrected(scene: &Scene) -> Result<(), Failur
     let wrong = [scene.put("seen", 2), scene.put("missing", 3)];
     let right = [scene.put("seen", 2), scene.put("seen", 3)];
     let set = scene.set(&[("V1__create.sql", &create), ("V2__change.sql", &wrong)])?;
-    let done = scene
-        .in_time("a run that fails", scene.runner(&set)?.up())
-        .await?;
-    fails(
-        "a run with a failing migration",
-        done,
-        &[ErrorKind::MigrationFailed],
-    )?;
+    failing_run(scene, &set).await?;
 
     let set = scene.set(&[("V1__create.sql", &create), ("V2__change.sql", &right)])?;
     scene
@@ -165,14 +145,7 @@ async fn a_failed_migration_leaves_nothing_half_applied(scene: &Scene) -> Result
             ],
         ),
     ])?;
-    let done = scene
-        .in_time("a run that fails", scene.runner(&set)?.up())
-        .await?;
-    fails(
-        "a run with a failing migration",
-        done,
-        &[ErrorKind::MigrationFailed],
-    )?;
+    failing_run(scene, &set).await?;
     ensure_eq!(
         scene.rows("seen").await?,
         Some(vec![]),

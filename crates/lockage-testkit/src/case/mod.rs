@@ -46,8 +46,9 @@ mod resume;
 mod stop;
 mod undo;
 
-use lockage_core::{Error, ErrorKind};
+use lockage_core::{Error, ErrorKind, MigrationSet};
 
+use crate::scene::Scene;
 use crate::{Case, Failure};
 
 /// All cases, by room.
@@ -64,6 +65,18 @@ pub(crate) const ALL: &[&[Case]] = &[
     race::CASES,
     process::CASES,
 ];
+
+/// The error of a run that has a failing migration.
+async fn failing_run(scene: &Scene, set: &MigrationSet) -> Result<Error, Failure> {
+    let done = scene
+        .in_time("a run that fails", scene.runner(set)?.up())
+        .await?;
+    fails(
+        "a run with a failing migration",
+        done,
+        &[ErrorKind::MigrationFailed],
+    )
+}
 
 /// The error of something that must fail, and must fail in one of these ways.
 fn fails<T>(what: &str, done: Result<T, Error>, ways: &[ErrorKind]) -> Result<Error, Failure> {

@@ -71,12 +71,7 @@ async fn killed_at_the_gate(scene: &Scene, free_while_closed: bool) -> Result<()
         scene.put("seen", 3),
     ];
     let files: [(&str, &[String]); 2] = [("V1__create.sql", &create), ("V2__long.sql", &long)];
-    let gate = scene
-        .within(
-            "closing the gate",
-            scene.fixture().close_gate(scene.url(), "gate"),
-        )
-        .await?;
+    let gate = scene.closed_gate().await?;
     let child = started(scene, &files).await?;
     scene
         .within("the migration to reach the gate", gate.reached())
@@ -106,12 +101,7 @@ async fn killed_at_the_gate(scene: &Scene, free_while_closed: bool) -> Result<()
 async fn killed_outside_a_transaction_the_next_run_resumes(scene: &Scene) -> Result<(), Failure> {
     let statements = resume::statements(scene)?;
     let files: [(&str, &[String]); 1] = [("V1__by_hand.sql no-transaction", &statements)];
-    let gate = scene
-        .within(
-            "closing the gate",
-            scene.fixture().close_gate(scene.url(), "gate"),
-        )
-        .await?;
+    let gate = scene.closed_gate().await?;
     let child = started(scene, &files).await?;
     resume::until_at_the_gate(scene).await?;
     scene.within("killing the child", child.kill()).await?;

@@ -194,13 +194,7 @@ async fn a_failing_migration_fails_for_all(scene: &Scene) -> Result<(), Failure>
         ["1"],
         "applied versions after the failures"
     );
-    let create = scene.create("missing");
-    scene
-        .within(
-            "making the missing table",
-            scene.fixture().execute(scene.url(), &create),
-        )
-        .await?;
+    scene.make("missing").await?;
     scene
         .within("the good run", scene.runner(&set)?.up())
         .await?;

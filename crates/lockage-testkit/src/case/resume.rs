@@ -2,7 +2,7 @@
 
 use lockage_core::{ErrorKind, Interrupt, State};
 
-use super::fails;
+use super::{failing_run, fails};
 use crate::Failure;
 use crate::scene::{LOOK_AGAIN, Scene};
 
@@ -19,14 +19,7 @@ async fn a_failed_statement_is_where_the_next_run_begins(scene: &Scene) -> Resul
         scene.put("seen", 2),
     ];
     let set = scene.set(&[("V1__by_hand.sql no-transaction", &by_hand)])?;
-    let done = scene
-        .in_time("a run that fails", scene.runner(&set)?.up())
-        .await?;
-    fails(
-        "a run with a failing statement",
-        done,
-        &[ErrorKind::MigrationFailed],
-    )?;
+    failing_run(scene, &set).await?;
     ensure_eq!(
         scene.rows("seen").await?,
         Some(vec![1]),
@@ -34,13 +27,7 @@ async fn a_failed_statement_is_where_the_next_run_begins(scene: &Scene) -> Resul
     );
     stands_at(scene, &[State::Failed], 2).await?;
 
-    let create = scene.create("missing");
-    scene
-        .within(
-            "making the missing table",
-            scene.fixture().execute(scene.url(), &create),
-        )
-        .await?;
+    scene.make("missing").await?;
     let report = scene
         .within("the next run", scene.runner(&set)?.up())
         .await?;
@@ -62,12 +49,7 @@ async fn an_interrupted_migration_goes_on_behind_what_is_committed(
     scene: &Scene,
 ) -> Result<(), Failure> {
     let set = scene.set(&[("V1__by_hand.sql no-transaction", &statements(scene)?)])?;
-    let gate = scene
-        .within(
-            "closing the gate",
-            scene.fixture().close_gate(scene.url(), "gate"),
-        )
-        .await?;
+    let gate = scene.closed_gate().await?;
     let interrupt = Interrupt::new();
     let runner = scene.patient_runner(&set)?.interrupt(interrupt.clone());
     let running = tokio::spawn(async move { runner.up().await });

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::task::Poll;
 
-use lockage_core::{ErrorKind, Interrupt, LockKey};
+use lockage_core::{ErrorKind, Interrupt, LockKey, MigrationSet};
 
 use super::fails;
 use crate::scene::Scene;
@@ -17,22 +17,10 @@ cases!("stop":
 );
 
 async fn a_run_dropped_mid_migration_frees_the_lock(scene: &Scene) -> Result<(), Failure> {
-    let set = scene.set(
-        &long(scene)?
-            .each_ref()
-            .map(|(name, statements)| (*name, &statements[..])),
-    )?;
-    let gate = scene
-        .within(
-            "closing the gate",
-            scene.fixture().close_gate(scene.url(), "gate"),
-        )
-        .await?;
+    let set = long(scene)?;
+    let gate = scene.closed_gate().await?;
     let runner = scene.patient_runner(&set)?;
-    let running = tokio::spawn(async move { runner.up().await });
-    scene
-        .within("the migration to reach the gate", gate.reached())
-        .await?;
+    let running = scene.run_to(&*gate, runner).await?;
     running.abort();
     ensure!(
         running.await.is_err_and(|error| error.is_cancelled()),
@@ -42,23 +30,11 @@ async fn a_run_dropped_mid_migration_frees_the_lock(scene: &Scene) -> Result<(),
 }
 
 async fn an_interrupted_run_says_so_and_frees_the_lock(scene: &Scene) -> Result<(), Failure> {
-    let set = scene.set(
-        &long(scene)?
-            .each_ref()
-            .map(|(name, statements)| (*name, &statements[..])),
-    )?;
-    let gate = scene
-        .within(
-            "closing the gate",
-            scene.fixture().close_gate(scene.url(), "gate"),
-        )
-        .await?;
+    let set = long(scene)?;
+    let gate = scene.closed_gate().await?;
     let interrupt = Interrupt::new();
     let runner = scene.patient_runner(&set)?.interrupt(interrupt.clone());
-    let running = tokio::spawn(async move { runner.up().await });
-    scene
-        .within("the migration to reach the gate", gate.reached())
-        .await?;
+    let running = scene.run_to(&*gate, runner).await?;
     interrupt.trigger();
     let done = scene.in_time("the interrupted run", running).await??;
     let error = fails("an interrupted run", done, &[ErrorKind::Interrupted])?;
@@ -71,14 +47,14 @@ async fn an_interrupted_run_says_so_and_frees_the_lock(scene: &Scene) -> Result<
     finish(scene, gate).await
 }
 
-fn long(scene: &Scene) -> Result<[(&'static str, Vec<String>); 2], Failure> {
-    let create = vec![scene.create("seen"), scene.put("seen", 1)];
-    let long = vec![
+fn long(scene: &Scene) -> Result<MigrationSet, Failure> {
+    let create = [scene.create("seen"), scene.put("seen", 1)];
+    let long = [
         scene.put("seen", 2),
         scene.fixture().gate("gate")?,
         scene.put("seen", 3),
     ];
-    Ok([("V1__create.sql", create), ("V2__long.sql", long)])
+    scene.set(&[("V1__create.sql", &create), ("V2__long.sql", &long)])
 }
 
 /// With the gate still closed: the lock gets free and nothing is half applied. With the gate open: the next run completes.
@@ -99,11 +75,7 @@ async fn finish(scene: &Scene, gate: Box<dyn Gate>) -> Result<(), Failure> {
     }
     scene.leave(next).await?;
     scene.within("opening the gate", gate.open()).await?;
-    let set = scene.set(
-        &long(scene)?
-            .each_ref()
-            .map(|(name, statements)| (*name, &statements[..])),
-    )?;
+    let set = long(scene)?;
     scene
         .within("the next run", scene.patient_runner(&set)?.up())
         .await?;
