@@ -2,8 +2,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lockage_core::{
-    Attempt, ConnectOptions, Error, History, LockKey, Locked, MigrationSet, Registry, Report,
-    Runner, Session, State, Unlocked,
+    Attempt, ConnectOptions, Error, History, LockKey, Locked, MigrationSet, PlanOptions, Registry,
+    Report, Runner, Session, State, Step, Unlocked, plan,
 };
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -204,6 +204,18 @@ impl Scene {
         Ok(self
             .runner(set)?
             .connect_options(|options| options.ddl_lock_timeout = None))
+    }
+
+    /// What a run would do, with the history made.
+    pub(crate) async fn steps(
+        &self,
+        locked: &mut Locked,
+        set: &MigrationSet,
+    ) -> Result<Vec<Step>, Failure> {
+        self.within("making the history", locked.ensure_history())
+            .await?;
+        let history = self.within("reading the history", locked.history()).await?;
+        Ok(plan::plan(set, &history, &PlanOptions::default())?.steps)
     }
 
     /// Closes the gate that scripts name `gate`: a statement stands there until it is opened.

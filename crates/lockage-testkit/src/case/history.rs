@@ -1,6 +1,6 @@
 //! What the database remembers.
 
-use lockage_core::{Action, Kind, NoObserver, PlanOptions, State, Step, plan};
+use lockage_core::{Action, Kind, NoObserver, State, Step};
 
 use crate::Failure;
 use crate::scene::Scene;
@@ -148,15 +148,10 @@ fn is_utc_time(text: &str) -> bool {
 async fn making_it_twice_keeps_it(scene: &Scene) -> Result<(), Failure> {
     let set = scene.set(&[("V1__a.sql", &[scene.create("seen")])])?;
     let mut locked = scene.locked(&Default::default()).await?;
-    for _ in 0..2 {
-        scene
-            .within("making the history", locked.ensure_history())
-            .await?;
-    }
-    let history = scene
-        .within("reading the history", locked.history())
+    scene
+        .within("making the history", locked.ensure_history())
         .await?;
-    let steps = plan::plan(&set, &history, &PlanOptions::default())?.steps;
+    let steps = scene.steps(&mut locked, &set).await?;
     scene
         .within("apply()", locked.apply(&steps[0], &NoObserver))
         .await?;

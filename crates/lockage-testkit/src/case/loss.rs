@@ -1,8 +1,8 @@
 //! A lock, or a session, that gets lost on the server side while the client believes in it.
 
-use lockage_core::{ErrorKind, LockKey, Locked, MigrationSet, NoObserver, PlanOptions, Step, plan};
+use lockage_core::{ErrorKind, LockKey, NoObserver};
 
-use super::fails;
+use super::{fails, long};
 use crate::Failure;
 use crate::scene::Scene;
 
@@ -21,7 +21,7 @@ async fn a_lock_taken_away_is_noticed_before_the_next_write(scene: &Scene) -> Re
     let key = LockKey::default();
     let set = scene.set(&[("V1__a.sql", &[scene.create("seen")])])?;
     let mut locked = scene.locked(&key).await?;
-    let step = first_step(scene, &mut locked, &set).await?;
+    let steps = scene.steps(&mut locked, &set).await?;
 
     scene
         .within(
@@ -34,7 +34,7 @@ async fn a_lock_taken_away_is_noticed_before_the_next_write(scene: &Scene) -> Re
         "the session is told that it holds a lock that was taken away"
     );
     let done = scene
-        .in_time("apply()", locked.apply(&step, &NoObserver))
+        .in_time("apply()", locked.apply(&steps[0], &NoObserver))
         .await?;
     fails("a step without the lock", done, &[ErrorKind::LockLost])?;
     ensure_eq!(
@@ -104,14 +104,14 @@ async fn a_session_ended_between_steps_writes_nothing(scene: &Scene) -> Result<(
     let key = LockKey::default();
     let set = scene.set(&[("V1__a.sql", &[scene.create("seen")])])?;
     let mut locked = scene.locked(&key).await?;
-    let step = first_step(scene, &mut locked, &set).await?;
+    let steps = scene.steps(&mut locked, &set).await?;
 
     end_holder(scene, &key).await?;
     let next = scene
         .locked_soon("the lock of a session that was ended", &key)
         .await?;
     let done = scene
-        .in_time("apply()", locked.apply(&step, &NoObserver))
+        .in_time("apply()", locked.apply(&steps[0], &NoObserver))
         .await?;
     fails("a step in a session that was ended", done, ENDED)?;
     ensure_eq!(
@@ -130,13 +130,7 @@ async fn a_session_ended_between_steps_writes_nothing(scene: &Scene) -> Result<(
 async fn a_session_ended_mid_migration_leaves_it_to_the_next_run(
     scene: &Scene,
 ) -> Result<(), Failure> {
-    let create = [scene.create("seen"), scene.put("seen", 1)];
-    let long = [
-        scene.put("seen", 2),
-        scene.fixture().gate("gate")?,
-        scene.put("seen", 3),
-    ];
-    let set = scene.set(&[("V1__create.sql", &create), ("V2__long.sql", &long)])?;
+    let set = long::set(scene)?;
     let gate = scene.closed_gate().await?;
     let runner = scene.patient_runner(&set)?;
     let running = scene.run_to(&*gate, runner).await?;
@@ -147,32 +141,7 @@ async fn a_session_ended_mid_migration_leaves_it_to_the_next_run(
         .await??;
     fails("a run whose session was ended", done, ENDED)?;
     scene.within("opening the gate", gate.open()).await?;
-    scene
-        .within("the next run", scene.patient_runner(&set)?.up())
-        .await?;
-    ensure_eq!(
-        scene.rows("seen").await?,
-        Some(vec![1, 2, 3]),
-        "the witness"
-    );
-    ensure_eq!(scene.applied().await?, ["1", "2"], "applied versions");
-    Ok(())
-}
-
-/// What a run would do first, with the history made.
-async fn first_step(
-    scene: &Scene,
-    locked: &mut Locked,
-    set: &MigrationSet,
-) -> Result<Step, Failure> {
-    scene
-        .within("making the history", locked.ensure_history())
-        .await?;
-    let history = scene
-        .within("reading the history", locked.history())
-        .await?;
-    let steps = plan::plan(set, &history, &PlanOptions::default())?.steps;
-    Ok(steps.into_iter().next().ok_or("a plan without steps")?)
+    long::completes(scene).await
 }
 
 async fn end_holder(scene: &Scene, key: &LockKey) -> Result<(), Failure> {

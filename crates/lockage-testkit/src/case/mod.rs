@@ -38,6 +38,7 @@ mod history;
 mod holder;
 mod key;
 mod lock;
+mod long;
 mod loss;
 mod migrate;
 mod process;

@@ -2,7 +2,7 @@
 
 use lockage_core::LockKey;
 
-use super::resume;
+use super::{long, resume};
 use crate::Failure;
 use crate::child::{ChildProcess, Role, Said};
 use crate::scene::Scene;
@@ -64,13 +64,8 @@ async fn killed_mid_statement_frees_the_lock(scene: &Scene) -> Result<(), Failur
 }
 
 async fn killed_at_the_gate(scene: &Scene, free_while_closed: bool) -> Result<(), Failure> {
-    let create = [scene.create("seen"), scene.put("seen", 1)];
-    let long = [
-        scene.put("seen", 2),
-        scene.fixture().gate("gate")?,
-        scene.put("seen", 3),
-    ];
-    let files: [(&str, &[String]); 2] = [("V1__create.sql", &create), ("V2__long.sql", &long)];
+    let scripts = long::scripts(scene)?;
+    let files = long::files(&scripts);
     let gate = scene.closed_gate().await?;
     let child = started(scene, &files).await?;
     scene
@@ -83,19 +78,7 @@ async fn killed_at_the_gate(scene: &Scene, free_while_closed: bool) -> Result<()
         scene.leave(next).await?;
     }
     scene.within("opening the gate", gate.open()).await?;
-    scene
-        .within(
-            "the next run",
-            scene.patient_runner(&scene.set(&files)?)?.up(),
-        )
-        .await?;
-    ensure_eq!(
-        scene.rows("seen").await?,
-        Some(vec![1, 2, 3]),
-        "the witness"
-    );
-    ensure_eq!(scene.applied().await?, ["1", "2"], "applied versions");
-    Ok(())
+    long::completes(scene).await
 }
 
 async fn killed_outside_a_transaction_the_next_run_resumes(scene: &Scene) -> Result<(), Failure> {

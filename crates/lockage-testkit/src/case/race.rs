@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use lockage_core::{
-    ErrorKind, Event, LockKey, MigrationSet, NoObserver, Observer, Outcome, PlanOptions, Report,
-    Result as CoreResult, plan,
+    ErrorKind, Event, LockKey, MigrationSet, NoObserver, Observer, Outcome, Report,
+    Result as CoreResult,
 };
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -83,13 +83,7 @@ async fn waiters_leave_as_soon_as_another_has_finished(scene: &Scene) -> Result<
             .await?
             .forget();
     }
-    scene
-        .within("making the history", locked.ensure_history())
-        .await?;
-    let history = scene
-        .within("reading the history", locked.history())
-        .await?;
-    for step in plan::plan(&set, &history, &PlanOptions::default())?.steps {
+    for step in scene.steps(&mut locked, &set).await? {
         scene
             .within("apply()", locked.apply(&step, &NoObserver))
             .await?;

@@ -3,9 +3,9 @@
 use std::pin::pin;
 use std::task::Poll;
 
-use lockage_core::{ErrorKind, Interrupt, LockKey, MigrationSet};
+use lockage_core::{ErrorKind, Interrupt, LockKey};
 
-use super::fails;
+use super::{fails, long};
 use crate::scene::Scene;
 use crate::{Failure, Gate};
 
@@ -17,7 +17,7 @@ cases!("stop":
 );
 
 async fn a_run_dropped_mid_migration_frees_the_lock(scene: &Scene) -> Result<(), Failure> {
-    let set = long(scene)?;
+    let set = long::set(scene)?;
     let gate = scene.closed_gate().await?;
     let runner = scene.patient_runner(&set)?;
     let running = scene.run_to(&*gate, runner).await?;
@@ -30,7 +30,7 @@ async fn a_run_dropped_mid_migration_frees_the_lock(scene: &Scene) -> Result<(),
 }
 
 async fn an_interrupted_run_says_so_and_frees_the_lock(scene: &Scene) -> Result<(), Failure> {
-    let set = long(scene)?;
+    let set = long::set(scene)?;
     let gate = scene.closed_gate().await?;
     let interrupt = Interrupt::new();
     let runner = scene.patient_runner(&set)?.interrupt(interrupt.clone());
@@ -45,16 +45,6 @@ async fn an_interrupted_run_says_so_and_frees_the_lock(scene: &Scene) -> Result<
         "migrations that the error reports as applied before"
     );
     finish(scene, gate).await
-}
-
-fn long(scene: &Scene) -> Result<MigrationSet, Failure> {
-    let create = [scene.create("seen"), scene.put("seen", 1)];
-    let long = [
-        scene.put("seen", 2),
-        scene.fixture().gate("gate")?,
-        scene.put("seen", 3),
-    ];
-    scene.set(&[("V1__create.sql", &create), ("V2__long.sql", &long)])
 }
 
 /// With the gate still closed: the lock gets free and nothing is half applied. With the gate open: the next run completes.
@@ -75,17 +65,7 @@ async fn finish(scene: &Scene, gate: Box<dyn Gate>) -> Result<(), Failure> {
     }
     scene.leave(next).await?;
     scene.within("opening the gate", gate.open()).await?;
-    let set = long(scene)?;
-    scene
-        .within("the next run", scene.patient_runner(&set)?.up())
-        .await?;
-    ensure_eq!(
-        scene.rows("seen").await?,
-        Some(vec![1, 2, 3]),
-        "the witness"
-    );
-    ensure_eq!(scene.applied().await?, ["1", "2"], "applied versions");
-    Ok(())
+    long::completes(scene).await
 }
 
 async fn a_try_dropped_at_any_await_leaves_no_lock(scene: &Scene) -> Result<(), Failure> {
