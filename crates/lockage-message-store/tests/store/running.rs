@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use lockage_message_store::lockage_core::{Attempt, Interrupt, LockKey, Outcome};
+use lockage_message_store::lockage_core::{Attempt, Interrupt, LockKey, LockWait, Outcome};
 use lockage_message_store::{AutoCreate, ErrorKind};
 use lockage_testkit::Failure;
 
 use crate::database::Database;
-use crate::watch::{StopAt, Waiting, hear};
+use crate::watch::{Pause, StopAt, Waiting, hear};
 
 crate::tests![
     migrating_a_current_database_is_a_no_op,
@@ -15,6 +15,7 @@ crate::tests![
     cancelled_while_waiting_means_an_error_and_no_lock,
     two_hosts_start_against_the_same_database,
     start_does_what_the_mode_allows,
+    create_only_waits_for_what_another_process_is_making,
 ];
 
 /// Holds when the lock is free, at once or when the server has ended what the holder left.
@@ -186,4 +187,30 @@ async fn start_does_what_the_mode_allows(database: &Database) -> Result<(), Fail
     none.migrate().await?;
     none.start().await?;
     Ok(())
+}
+
+/// The one has made the first table of many when the other starts.
+async fn create_only_waits_for_what_another_process_is_making(
+    database: &Database,
+) -> Result<(), Failure> {
+    let (pause, mut paused) = Pause::at_step(1);
+    let first = database.builder().observer(pause).build()?;
+    let making = tokio::spawn(async move { first.start().await });
+    paused.reached().await?;
+    let other = || database.builder().auto_create(AutoCreate::CreateOnly);
+    match other().wait(LockWait::No).build()?.start().await {
+        Err(error) if error.kind() == ErrorKind::NotCurrent => {}
+        ended => return Err(format!("one that must not wait: {ended:?}").into()),
+    }
+    let (patient, looker) = (other().build()?, database.store()?);
+    let look = async {
+        // Time enough for the other to find the database half made.
+        for _ in 0..5 {
+            let _ = looker.assert_current().await;
+        }
+        drop(paused);
+    };
+    let (started, ()) = tokio::join!(patient.start(), look);
+    started?;
+    Ok(making.await??)
 }
