@@ -3,7 +3,8 @@
 use super::{Aim, Runner};
 use crate::lock::Patience;
 use crate::{
-    Attempt, Error, ErrorKind, Event, LockHolder, LockKey, Locked, Plan, Report, Result, Unlocked,
+    Attempt, Error, ErrorKind, Event, LockHolder, LockKey, LockWait, Locked, Plan, Report, Result,
+    Unlocked,
 };
 
 /// How the wait ended.
@@ -81,7 +82,7 @@ impl Runner {
             }
             if over {
                 let holder = session.holder(&key).await.unwrap_or_default();
-                return Err(lock_timeout(&key, patience, holder));
+                return Err(lock_timeout(&key, self.wait, patience, holder));
             }
         }
     }
@@ -99,16 +100,25 @@ impl Runner {
     }
 }
 
-fn lock_timeout(key: &LockKey, patience: &Patience, holder: Option<LockHolder>) -> Error {
+fn lock_timeout(
+    key: &LockKey,
+    wait: LockWait,
+    patience: &Patience,
+    holder: Option<LockHolder>,
+) -> Error {
     let holder = holder.map_or_else(
         || "an unknown session".to_owned(),
         |holder| holder.to_string(),
     );
+    // Who does not wait has no use for how long one look took.
+    let waited = match wait {
+        LockWait::No => String::new(),
+        _ => format!(" within {:.1} s", patience.waited().as_secs_f64()),
+    };
     Error::new(
         ErrorKind::LockTimeout,
         format!(
-            "the lock {key} was not obtained within {:.1} s; it is held by {holder}. Nothing was written",
-            patience.waited().as_secs_f64()
+            "the lock {key} was not obtained{waited}; it is held by {holder}. Nothing was written"
         ),
     )
     .with_hint("wait longer with --wait, LOCKAGE_WAIT or Runner::wait; `lockage lock status` shows the holder")

@@ -141,7 +141,10 @@ fn a_history_is_mended_under_the_lock_only() {
     let error = sandbox.fails(
         &["repair", "--yes", "--no-wait"],
         5,
-        &["the lock 4006 was not obtained", "Nothing was written"],
+        &[
+            "the lock 4006 was not obtained; it is held by",
+            "Nothing was written",
+        ],
     );
     assert_eq!(error["kind"], "lock_timeout");
     drop(holder);
