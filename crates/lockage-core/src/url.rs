@@ -13,8 +13,12 @@ pub struct DatabaseUrl {
     scheme_len: usize,
 }
 
-/// Keys, in the query of a URL or in an ADO string, whose value is a secret.
-const SECRET_KEYS: [&str; 4] = ["password", "pwd", "sslpassword", "passfile"];
+/// How keys end, in the query of a URL or in an ADO string, whose value is a secret, or was meant as one.
+const SECRET_ENDS: [&str; 4] = ["password", "passwd", "passphrase", "pwd"];
+const SECRET_KEYS: [&str; 3] = ["pass", "passfile", "pw"];
+
+/// Keys of an ADO string that name the user.
+const USER_KEYS: [&str; 4] = ["user id", "uid", "user", "username"];
 
 /// Everything but the characters that RFC 3986 calls unreserved.
 const USERINFO: &AsciiSet = &NON_ALPHANUMERIC
@@ -57,11 +61,12 @@ impl DatabaseUrl {
         &self.text
     }
 
-    /// The same URL with another password, percent-encoded. A URL without an authority (`sqlite:file`) stays as it is.
+    /// The same URL with another password, percent-encoded; an ADO string that names a user (`sqlserver:Server=db;User Id=app`) with
+    /// another value of `Password`. Any other URL without an authority (`sqlite:file`) stays as it is.
     #[must_use]
     pub fn with_password(&self, password: &str) -> Self {
         let Some(authority) = self.authority() else {
-            return self.clone();
+            return self.with_password_of_ado(password);
         };
         let (userinfo, host) = split_userinfo(&self.text[authority.clone()]);
         let user = userinfo
@@ -73,6 +78,22 @@ impl DatabaseUrl {
         let (before, after) = (&self.text[..authority.start], &self.text[authority.end..]);
         Self {
             text: format!("{before}{user}:{password}@{host}{after}"),
+            scheme_len: self.scheme_len,
+        }
+    }
+
+    fn with_password_of_ado(&self, password: &str) -> Self {
+        let names_user = self.expose_rest().split(';').any(|pair| {
+            let key = pair.split('=').next().unwrap_or_default().trim();
+            pair.contains('=') && USER_KEYS.iter().any(|user| user.eq_ignore_ascii_case(key))
+        });
+        if !names_user {
+            return self.clone();
+        }
+        let rest = without_secret_parameters(self.expose_rest());
+        let password = password.replace('"', "\"\"");
+        Self {
+            text: format!("{}:{rest};Password=\"{password}\"", self.scheme()),
             scheme_len: self.scheme_len,
         }
     }
@@ -122,23 +143,58 @@ fn split_userinfo(authority: &str) -> (Option<&str>, &str) {
 /// Drops `password=…` and its like from the parameters of a URL or from an ADO string.
 fn without_secret_parameters(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for parameter in text.split_inclusive(['?', '&', ';']) {
-        let key = parameter.split('=').next().unwrap_or_default().trim();
-        let key = percent_decode_str(key)
-            .decode_utf8_lossy()
-            .to_ascii_lowercase();
-        if parameter.contains('=') && SECRET_KEYS.contains(&key.as_str()) {
-            continue;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = end_of_parameter(rest, 0);
+        match rest[..end].split_once('=') {
+            Some((key, _)) if is_secret(key) => rest = behind_secret(rest, key.len() + 1),
+            _ => {
+                out.push_str(&rest[..end]);
+                rest = &rest[end..];
+            }
         }
-        out.push_str(parameter);
     }
     out.trim_end_matches(['?', '&', ';']).to_owned()
+}
+
+fn is_secret(key: &str) -> bool {
+    let key = percent_decode_str(key.trim())
+        .decode_utf8_lossy()
+        .to_ascii_lowercase();
+    SECRET_KEYS.contains(&key.as_str()) || SECRET_ENDS.iter().any(|end| key.ends_with(end))
+}
+
+/// The end of the parameter in hand, its separator included.
+fn end_of_parameter(text: &str, from: usize) -> usize {
+    text[from..]
+        .find(['?', '&', ';'])
+        .map_or(text.len(), |at| from + at + 1)
+}
+
+/// What follows a secret value, which in an ADO string may stand in quotes or braces, doubled within.
+fn behind_secret(text: &str, value: usize) -> &str {
+    let start = text.len() - text[value..].trim_start().len();
+    let close = match text[start..].chars().next() {
+        Some(quote @ ('"' | '\'')) => quote,
+        Some('{') => '}',
+        _ => return &text[end_of_parameter(text, value)..],
+    };
+    let mut at = start + 1;
+    while let Some(found) = text[at..].find(close) {
+        at += found + 1;
+        if !text[at..].starts_with(close) {
+            return &text[end_of_parameter(text, at)..];
+        }
+        at += 1;
+    }
+    ""
 }
 
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(authority) = self.authority() else {
-            return f.write_str(&without_secret_parameters(&self.text));
+            let rest = without_secret_parameters(self.expose_rest());
+            return write!(f, "{}:{rest}", self.scheme());
         };
         let (userinfo, host) = split_userinfo(&self.text[authority.clone()]);
         f.write_str(&self.text[..authority.start])?;
@@ -191,8 +247,29 @@ mod tests {
             ),
             ("postgres://db/shop?password=hunter2", "postgres://db/shop"),
             (
+                "mysql://db/shop?pw=hunter2&pass=hunter2&sslPassword=hunter2",
+                "mysql://db/shop",
+            ),
+            (
                 "sqlserver://db;user=sa;Password=hunter2;x=y",
                 "sqlserver://db;user=sa;x=y",
+            ),
+            (
+                "sqlserver:Server=db;User Id=sa;Password=\"hun;t\"\"er;ter2\";Database=x",
+                "sqlserver:Server=db;User Id=sa;Database=x",
+            ),
+            (
+                "sqlserver:Server=db;Pwd = {hun;ter2} ;Database=x",
+                "sqlserver:Server=db;Database=x",
+            ),
+            ("sqlserver:Server=db;Pwd='hun;ter2", "sqlserver:Server=db"),
+            (
+                "sqlserver:Password=hunter2;Server=db",
+                "sqlserver:Server=db",
+            ),
+            (
+                "postgres://db/shop?options='a&password=hunter2",
+                "postgres://db/shop?options='a",
             ),
             ("postgres://app:hunter2/shop", "postgres://app/shop"),
             ("postgres://[::1]:5432/shop", "postgres://[::1]:5432/shop"),
@@ -221,6 +298,16 @@ mod tests {
             .unwrap()
             .with_password("new");
         assert_eq!(url.expose(), "postgres://app:new@db/shop");
+        let ado = "sqlserver:Server=db,1;User Id=sa;Password='o;ld';Database=x";
+        let url = DatabaseUrl::parse(ado).unwrap().with_password("n\"e;w");
+        assert_eq!(
+            url.expose(),
+            "sqlserver:Server=db,1;User Id=sa;Database=x;Password=\"n\"\"e;w\""
+        );
+        assert_eq!(
+            url.to_string(),
+            "sqlserver:Server=db,1;User Id=sa;Database=x"
+        );
         let url = DatabaseUrl::parse("sqlite:file")
             .unwrap()
             .with_password("new");
