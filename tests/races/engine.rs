@@ -50,6 +50,11 @@ pub(crate) trait Engine: Send + Sync {
         String::new()
     }
 
+    /// What the server is told before its disk is filled, so that it lives on.
+    fn before_a_full_disk(&self) -> Option<&'static str> {
+        None
+    }
+
     fn transactional_ddl(&self) -> bool {
         true
     }

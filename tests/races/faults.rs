@@ -1,16 +1,19 @@
-//! Harm at random moments, and what must be true afterwards: every migration applied once, nobody holds the lock, nothing is left to do.
-//! Run with `LOCKAGE_TEST_FAULTS`; `LOCKAGE_TEST_SEED` repeats the moments.
+//! Harm at random moments, and what must be true afterwards: every migration applied once, by one holder after another, nobody holds the
+//! lock, nothing is left to do. Run with `LOCKAGE_TEST_FAULTS`; `LOCKAGE_TEST_SEED` repeats the moments.
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
+
+use lockage_testkit::engine::Island;
 
 use crate::case::{Case, ensure, folder, it_stands, nobody_holds_the_lock, write};
 use crate::engine::{Database, Engine, wait_for};
 use crate::proxy::{Proxy, address};
 use crate::replicas::{Ended, Race, race, replicas, rounds, setting};
 
-pub(crate) const CASES: &[(&str, Case)] = &[
+const CASES: &[(&str, Case)] = &[
     (
         "replicas_are_killed_at_random_moments",
         replicas_are_killed_at_random_moments,
@@ -27,7 +30,25 @@ pub(crate) const CASES: &[(&str, Case)] = &[
         "the_server_is_killed_at_a_random_moment",
         the_server_is_killed_at_a_random_moment,
     ),
+    (
+        "the_holders_host_vanishes_at_a_random_moment",
+        the_holders_host_vanishes_at_a_random_moment,
+    ),
 ];
+
+/// On a server whose disk may be filled.
+const ON_A_SMALL_DISK: &[(&str, Case)] = &[(
+    "the_servers_disk_is_full_at_a_random_moment",
+    the_servers_disk_is_full_at_a_random_moment,
+)];
+
+/// Those that `LOCKAGE_TEST_FAULTS` asks for.
+pub(crate) fn cases(which: &str) -> &'static [(&'static str, Case)] {
+    match which {
+        "disk" => ON_A_SMALL_DISK,
+        _ => CASES,
+    }
+}
 
 /// How many migrations there are.
 const MIGRATIONS: usize = 8;
@@ -41,6 +62,9 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// What a run may end with that was harmed: it failed, it waited in vain, it could not connect, it lost its session.
 const HARMED: [Option<i32>; 4] = [Some(1), Some(5), Some(6), Some(7)];
 
+/// Why no host can vanish here.
+static NO_ISLAND: LazyLock<Option<String>> = LazyLock::new(Island::missing);
+
 pub(crate) fn does_not_apply(name: &str, engine: &dyn Engine) -> Option<String> {
     let reason = if engine.refuses() {
         "the lock is refused there"
@@ -48,8 +72,12 @@ pub(crate) fn does_not_apply(name: &str, engine: &dyn Engine) -> Option<String> 
         return None;
     } else if !engine.has_server() {
         "there is no server"
-    } else if name.starts_with("the_server") && std::env::var("LOCKAGE_TEST_KILL").is_err() {
+    } else if name.starts_with("the_server_is") && std::env::var("LOCKAGE_TEST_KILL").is_err() {
         "nobody said how to kill the server: LOCKAGE_TEST_KILL"
+    } else if name.starts_with("the_servers_disk") && std::env::var("LOCKAGE_TEST_FILL").is_err() {
+        "nobody said how to fill the server's disk: LOCKAGE_TEST_FILL"
+    } else if let (true, Some(reason)) = (name.starts_with("the_holders_host"), &*NO_ISLAND) {
+        reason
     } else {
         return None;
     };
@@ -63,20 +91,53 @@ fn random(name: &str) -> fastrand::Rng {
     fastrand::Rng::with_seed(seed.wrapping_add(own))
 }
 
-fn migrations(engine: &dyn Engine, dir: &Path) -> Result<(), String> {
+/// Each writes down that it begins and that it ends, behind all that stands there: two holders would take the same place, or stand between each
+/// other's words. Every other one commits its statements one by one, so that others would see them.
+fn migrations(engine: &dyn Engine, dir: &Path, pauses: usize) -> Result<(), String> {
     write(
         dir,
         "V1__witness.sql",
-        "CREATE TABLE witness (n INTEGER NOT NULL);\nINSERT INTO witness (n) VALUES (1);\n",
+        "CREATE TABLE witness (n INTEGER NOT NULL);\nCREATE TABLE turns (place INTEGER NOT NULL, n INTEGER NOT NULL);\n\
+         INSERT INTO witness (n) VALUES (1);\n",
     )?;
-    let pause = engine.pause();
+    let pause = format!("{};\n", engine.pause()).repeat(pauses);
     for n in 2..=MIGRATIONS {
+        let alone = match n % 2 {
+            0 => "",
+            _ => "-- lockage: no-transaction\n",
+        };
+        let turn = format!("INSERT INTO turns (place, n) SELECT COUNT(*) + 1, {n} FROM turns;\n");
         let text = format!(
-            "CREATE TABLE t{n} (n INTEGER NOT NULL);\n{pause};\nINSERT INTO witness (n) VALUES ({n});\n"
+            "{alone}CREATE TABLE t{n} (n INTEGER NOT NULL);\nINSERT INTO t{n} (n) VALUES (1);\n\
+             {turn}{pause}{turn}INSERT INTO witness (n) VALUES ({n});\n"
         );
         write(dir, &format!("V{n}__t{n}.sql"), &text)?;
     }
     Ok(())
+}
+
+/// One holder after another, each with a turn of its own.
+fn one_at_a_time(database: &dyn Database) -> Result<(), String> {
+    let places = database.column("SELECT place FROM turns ORDER BY place")?;
+    let turns = database.column("SELECT n FROM turns ORDER BY place")?;
+    let expected = |each: fn(usize) -> usize| -> Vec<String> {
+        let count = 2 * (MIGRATIONS - 1);
+        (0..count).map(|place| each(place).to_string()).collect()
+    };
+    ensure!(
+        places == expected(|place| place + 1) && turns == expected(|place| place / 2 + 2),
+        "turns were {turns:?} at {places:?}"
+    );
+    Ok(())
+}
+
+/// Waits until so many migrations are done, by which the run is in the middle of another.
+fn wait_until_done(database: &dyn Database, count: usize) -> Result<(), String> {
+    wait_for("a run in its middle", || {
+        // At first there is no table.
+        let done = database.column("SELECT version FROM lockage_history");
+        Ok((done.map_or(0, |done| done.len()) >= count).then_some(()))
+    })
 }
 
 /// The next run completes what was begun, as soon as it can connect.
@@ -90,6 +151,7 @@ fn mended(database: &dyn Database, dir: &Path, what: &str) -> Result<(), String>
                 Ok(nobody_holds_the_lock(database, dir).ok())
             })?;
             return it_stands(database, dir, MIGRATIONS)
+                .and_then(|()| one_at_a_time(database))
                 .map_err(|error| format!("{what}: {error}"));
         }
         let again = one.exit == Some(6) || one.exit == Some(7) || one.exit == Some(5);
@@ -123,7 +185,7 @@ fn sleep(random: &mut fastrand::Rng, at_most: u64) {
 
 fn replicas_are_killed_at_random_moments(engine: &dyn Engine) -> Result<(), String> {
     let (dir, mut random) = (folder()?, random("killed"));
-    migrations(engine, dir.path())?;
+    migrations(engine, dir.path(), 1)?;
     for round in 1..=rounds() {
         let database = engine.fresh()?;
         let mut race = Race::start(replicas(), &database.urls(), dir.path())?;
@@ -143,7 +205,7 @@ fn replicas_are_killed_at_random_moments(engine: &dyn Engine) -> Result<(), Stri
 
 fn replicas_are_frozen_at_random_moments(engine: &dyn Engine) -> Result<(), String> {
     let (dir, mut random) = (folder()?, random("frozen"));
-    migrations(engine, dir.path())?;
+    migrations(engine, dir.path(), 1)?;
     for round in 1..=rounds() {
         let database = engine.fresh()?;
         let race = Race::start(replicas(), &database.urls(), dir.path())?;
@@ -178,7 +240,7 @@ fn signal(name: &str, process: u32) -> Result<(), String> {
 
 fn connections_are_cut_at_random_moments(engine: &dyn Engine) -> Result<(), String> {
     let (dir, mut random) = (folder()?, random("cut"));
-    migrations(engine, dir.path())?;
+    migrations(engine, dir.path(), 1)?;
     for round in 1..=rounds() {
         let database = engine.fresh()?;
         let mut proxies = Vec::new();
@@ -203,30 +265,79 @@ fn connections_are_cut_at_random_moments(engine: &dyn Engine) -> Result<(), Stri
 
 fn the_server_is_killed_at_a_random_moment(engine: &dyn Engine) -> Result<(), String> {
     let (dir, mut random) = (folder()?, random("server"));
-    migrations(engine, dir.path())?;
-    let command = |variable: &str| {
-        let command = std::env::var(variable).map_err(|_| format!("no {variable}"))?;
-        let done = Command::new("sh")
-            .args(["-c", &command])
-            .output()
-            .map_err(|error| error.to_string())?;
-        ensure!(
-            done.status.success(),
-            "{command}: {}",
-            String::from_utf8_lossy(&done.stderr)
-        );
-        Ok(())
-    };
+    migrations(engine, dir.path(), 1)?;
     for round in 1..=rounds() {
         let database = engine.fresh()?;
         let race = Race::start(replicas(), &database.urls(), dir.path())?;
         sleep(&mut random, A_WHILE);
-        command("LOCKAGE_TEST_KILL")?;
+        shell("LOCKAGE_TEST_KILL")?;
         sleep(&mut random, 500);
-        command("LOCKAGE_TEST_START")?;
+        shell("LOCKAGE_TEST_START")?;
         let what = format!("round {round}");
         none_but(&race.finish()?, &HARMED, &what)?;
         mended(&*database, dir.path(), &what)?;
     }
+    Ok(())
+}
+
+/// Half of the replicas run on a host that loses its line while one of them holds the lock; the other half has to get there.
+fn the_holders_host_vanishes_at_a_random_moment(engine: &dyn Engine) -> Result<(), String> {
+    let (dir, mut random) = (folder()?, random("vanished"));
+    migrations(engine, dir.path(), 10)?;
+    let told = |failure: lockage_testkit::Failure| failure.to_string();
+    for round in 1..=rounds() {
+        let database = engine.fresh()?;
+        let island = Island::new().map_err(told)?;
+        let urls = database.urls();
+        let there: Vec<String> = urls.iter().map(|url| island.url(url)).collect();
+        let half = replicas().div_ceil(2);
+        let mut race = Race::start_through(&island.there(), half, &there, dir.path())?;
+        let gone = race.ids();
+        let done = random.usize(0..MIGRATIONS - 1);
+        wait_until_done(&*database, done)?;
+        race.add(&[], half, &urls, dir.path())?;
+        sleep(&mut random, 200);
+        island.cut_off().map_err(told)?;
+        sleep(&mut random, A_WHILE);
+        // Their farewell is lost as well.
+        gone.iter().try_for_each(|one| race.kill(*one))?;
+        let what = format!("round {round}, {half} vanished after migration {done}");
+        none_but(&race.finish()?, &[], &what)?;
+        mended(&*database, dir.path(), &what)?;
+    }
+    Ok(())
+}
+
+fn the_servers_disk_is_full_at_a_random_moment(engine: &dyn Engine) -> Result<(), String> {
+    let (dir, mut random) = (folder()?, random("disk"));
+    migrations(engine, dir.path(), 10)?;
+    for round in 1..=rounds() {
+        let database = engine.fresh()?;
+        if let Some(prepare) = engine.before_a_full_disk() {
+            database.column(prepare)?;
+        }
+        let race = Race::start(replicas(), &database.urls(), dir.path())?;
+        let done = random.usize(0..MIGRATIONS - 1);
+        wait_until_done(&*database, done)?;
+        shell("LOCKAGE_TEST_FILL")?;
+        sleep(&mut random, 2 * A_WHILE);
+        // Some servers wait for somebody to make room.
+        shell("LOCKAGE_TEST_EMPTY")?;
+        let what = format!("round {round}, full after migration {done}");
+        none_but(&race.finish()?, &HARMED, &what)?;
+        mended(&*database, dir.path(), &what)?;
+    }
+    Ok(())
+}
+
+/// Runs the command that a variable holds.
+fn shell(variable: &str) -> Result<(), String> {
+    let command = std::env::var(variable).map_err(|_| format!("no {variable}"))?;
+    let done = Command::new("sh")
+        .args(["-c", &command])
+        .output()
+        .map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.success(), "{command}: {said}");
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Many processes of the real binary migrate one database at the same moment.
 //!
 //! `LOCKAGE_TEST_ROUNDS` (default 3) and `LOCKAGE_TEST_REPLICAS` (default 16) say how often and how many, `LOCKAGE_TEST_ENGINE` on which
-//! engine only, `LOCKAGE_TEST_LOCK_STRATEGY` with which lock. `LOCKAGE_TEST_FAULTS` runs the cases that do harm, and only those.
+//! engine only, `LOCKAGE_TEST_LOCK_STRATEGY` with which lock. `LOCKAGE_TEST_FAULTS=1` runs the cases that do harm, and
+//! only those, `LOCKAGE_TEST_FAULTS=disk` the one that fills a disk.
 
 mod applies;
 mod case;
@@ -30,9 +31,9 @@ fn main() -> ExitCode {
     let mut engines = engine::all();
     engines.retain(|engine| only.as_ref().is_none_or(|only| *only == engine.name()));
     let mut trials = Vec::new();
-    if std::env::var_os("LOCKAGE_TEST_FAULTS").is_some() {
+    if let Ok(which) = std::env::var("LOCKAGE_TEST_FAULTS") {
         for engine in &engines {
-            for (name, case) in faults::CASES {
+            for (name, case) in faults::cases(&which) {
                 let left_out = faults::does_not_apply(name, &**engine);
                 trials.push(trial(Arc::clone(engine), name, *case, left_out));
             }

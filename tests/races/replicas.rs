@@ -44,8 +44,16 @@ pub(crate) fn rounds() -> usize {
 
 /// A command of the binary, with its JSON on standard output.
 pub(crate) fn command(url: &str, dir: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lockage-under-test"));
+    command_through(&[], url, dir, arguments)
+}
+
+/// The same behind the words of another, which runs it.
+fn command_through(through: &[&str], url: &str, dir: &Path, arguments: &[&str]) -> Command {
+    let program = env!("CARGO_BIN_EXE_lockage-under-test");
+    let mut words = through.iter().chain(std::iter::once(&program));
+    let mut command = Command::new(words.next().unwrap_or(&program));
     command
+        .args(words)
         .args(["--json", "--url", url, "--dir"])
         .arg(dir)
         .args(arguments)
@@ -87,15 +95,39 @@ pub(crate) struct Race {
 impl Race {
     /// Starts so many; where there are several ways to the database, each takes the next.
     pub(crate) fn start(count: usize, urls: &[String], dir: &Path) -> Result<Self, String> {
-        let begun = Instant::now();
-        let up = |url: &String| command(url, dir, &["up", "-v", "--wait", "240s"]);
-        let replicas = urls
-            .iter()
-            .cycle()
-            .take(count)
-            .map(|url| Replica::start(&mut up(url), begun))
-            .collect::<Result<_, String>>()?;
-        Ok(Self { begun, replicas })
+        Self::start_through(&[], count, urls, dir)
+    }
+
+    /// The same by a command that stands before the program's.
+    pub(crate) fn start_through(
+        through: &[&str],
+        count: usize,
+        urls: &[String],
+        dir: &Path,
+    ) -> Result<Self, String> {
+        let mut race = Self {
+            begun: Instant::now(),
+            replicas: Vec::new(),
+        };
+        race.add(through, count, urls, dir)?;
+        Ok(race)
+    }
+
+    /// Starts more.
+    pub(crate) fn add(
+        &mut self,
+        through: &[&str],
+        count: usize,
+        urls: &[String],
+        dir: &Path,
+    ) -> Result<(), String> {
+        for url in urls.iter().cycle().take(count) {
+            let up = ["up", "-v", "--wait", "240s"];
+            let mut command = command_through(through, url, dir, &up);
+            self.replicas
+                .push(Replica::start(&mut command, self.begun)?);
+        }
+        Ok(())
     }
 
     /// Their process numbers.

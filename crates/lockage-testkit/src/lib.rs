@@ -44,6 +44,8 @@ mod fixture;
 mod harness;
 #[cfg(all(feature = "matrix", unix))]
 pub mod matrix;
+#[cfg(all(feature = "engines", unix))]
+mod process_mark;
 mod scene;
 mod sole_holder;
 mod suite;

@@ -15,13 +15,7 @@ const fn cell(version: &'static str, place: Place) -> Cell {
         version,
         lock: "table",
         place,
-        suites: &[Suite {
-            name: "conformance",
-            package: "lockage-testkit",
-            target: "conformance",
-            environment: &[],
-            faults: false,
-        }],
+        suites: &[Suite::new("conformance", "lockage-testkit", "conformance")],
     }
 }
 
@@ -41,6 +35,13 @@ const CELLS: &[Cell] = &[
     cell("1", server("1")),
     cell("2", server("2")),
     cell("embedded", Place::Embedded),
+    cell(
+        "programs",
+        Place::Programs {
+            paths: &["/bin/sh", "/nowhere/acmed"],
+            packages: &["acme-server", "acme-client"],
+        },
+    ),
 ];
 
 type Test = fn() -> Result<(), Failed>;
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         });
     }
-    let tests: [(&str, Test); 7] = [
+    let tests: [(&str, Test); 8] = [
         ("what_is_not_there_is_skipped_in_red_with_a_reason", skipped),
         ("a_required_engine_that_is_not_there_is_a_failure", required),
         (
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         ("a_url_is_taken_and_its_password_is_not_shown", url),
         ("a_name_that_is_no_engines_is_refused", unknown),
         ("the_plan_is_json", plan),
+        ("programs_that_are_not_there_are_told", programs),
     ];
     let trials = tests
         .into_iter()
@@ -127,7 +129,7 @@ fn required_version() -> Result<(), Failed> {
     let (output, text) = matrix(&["--list", "--require", "acme:1"], None)?;
     ensure(output.status.code() == Some(1), &text)?;
     ensure(
-        text.matches("FAILED").count() == 1 && text.matches("SKIPPED").count() == 1,
+        text.matches("FAILED").count() == 1 && text.matches("SKIPPED").count() == 2,
         &text,
     )?;
     let (output, text) = matrix(&["--list", "--require", "acme:embedded"], None)?;
@@ -191,4 +193,17 @@ fn plan() -> Result<(), Failed> {
         .map(|cell| &cell["name"])
         .collect();
     ensure(names == ["acme:2", "acme:embedded"], &text)
+}
+
+fn programs() -> Result<(), Failed> {
+    let (output, text) = matrix(&["--list", "--engine", "acme:programs"], None)?;
+    ensure(output.status.success() && text.contains("SKIPPED"), &text)?;
+    let told = "no /nowhere/acmed: install the packages acme-server and acme-client";
+    ensure(text.contains(told), &text)?;
+    let (output, _) = matrix(&["--plan", "json", "--version", "programs"], None)?;
+    let plan: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    ensure(
+        plan[0]["packages"] == serde_json::json!(["acme-server", "acme-client"]),
+        &plan.to_string(),
+    )
 }

@@ -101,6 +101,11 @@ impl Engine for Server {
         Ok(Stranger::new(database, &name, format!("DROP ROLE {name}")))
     }
 
+    /// A new file of its log: where there is no room for the next one, it ends itself.
+    fn before_a_full_disk(&self) -> Option<&'static str> {
+        Some("SELECT pg_switch_wal()")
+    }
+
     fn ends(&self, session: &str) -> String {
         format!("SELECT pg_terminate_backend({session})")
     }

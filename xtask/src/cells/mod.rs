@@ -16,6 +16,7 @@ const PGBOUNCER: Own = Own {
     folder: "pgbouncer",
     suite: "sid",
     arguments: &[],
+    data: None,
 };
 
 /// As Debian stable has it. It ends itself when a client goes away that has just asked to cancel a statement, so the suites that do that
@@ -33,6 +34,12 @@ const fn pooled(pooler: Own, mode: &'static str) -> Place {
         server: POSTGRES_15,
     }
 }
+
+/// Of the backend under `tests/third-party-backend`, whose suite starts the server.
+const FIREBIRD: Place = Place::Programs {
+    paths: &["/usr/sbin/firebird", "/usr/bin/isql-fb"],
+    packages: &["firebird3.0-server", "firebird3.0-utils"],
+};
 
 /// Cells of one place stand side by side: they share its server. Of an engine, a URL without a version is for the first.
 #[rustfmt::skip]
@@ -62,4 +69,5 @@ pub(crate) const CELLS: &[Cell] = &[
     Cell { engine: "sqlserver", version: "2022", lock: "table", place: Place::Server(SQLSERVER_2022), suites: suite::SQLSERVER_TABLE },
     Cell { engine: "sqlserver", version: "2019", lock: "advisory", place: Place::Server(SQLSERVER_2019), suites: suite::SQLSERVER },
     Cell { engine: "sqlserver", version: "2019", lock: "table", place: Place::Server(SQLSERVER_2019), suites: suite::SQLSERVER_TABLE },
+    Cell { engine: "firebird", version: "3.0", lock: "row", place: FIREBIRD, suites: suite::FIREBIRD },
 ];

@@ -1,12 +1,21 @@
 //! The servers, and where each can come from.
 
-use lockage_testkit::matrix::{Binaries, Official, Own, Server};
+use lockage_testkit::matrix::{Binaries, Data, Official, Own, Server};
+
+const fn data(folder: &'static str, size: &'static str) -> Option<Data> {
+    Some(Data { folder, size })
+}
+
+/// Of our own images.
+const DATA: &str = "/data";
 
 const fn postgres(
     version: &'static str,
     image: &'static str,
     suite: &'static str,
     arguments: &'static [&'static str],
+    // The volume of the official image.
+    volume: &'static str,
 ) -> Server {
     Server {
         version,
@@ -29,21 +38,34 @@ const fn postgres(
                 ),
             ],
             arguments: &["-c", "max_connections=300", "-c", "fsync=off"],
+            data: data(volume, "150m"),
         }),
         own: Some(Own {
             image,
             folder: "postgres",
             suite,
             arguments,
+            data: data(DATA, "150m"),
         }),
         binaries: Some(Binaries::Postgres),
     }
 }
 
-pub(super) const POSTGRES_13: Server = postgres("13", "postgres:13", "bullseye", &["VERSION=13"]);
-pub(super) const POSTGRES_15: Server = postgres("15", "postgres:15", "bookworm", &["VERSION=15"]);
-pub(super) const POSTGRES_17: Server = postgres("17", "postgres:17", "trixie", &["VERSION=17"]);
-pub(super) const POSTGRES_18: Server = postgres("18", "postgres:18", "sid", &["VERSION=18"]);
+const VOLUME: &str = "/var/lib/postgresql/data";
+
+pub(super) const POSTGRES_13: Server =
+    postgres("13", "postgres:13", "bullseye", &["VERSION=13"], VOLUME);
+pub(super) const POSTGRES_15: Server =
+    postgres("15", "postgres:15", "bookworm", &["VERSION=15"], VOLUME);
+pub(super) const POSTGRES_17: Server =
+    postgres("17", "postgres:17", "trixie", &["VERSION=17"], VOLUME);
+pub(super) const POSTGRES_18: Server = postgres(
+    "18",
+    "postgres:18",
+    "sid",
+    &["VERSION=18"],
+    "/var/lib/postgresql",
+);
 
 const fn mysql(version: &'static str, image: &'static str, own: Option<Own>) -> Server {
     Server {
@@ -62,6 +84,7 @@ const fn mysql(version: &'static str, image: &'static str, own: Option<Own>) -> 
                 ("MYSQL_DATABASE", "lockage"),
             ],
             arguments: &["--max-connections=300", "--skip-name-resolve"],
+            data: data("/var/lib/mysql", "500m"),
         }),
         own,
         binaries: None,
@@ -78,6 +101,7 @@ pub(super) const MYSQL_9_7: Server = mysql(
         folder: "mysql",
         suite: "sid",
         arguments: &[],
+        data: data(DATA, "400m"),
     }),
 );
 
@@ -103,12 +127,14 @@ const fn mariadb(
                 ("MARIADB_DATABASE", "lockage"),
             ],
             arguments: &["--max-connections=300", "--skip-name-resolve"],
+            data: data("/var/lib/mysql", "400m"),
         }),
         own: Some(Own {
             image,
             folder: "mariadb",
             suite,
             arguments,
+            data: data(DATA, "150m"),
         }),
         binaries: Some(Binaries::Mariadb),
     }
@@ -131,6 +157,8 @@ const fn galera(version: &'static str, image: &'static str, suite: &'static str)
             folder: "galera",
             suite,
             arguments: &[],
+            // A node that cannot write leaves the cluster, and ends.
+            data: None,
         }),
         binaries: None,
     }
@@ -153,6 +181,7 @@ const fn sqlserver(version: &'static str, image: &'static str) -> Server {
             query: "?trustServerCertificate=true",
             environment: &[("ACCEPT_EULA", "Y"), ("MSSQL_SA_PASSWORD", "{password}")],
             arguments: &[],
+            data: None,
         }),
         own: None,
         binaries: None,

@@ -1,16 +1,6 @@
 //! What is run in a cell.
 
-use lockage_testkit::matrix::Suite;
-
-const fn suite(name: &'static str, package: &'static str, target: &'static str) -> Suite {
-    Suite {
-        name,
-        package,
-        target,
-        environment: &[],
-        faults: false,
-    }
-}
+use lockage_testkit::matrix::{Suite, When};
 
 const fn told(suite: Suite, environment: &'static [(&'static str, &'static str)]) -> Suite {
     Suite {
@@ -20,20 +10,33 @@ const fn told(suite: Suite, environment: &'static [(&'static str, &'static str)]
 }
 
 /// Many processes of the real program.
-const RACES: Suite = suite("races", "lockage-tests", "races");
+const RACES: Suite = Suite::new("races", "lockage-tests", "races");
 
 /// Harm at random moments, on the engine that the environment names.
 const fn faults(environment: &'static [(&'static str, &'static str)]) -> Suite {
     Suite {
-        faults: true,
-        ..told(suite("faults", "lockage-tests", "races"), environment)
+        when: When::Faults,
+        ..told(Suite::new("faults", "lockage-tests", "races"), environment)
     }
 }
 
 const FAULTS: Suite = faults(&[("LOCKAGE_TEST_FAULTS", "1")]);
 
+/// The one fault that needs a server of its own.
+const fn full_disk(environment: &'static [(&'static str, &'static str)]) -> Suite {
+    Suite {
+        when: When::FullDisk,
+        ..told(
+            Suite::new("full disk", "lockage-tests", "races"),
+            environment,
+        )
+    }
+}
+
+const FULL_DISK: Suite = full_disk(&[("LOCKAGE_TEST_FAULTS", "disk")]);
+
 const WAL: &[(&str, &str)] = &[("LOCKAGE_TEST_SQLITE_JOURNAL_MODE", "wal")];
-const SQLITE: Suite = suite("conformance", "lockage-sqlite", "conformance");
+const SQLITE: Suite = Suite::new("conformance", "lockage-sqlite", "conformance");
 
 pub(super) const SQLITE_WAL: &[Suite] = &[
     told(SQLITE, WAL),
@@ -52,13 +55,14 @@ pub(super) const SQLITE_ROLLBACK: &[Suite] = &[
     ]),
 ];
 
-const POSTGRES_CONFORMANCE: Suite = suite("conformance", "lockage-postgres", "conformance");
+const POSTGRES_CONFORMANCE: Suite = Suite::new("conformance", "lockage-postgres", "conformance");
 
 pub(super) const POSTGRES: &[Suite] = &[
     POSTGRES_CONFORMANCE,
-    suite("server", "lockage-postgres", "server"),
+    Suite::new("server", "lockage-postgres", "server"),
     RACES,
     FAULTS,
+    FULL_DISK,
 ];
 
 pub(super) const POOLED: &[Suite] = &[
@@ -80,7 +84,7 @@ const TABLE_FAULTS: Suite = faults(&[
 ]);
 
 pub(super) const POSTGRES_TABLE: &[Suite] = &[
-    suite("conformance", "lockage-postgres", "conformance_table_lock"),
+    Suite::new("conformance", "lockage-postgres", "conformance_table_lock"),
     told(
         RACES,
         &[
@@ -89,6 +93,11 @@ pub(super) const POSTGRES_TABLE: &[Suite] = &[
         ],
     ),
     TABLE_FAULTS,
+    full_disk(&[
+        ("LOCKAGE_TEST_FAULTS", "disk"),
+        ("LOCKAGE_TEST_LOCK_STRATEGY", "table"),
+        ("LOCKAGE_TEST_ENGINE", "postgres"),
+    ]),
 ];
 
 /// The conformance suite's witness needs sessions of its own, which such a pooler does not keep.
@@ -110,21 +119,27 @@ pub(super) const REFUSED: &[Suite] = &[told(
     ],
 )];
 
-const MYSQL_CONFORMANCE: Suite = suite("conformance", "lockage-mysql", "conformance");
-const TABLE_CONFORMANCE: Suite = suite("conformance", "lockage-mysql", "conformance_table_lock");
+const MYSQL_CONFORMANCE: Suite = Suite::new("conformance", "lockage-mysql", "conformance");
+const TABLE_CONFORMANCE: Suite =
+    Suite::new("conformance", "lockage-mysql", "conformance_table_lock");
 
 pub(super) const MYSQL: &[Suite] = &[
     MYSQL_CONFORMANCE,
-    suite("server", "lockage-mysql", "server"),
-    suite("crash", "lockage-mysql", "crash"),
+    Suite::new("server", "lockage-mysql", "server"),
+    Suite::new("crash", "lockage-mysql", "crash"),
     RACES,
     FAULTS,
+    FULL_DISK,
 ];
 pub(super) const MYSQL_TABLE: &[Suite] = &[
     TABLE_CONFORMANCE,
     told(RACES, TABLE),
     faults(&[
         ("LOCKAGE_TEST_FAULTS", "1"),
+        ("LOCKAGE_TEST_LOCK_STRATEGY", "table"),
+    ]),
+    full_disk(&[
+        ("LOCKAGE_TEST_FAULTS", "disk"),
         ("LOCKAGE_TEST_LOCK_STRATEGY", "table"),
     ]),
 ];
@@ -134,14 +149,24 @@ pub(super) const MARIADB_TABLE: &[Suite] = MYSQL_TABLE;
 /// The table lock's suite at one node, then processes on all of them.
 pub(super) const GALERA: &[Suite] = &[
     TABLE_CONFORMANCE,
-    suite("three nodes", "lockage-mysql", "galera"),
+    Suite::new("three nodes", "lockage-mysql", "galera"),
     RACES,
     FAULTS,
 ];
 
-pub(super) const SQLSERVER: &[Suite] = &[suite("conformance", "lockage-sqlserver", "conformance")];
-pub(super) const SQLSERVER_TABLE: &[Suite] = &[suite(
+pub(super) const SQLSERVER: &[Suite] = &[Suite::new(
+    "conformance",
+    "lockage-sqlserver",
+    "conformance",
+)];
+pub(super) const SQLSERVER_TABLE: &[Suite] = &[Suite::new(
     "conformance",
     "lockage-sqlserver",
     "conformance_table_lock",
 )];
+
+/// A backend of somebody else's, in a workspace of its own.
+pub(super) const FIREBIRD: &[Suite] = &[Suite {
+    manifest: "tests/third-party-backend/Cargo.toml",
+    ..Suite::new("conformance", "lockage-firebird", "conformance")
+}];

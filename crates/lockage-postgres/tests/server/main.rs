@@ -20,13 +20,13 @@ mod tls;
 mod vanished;
 
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use lockage_core::BoxFuture;
 use lockage_testkit::Failure;
-use lockage_testkit::engine::PostgresOrigin;
+use lockage_testkit::engine::{Island, PostgresOrigin};
 
 use place::Place;
 
@@ -91,13 +91,14 @@ pub(crate) fn path() -> &'static str {
     PATH.get().map_or("", String::as_str)
 }
 
+/// Why there are no hosts that can vanish.
+static NO_ISLAND: LazyLock<Option<String>> = LazyLock::new(Island::missing);
+
 /// What a test needs that not every machine has.
 fn lacks(name: &str) -> Option<String> {
     match name {
         "vanished::a_frozen_holder_that_lost_the_lock_writes_nothing" => None,
-        name if name.starts_with("vanished::") => {
-            dock::lacks_server(path()).or_else(dock::lacks_network)
-        }
+        name if name.starts_with("vanished::") => NO_ISLAND.clone(),
         "away::a_server_that_is_restarted_is_waited_for" => dock::lacks_server(path()),
         name if name.starts_with("disk::") => dock::lacks_server(path()).or_else(disk::lacks),
         name if name.starts_with("standby::") => dock::lacks_server(path()),

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use lockage_core::LockWait;
 use lockage_testkit::Failure;
-use lockage_testkit::engine::PostgresServer;
+use lockage_testkit::engine::Island;
 
 use crate::child::{Child, Part};
-use crate::dock::{self, Island};
 use crate::place::{Place, until};
 
 crate::tests!(
@@ -24,32 +23,15 @@ const FREE: &str =
     "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM here.locks WHERE locktype = 'advisory')";
 const ASLEEP: &str = "SELECT 1 FROM here.sessions WHERE wait_event = 'PgSleep'";
 
-/// The URL of a server for somebody on an island.
-fn seen_from(island: &Island, url: &str) -> String {
-    url.replace("127.0.0.1", &island.mainland)
-}
-
-/// A server that others than this host reach too, and its URL: that of the tests where it is no loopback address, else one of our own.
-async fn shore(place: &Place) -> Result<(Option<PostgresServer>, String), Failure> {
-    if !place.host().starts_with("127.") && !place.host().starts_with("localhost") {
-        return Ok((None, place.url_of("postgres")));
-    }
-    let server = dock::server(crate::path(), &["listen_addresses=*"])?;
-    dock::open_to_all(&server).await?;
-    let url = server.url("postgres");
-    Ok((Some(server), url))
-}
-
 /// Idle, in the middle of a statement, and with an answer under way.
 async fn a_holder_whose_host_vanishes_frees_the_lock(place: &Place) -> Result<(), Failure> {
-    let (_server, url) = shore(place).await?;
     let mut scenes = tokio::task::JoinSet::new();
     for script in [
         None,
         Some("SELECT pg_sleep(600)"),
         Some("SELECT pg_sleep(4)"),
     ] {
-        let place = Place::new(url.clone()).await?;
+        let place = Place::new(place.url_of("postgres")).await?;
         let version: u32 = place.text("SHOW server_version_num").await?.parse()?;
         if version < 140_000 && script == Some("SELECT pg_sleep(600)") {
             // Nothing there looks for a client while a statement runs.
@@ -60,7 +42,7 @@ async fn a_holder_whose_host_vanishes_frees_the_lock(place: &Place) -> Result<()
             let mut child = Child::start(
                 &island.there(),
                 Part::Hold,
-                &seen_from(&island, &place.url()),
+                &island.url(&place.url()),
                 &[script.unwrap_or("SELECT 1")],
             )?;
             assert_eq!(child.says().await?, "locked");
@@ -69,7 +51,7 @@ async fn a_holder_whose_host_vanishes_frees_the_lock(place: &Place) -> Result<()
                 child.go_on().await?;
                 until(&client, ASLEEP).await?;
             }
-            island.sink()?;
+            island.cut_off()?;
             tokio::time::timeout(BOUND, until(&client, FREE))
                 .await
                 .map_err(|_| format!("the lock is held after {BOUND:?} ({script:?})"))??;
@@ -86,8 +68,6 @@ async fn a_holder_whose_host_vanishes_frees_the_lock(place: &Place) -> Result<()
 }
 
 async fn a_waiter_whose_host_vanishes_never_gets_the_lock(place: &Place) -> Result<(), Failure> {
-    let (_server, url) = shore(place).await?;
-    let place = Place::new(url).await?;
     let client = place.client().await?;
     let holder = place.client().await?;
     holder
@@ -97,7 +77,7 @@ async fn a_waiter_whose_host_vanishes_never_gets_the_lock(place: &Place) -> Resu
     let child = Child::start(
         &island.there(),
         Part::Up,
-        &seen_from(&island, &place.url()),
+        &island.url(&place.url()),
         &["CREATE TABLE theirs (n int)"],
     )?;
     until(
@@ -105,7 +85,7 @@ async fn a_waiter_whose_host_vanishes_never_gets_the_lock(place: &Place) -> Resu
         "SELECT 1 FROM here.sessions WHERE query LIKE '%lockage_history%' AND application_name LIKE 'lockage@%'",
     )
     .await?;
-    island.sink()?;
+    island.cut_off()?;
     holder
         .batch_execute("SELECT pg_advisory_unlock(4006)")
         .await?;
@@ -125,19 +105,17 @@ async fn a_waiter_whose_host_vanishes_never_gets_the_lock(place: &Place) -> Resu
 
 /// The other way round: the client must not wait for an answer that will not come.
 async fn a_run_whose_server_vanishes_ends(place: &Place) -> Result<(), Failure> {
-    let (_server, url) = shore(place).await?;
-    let place = Place::new(url).await?;
     let island = Island::new()?;
     let mut child = Child::start(
         &island.there(),
         Part::Hold,
-        &seen_from(&island, &place.url()),
+        &island.url(&place.url()),
         &["SELECT pg_sleep(600)"],
     )?;
     assert_eq!(child.says().await?, "locked");
     child.go_on().await?;
     until(&place.client().await?, ASLEEP).await?;
-    island.sink()?;
+    island.cut_off()?;
     let said = tokio::time::timeout(BOUND, child.says())
         .await
         .map_err(|_| format!("the client waits after {BOUND:?}"))??;

@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::binaries::folder_of;
+use super::folder::own_folder;
 use super::ordinary_user::OrdinaryUser;
 use super::server::{Server, dying_with_us};
 use crate::Failure;
@@ -67,9 +68,7 @@ impl MariadbServer {
     /// What the programs said.
     pub fn start(binaries: &MariadbBinaries, settings: &[&str]) -> Result<Self, Failure> {
         let user = OrdinaryUser::find(&["mysql", "nobody"])?;
-        let folder = tempfile::Builder::new()
-            .prefix("lockage-mariadb-")
-            .tempdir()?;
+        let folder = own_folder("mariadb")?;
         user.own(folder.path())?;
         let made = user
             .run(&mut Command::new(&binaries.install))
@@ -175,7 +174,7 @@ impl MariadbServer {
 
     /// The port; zero while it is stopped.
     pub fn port(&self) -> u16 {
-        self.server.as_ref().map_or(0, |server| server.port)
+        self.server.as_ref().map_or(0, Server::port)
     }
 
     /// The server's folder: `data`, the `socket` and the `log`.

@@ -5,6 +5,8 @@
 //! starts one server for all of them and passes its URL on; a test binary that was given none starts its own.
 
 mod binaries;
+mod folder;
+mod island;
 mod mariadb;
 mod mariadb_origin;
 mod ordinary_user;
@@ -12,7 +14,10 @@ mod postgres;
 mod postgres_origin;
 mod server;
 
+pub use folder::own_folder;
+pub use island::Island;
 pub use mariadb::{MariadbBinaries, MariadbServer};
 pub use mariadb_origin::MariadbOrigin;
 pub use postgres::PostgresServer;
 pub use postgres_origin::PostgresOrigin;
+pub use server::{Server, dying_with_us};

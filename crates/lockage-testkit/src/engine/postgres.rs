@@ -1,3 +1,4 @@
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -5,6 +6,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::binaries::folder_of;
+use super::folder::own_folder;
 use super::ordinary_user::OrdinaryUser;
 use super::server::{Server, dying_with_us};
 use crate::Failure;
@@ -37,9 +39,7 @@ impl PostgresServer {
     /// What the programs said.
     pub fn start(binaries: &Path, settings: &[&str]) -> Result<Self, Failure> {
         let user = OrdinaryUser::find(&["postgres", "nobody"])?;
-        let folder = tempfile::Builder::new()
-            .prefix("lockage-postgres-")
-            .tempdir()?;
+        let folder = own_folder("postgres")?;
         user.own(folder.path())?;
         let password_file = folder.path().join("password");
         std::fs::write(&password_file, Self::PASSWORD)?;
@@ -71,6 +71,11 @@ impl PostgresServer {
         if !made.status.success() {
             return Err(format!("initdb: {}", String::from_utf8_lossy(&made.stderr)).into());
         }
+        // Whoever comes from an island.
+        std::fs::File::options()
+            .append(true)
+            .open(folder.path().join("data/pg_hba.conf"))?
+            .write_all(b"host all all samenet scram-sha-256\n")?;
         let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
         let mut server = Self {
             binaries: binaries.to_owned(),
@@ -140,7 +145,7 @@ impl PostgresServer {
 
     /// The port; zero while it is stopped.
     pub fn port(&self) -> u16 {
-        self.server.as_ref().map_or(0, |server| server.port)
+        self.server.as_ref().map_or(0, Server::port)
     }
 
     /// The server's folder: `data`, the socket and the `log`.

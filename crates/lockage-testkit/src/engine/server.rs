@@ -15,18 +15,18 @@ const DEADLINE: Duration = Duration::from_secs(90);
 /// How often another port is tried when somebody else took the first.
 const TRIES: u32 = 5;
 
-/// A server's process; ended when dropped.
+/// A server's process on a port of the loopback interface that was free; ended when dropped.
 #[derive(Debug)]
-pub(super) struct Server {
+pub struct Server {
     process: Child,
-    pub(super) port: u16,
+    port: u16,
     /// Ends the thread that started the process; see [`dying_with_us`].
     _keeper: Sender<()>,
 }
 
 /// A command for a server that gets a signal, by its name, when this process dies without dropping anything; Linux can do that. The system
-/// goes by the thread that started the child, which therefore has to live as long as the child.
-pub(super) fn dying_with_us(program: &Path, signal: &str) -> Command {
+/// goes by the thread that started the child, which therefore has to live as long as the child: [`Server::start`] sees to that.
+pub fn dying_with_us(program: &Path, signal: &str) -> Command {
     let help = Command::new("setpriv").arg("--help").output();
     if !help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--pdeathsig")) {
         return Command::new(program);
@@ -50,9 +50,12 @@ fn spawn(mut command: Command) -> Result<(Child, Sender<()>), Failure> {
 }
 
 impl Server {
-    /// Starts a server on a free port and waits until it answers. `command` makes its command for a port, `answers` says whether the
-    /// process is ready, and what it prints goes to `log`.
-    pub(super) fn start(
+    /// Starts a server on a free port and waits until it answers. `command` makes its command for a port, of [`dying_with_us`]; `answers`
+    /// says whether the process of that number is ready; what it prints goes to `log`.
+    ///
+    /// # Errors
+    /// When the command cannot be run, or does not answer; what the server said.
+    pub fn start(
         log: &Path,
         command: impl Fn(u16) -> Command,
         answers: impl Fn(u32) -> bool,
@@ -88,8 +91,16 @@ impl Server {
         Err(format!("the server ended by itself {TRIES} times; it said: {said}").into())
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Ends it as a power cut would.
-    pub(super) fn kill(&mut self) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// When the process cannot be signalled.
+    pub fn kill(&mut self) -> Result<(), Failure> {
         self.process.kill()?;
         self.process.wait()?;
         Ok(())

@@ -49,26 +49,25 @@ struct Profile {
     test: bool,
 }
 
-/// Builds the tests and programs of some packages, or of all.
+/// Builds test targets of a workspace, the empty one meaning its libraries' unit tests, and the programs that go with them; or all that there
+/// is. The features are those of the whole workspace whatever is asked for, so that nothing is built twice.
 pub(super) fn build(
     root: &Path,
-    packages: Option<&BTreeSet<&str>>,
+    manifest: &str,
+    targets: Option<&BTreeSet<&str>>,
 ) -> Result<Vec<Program>, Failure> {
     let mut command = Command::new(env!("CARGO"));
-    command.args([
-        "test",
-        "--no-run",
-        "--message-format=json-render-diagnostics",
-    ]);
-    match packages {
-        None => {
-            command.arg("--workspace");
-        }
-        Some(packages) => {
-            for package in packages {
-                command.args(["--package", package]);
-            }
-        }
+    command.args(["test", "--workspace", "--no-run"]);
+    command.arg("--message-format=json-render-diagnostics");
+    if !manifest.is_empty() {
+        command.args(["--manifest-path", manifest]);
+        command.args(["--target-dir", "target"]);
+    }
+    for target in targets.into_iter().flatten() {
+        match *target {
+            "" => command.arg("--lib"),
+            target => command.args(["--test", target]),
+        };
     }
     let mut child = command
         .current_dir(root)
@@ -82,7 +81,7 @@ pub(super) fn build(
         }
     }
     if !child.wait()?.success() {
-        return Err("the tests do not build".into());
+        return Err("the tests do not build: see above".into());
     }
     Ok(programs)
 }

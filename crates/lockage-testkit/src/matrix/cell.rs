@@ -18,6 +18,11 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// Whether there is a server before its suites begin.
+    pub(super) fn has_server(&self) -> bool {
+        !matches!(self.place, Place::Embedded | Place::Programs { .. })
+    }
+
     /// Whether `postgres`, `postgres:18` or `postgres:18:advisory` means this cell.
     pub fn is_meant_by(&self, name: &str) -> bool {
         let own = [self.engine, self.version, self.lock];
@@ -42,6 +47,13 @@ impl fmt::Display for Cell {
 pub enum Place {
     /// Nothing: the engine is linked into the tests.
     Embedded,
+    /// Programs of this machine, by which the suites start a server themselves.
+    Programs {
+        /// Files, all of which have to be there.
+        paths: &'static [&'static str],
+        /// What to install for them.
+        packages: &'static [&'static str],
+    },
     /// One server.
     Server(Server),
     /// Three Galera nodes. The suites get one URL in the server's variable, and all three, separated by commas, in
@@ -92,6 +104,8 @@ pub struct Official {
     pub environment: &'static [(&'static str, &'static str)],
     /// Arguments of the container.
     pub arguments: &'static [&'static str],
+    /// Where it keeps its data, for the fault of a full disk.
+    pub data: Option<Data>,
 }
 
 /// An image built from Debian packages by `images`: `tests/containers/README.md`.
@@ -105,6 +119,17 @@ pub struct Own {
     pub suite: &'static str,
     /// Build arguments besides `SUITE`.
     pub arguments: &'static [&'static str],
+    /// Where it keeps its data, for the fault of a full disk.
+    pub data: Option<Data>,
+}
+
+/// A container's folder with all that its server writes, and a size that it is content with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Data {
+    /// The folder: `/data`.
+    pub folder: &'static str,
+    /// As a mount takes it: `150m`.
+    pub size: &'static str,
 }
 
 impl Own {
@@ -128,14 +153,42 @@ pub enum Binaries {
 pub struct Suite {
     /// What it is called in the output.
     pub name: &'static str,
+    /// The `Cargo.toml` of its workspace, from the folder in which Cargo is called; empty for the one there.
+    pub manifest: &'static str,
     /// The package that it belongs to.
     pub package: &'static str,
     /// Its `[[test]]`; empty for the unit tests of the package's library.
     pub target: &'static str,
     /// What it is told besides the URL.
     pub environment: &'static [(&'static str, &'static str)],
-    /// Run only with `--faults`.
-    pub faults: bool,
+    /// When it is run.
+    pub when: When,
+}
+
+impl Suite {
+    /// One that is run each time, of this workspace, and told nothing but the URL.
+    pub const fn new(name: &'static str, package: &'static str, target: &'static str) -> Self {
+        Self {
+            name,
+            manifest: "",
+            package,
+            target,
+            environment: &[],
+            when: When::Always,
+        }
+    }
+}
+
+/// When a suite is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Each time.
+    Always,
+    /// Only with `--faults`.
+    Faults,
+    /// Only with `--faults`, against one server more whose disk it may fill, by the shell command of `LOCKAGE_TEST_FILL`, and make room
+    /// on again, by that of `LOCKAGE_TEST_EMPTY`.
+    FullDisk,
 }
 
 #[cfg(test)]

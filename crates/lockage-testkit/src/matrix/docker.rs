@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::command::output;
 use crate::Failure;
+use crate::process_mark::ProcessMark;
 
 /// On every container of ours.
 const LABEL: &str = "lockage-test";
@@ -168,6 +169,17 @@ impl Container {
         format!("{} start {}", self.docker.0, self.name)
     }
 
+    /// Shell commands that leave no room on the disk of a folder, and that give it back.
+    pub(super) fn fill_and_empty(&self, folder: &str) -> (String, String) {
+        let inside = |words: &str| format!("{} exec {} sh -c '{words}'", self.docker.0, self.name);
+        (
+            inside(&format!(
+                "cat /dev/zero >{folder}/ballast 2>/dev/null; true"
+            )),
+            inside(&format!("rm -f {folder}/ballast")),
+        )
+    }
+
     /// How to remove one that was kept.
     pub(super) fn remove(&self) -> String {
         format!("{} rm --force --volumes {}", self.docker.0, self.name)
@@ -185,57 +197,42 @@ impl Drop for Container {
     }
 }
 
-/// The process that a container belongs to; told apart from a later one of the same number by its beginning.
+/// The process that a container belongs to, and its machine.
 #[derive(Debug, PartialEq)]
 pub(super) struct Owner {
     host: String,
-    process: i32,
-    begun: String,
+    process: ProcessMark,
 }
 
 impl Owner {
     pub(super) fn this() -> Self {
-        let process = std::process::id() as i32;
         Self {
             host: rustix::system::uname()
                 .nodename()
                 .to_string_lossy()
                 .replace('/', "-"),
-            process,
-            begun: begun(process).unwrap_or_default(),
+            process: ProcessMark::this(),
         }
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(3, '/');
+        let (host, process) = text.split_once('/')?;
         Some(Self {
-            host: parts.next()?.to_owned(),
-            process: parts.next()?.parse().ok()?,
-            begun: parts.next()?.to_owned(),
+            host: host.to_owned(),
+            process: ProcessMark::parse(process, '/')?,
         })
     }
 
     /// Whether it lived on this machine and does not any more.
     pub(super) fn is_gone(&self) -> bool {
-        let lives = rustix::process::Pid::from_raw(self.process)
-            .is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok());
-        self.host == Self::this().host
-            && !(lives && begun(self.process).unwrap_or_default() == self.begun)
+        self.host == Self::this().host && self.process.is_gone()
     }
 }
 
 impl std::fmt::Display for Owner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}/{}", self.host, self.process, self.begun)
+        write!(f, "{}/{}", self.host, self.process.written('/'))
     }
-}
-
-/// When a process began, where the system tells.
-fn begun(process: i32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The second field is the program's name, in brackets, and may hold anything.
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(19).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -243,29 +240,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_process_that_lived_here_and_is_no_more_is_gone() {
+    fn only_what_lived_here_and_is_no_more_is_gone() {
         let this = Owner::this();
         assert_eq!(Owner::parse(&this.to_string()).unwrap(), this);
         assert!(!this.is_gone());
-        // Another process has the number now.
-        let earlier = Owner {
-            begun: "1".into(),
-            ..Owner::this()
-        };
-        assert!(earlier.is_gone());
-        let mut child = Command::new("true").spawn().unwrap();
-        let dead = Owner {
-            process: child.id() as i32,
-            begun: begun(child.id() as i32).unwrap_or_default(),
-            ..Owner::this()
-        };
-        child.wait().unwrap();
-        assert!(dead.is_gone());
-        let elsewhere = Owner {
-            host: "elsewhere.example".into(),
-            ..dead
-        };
-        assert!(!elsewhere.is_gone());
+        let dead = format!("{}/{}/1", this.host, std::process::id());
+        assert!(Owner::parse(&dead).unwrap().is_gone());
+        let elsewhere = format!("elsewhere.example/{}/1", std::process::id());
+        assert!(!Owner::parse(&elsewhere).unwrap().is_gone());
         assert_eq!(Owner::parse("kept"), None);
     }
 }

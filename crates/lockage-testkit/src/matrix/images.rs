@@ -58,7 +58,7 @@ fn known(cells: &[Cell]) -> Vec<Own> {
     let mut known: Vec<Own> = Vec::new();
     for cell in cells {
         let (pooler, server) = match cell.place {
-            Place::Embedded => continue,
+            Place::Embedded | Place::Programs { .. } => continue,
             Place::Server(server) | Place::Galera(server) => (None, server.own),
             Place::Pooled { pooler, server, .. } => (Some(pooler), server.own),
         };

@@ -8,7 +8,7 @@
 //!
 //! const CELLS: &[Cell] = &[Cell {
 //!     engine: "acme", version: "1", lock: "table", place: Place::Embedded,
-//!     suites: &[Suite { name: "conformance", package: "lockage-acme", target: "conformance", environment: &[], faults: false }],
+//!     suites: &[Suite::new("conformance", "lockage-acme", "conformance")],
 //! }];
 //!
 //! fn main() -> ExitCode {
@@ -45,7 +45,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 pub use arguments::Arguments;
-pub use cell::{Binaries, Cell, Official, Own, Place, Server, Suite};
+pub use cell::{Binaries, Cell, Data, Official, Own, Place, Server, Suite, When};
 pub use images::{Images, images};
 
 use crate::Failure;

@@ -1,7 +1,7 @@
 //! Where what a cell needs comes from: a URL, the makers' image, an image of ours, programs on this machine.
 
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ pub(super) enum PoolerOrigin {
 #[derive(Debug, Clone)]
 pub(super) enum Found {
     Embedded,
+    /// What was looked for.
+    Programs(&'static [&'static str]),
     Server(Origin),
     /// Three nodes that are there.
     Nodes(Vec<String>),
@@ -53,6 +55,15 @@ impl Machine<'_> {
     pub(super) fn find(&self, cell: &Cell, first: bool) -> Result<Found, String> {
         match &cell.place {
             Place::Embedded => Ok(Found::Embedded),
+            Place::Programs { paths, packages } => {
+                match paths.iter().find(|path| !Path::new(path).exists()) {
+                    None => Ok(Found::Programs(paths)),
+                    Some(missing) => Err(format!(
+                        "there is no {missing}: install the packages {}",
+                        packages.join(" and ")
+                    )),
+                }
+            }
             Place::Server(server) => match self.url(server, first)? {
                 Some(url) => Ok(Found::Server(Origin::Url(url))),
                 None => self.server(server).map(Found::Server).map_err(|why| {
@@ -191,7 +202,7 @@ fn of_version(server: &Server) -> String {
 }
 
 /// Whether a program's version is this one: `15` is 15.7, and 10.1 is not 10.11.
-fn says(program: &std::path::Path, version: &str) -> bool {
+fn says(program: &Path, version: &str) -> bool {
     let version = version.rsplit(':').next().unwrap_or(version);
     output(
         Command::new(program).arg("--version"),
@@ -237,6 +248,7 @@ impl std::fmt::Display for Found {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Embedded => f.write_str("linked into the tests"),
+            Self::Programs(paths) => write!(f, "programs: {}", paths.join(", ")),
             Self::Server(origin) => origin.fmt(f),
             Self::Nodes(urls) => {
                 let urls: Vec<String> = urls.iter().map(|url| shown(url)).collect();

@@ -67,6 +67,33 @@ impl Outcome {
 }
 
 impl SuiteOutcome {
+    /// One that was not run.
+    pub(super) fn left_out(name: &str, reason: &str) -> Self {
+        let case = CaseOutcome {
+            name: name.to_owned(),
+            state: CaseState::LeftOut,
+            reason: reason.to_owned(),
+        };
+        Self {
+            name: name.to_owned(),
+            passed: true,
+            seconds: 0.0,
+            cases: vec![case],
+            said: String::new(),
+        }
+    }
+
+    /// One that could not begin.
+    pub(super) fn failed(name: &str, said: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            passed: false,
+            seconds: 0.0,
+            cases: Vec::new(),
+            said,
+        }
+    }
+
     pub(super) fn count(&self, state: CaseState) -> usize {
         self.cases.iter().filter(|case| case.state == state).count()
     }

@@ -15,6 +15,8 @@ struct Planned {
     official: Vec<&'static str>,
     /// Images to build, as `images` takes them, unless an official one serves.
     own: Vec<&'static str>,
+    /// Debian's packages to install.
+    packages: Vec<&'static str>,
 }
 
 /// One object for each engine and version, as JSON.
@@ -27,7 +29,7 @@ pub(super) fn json(cells: &[&Cell]) -> serde_json::Result<String> {
             continue;
         }
         let (server, pooler, clustered) = match &cell.place {
-            Place::Embedded => (None, None, false),
+            Place::Embedded | Place::Programs { .. } => (None, None, false),
             Place::Server(server) => (Some(server), None, false),
             Place::Galera(server) => (Some(server), None, true),
             Place::Pooled { pooler, server, .. } => (Some(server), Some(*pooler), false),
@@ -50,6 +52,10 @@ pub(super) fn json(cells: &[&Cell]) -> serde_json::Result<String> {
             lock: vec![cell.lock],
             official: official.iter().map(|official| official.image).collect(),
             own: built.iter().map(|own| own.image).collect(),
+            packages: match cell.place {
+                Place::Programs { packages, .. } => packages.to_vec(),
+                _ => Vec::new(),
+            },
         });
     }
     serde_json::to_string_pretty(&plan)

@@ -1,19 +1,19 @@
 //! One run of the matrix.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use super::build::{Kind, Program, build};
-use super::cell::{Cell, Place, Suite};
+use super::cell::{Cell, Place, Suite, When};
 use super::docker::{Docker, remove_all};
 use super::junit::junit;
 use super::origin::{Found, Machine};
 use super::outcome::{CaseState, Outcome, SuiteOutcome, Verdict};
 use super::probe::Probe;
 use super::progress::{Progress, say};
-use super::stand::Stand;
+use super::stand::{Manner, Stand, no_small_disk};
 use super::suite_run::{self, kill_running};
 use super::{Arguments, Matrix, plan, report, summary};
 use crate::Failure;
@@ -36,7 +36,7 @@ pub(super) fn run(matrix: &Matrix, arguments: &Arguments) -> Result<ExitCode, Fa
         return Ok(ExitCode::SUCCESS);
     }
     let begun = Instant::now();
-    let docker = match cells.iter().all(|cell| cell.place == Place::Embedded) {
+    let docker = match cells.iter().all(|cell| !cell.has_server()) {
         true => Err("no container is needed".into()),
         false => Docker::find(),
     };
@@ -156,21 +156,26 @@ fn all(
             std::process::exit(INTERRUPTED);
         });
     }
-    let mut packages: BTreeSet<&str> = BTreeSet::from([matrix.program.0]);
-    let there = found.iter().filter(|(_, found)| found.is_ok());
-    packages.extend(
-        there
-            .flat_map(|(cell, _)| cell.suites)
-            .map(|suite| suite.package),
-    );
-    let programs = build(&matrix.root, (!workspace).then_some(&packages))?;
-    let under_test = programs
+    let there: Vec<&Cell> = found
         .iter()
-        .find(|program| program.kind == Kind::Program && program.target == matrix.program.1)
-        .ok_or_else(|| format!("{} has no program {}", matrix.program.0, matrix.program.1))?;
+        .filter_map(|(cell, found)| found.is_ok().then_some(*cell))
+        .collect();
+    let mut programs = Vec::new();
+    for (manifest, targets) in to_build(matrix, arguments, &there, workspace) {
+        programs.extend(build(&matrix.root, manifest, targets.as_ref())?);
+    }
+    let mut under_test = None;
+    if there.iter().any(|cell| cell.has_server()) {
+        let (package, name) = matrix.program;
+        let program = programs
+            .iter()
+            .find(|program| program.kind == Kind::Program && program.target == name)
+            .ok_or_else(|| format!("{package} has no program {name}"))?;
+        under_test = Some(program.path.clone());
+    }
     let mut run = Run {
         arguments,
-        probe: Probe::new(under_test.path.clone())?,
+        probe: Probe::new(under_test)?,
         programs: &programs,
         seed: arguments.seed.unwrap_or_else(|| fastrand::u64(..)),
         log: tempfile::tempdir()?,
@@ -201,6 +206,41 @@ fn all(
     Ok(outcomes)
 }
 
+/// The targets of each workspace, by its manifest; all of them where none are named.
+fn to_build<'a>(
+    matrix: &Matrix,
+    arguments: &Arguments,
+    there: &[&'a Cell],
+    workspace: bool,
+) -> BTreeMap<&'a str, Option<BTreeSet<&'a str>>> {
+    let mut wanted: BTreeMap<&str, Option<BTreeSet<&str>>> = BTreeMap::new();
+    let suites = there.iter().flat_map(|cell| cell.suites);
+    for suite in suites.filter(|suite| arguments.faults || suite.when == When::Always) {
+        let targets = wanted.entry(suite.manifest);
+        let targets = targets.or_insert_with(|| Some(BTreeSet::new()));
+        targets.iter_mut().for_each(|targets| {
+            targets.insert(suite.target);
+        });
+    }
+    if there.iter().any(|cell| cell.has_server()) {
+        // Cargo builds a package's programs with its tests.
+        let suites = matrix.cells.iter().flat_map(|cell| cell.suites);
+        let beside = suites
+            .filter(|suite| suite.manifest.is_empty() && suite.package == matrix.program.0)
+            .map(|suite| suite.target)
+            .find(|target| !target.is_empty());
+        let targets = wanted.entry("").or_default();
+        *targets = targets.take().zip(beside).map(|(mut targets, beside)| {
+            targets.insert(beside);
+            targets
+        });
+    }
+    if workspace {
+        wanted.insert("", None);
+    }
+    wanted
+}
+
 struct Run<'a> {
     arguments: &'a Arguments,
     probe: Probe,
@@ -223,7 +263,11 @@ impl Run<'_> {
             Some((_, stand)) => stand,
             None => {
                 progress.stage(&format!("starts: {found}"));
-                match Stand::start(found, cell, &self.probe, self.arguments.keep) {
+                let manner = match self.arguments.keep {
+                    true => Manner::Kept,
+                    false => Manner::Passing,
+                };
+                match Stand::start(found, cell, &self.probe, manner) {
                     Ok(stand) => &mut standing.insert((cell.place, stand)).1,
                     Err(failure) => {
                         outcome.verdict = Verdict::Failed;
@@ -239,10 +283,13 @@ impl Run<'_> {
         for suite in cell
             .suites
             .iter()
-            .filter(|suite| !suite.faults || self.arguments.faults)
+            .filter(|suite| suite.when == When::Always || self.arguments.faults)
         {
             progress.stage(suite.name);
-            let done = self.suite(suite, &environment, &progress)?;
+            let done = match suite.when {
+                When::Always | When::Faults => self.suite(suite, &environment, &progress)?,
+                When::FullDisk => self.on_small_disk(suite, (cell, found), &trace, &progress)?,
+            };
             outcome.suites.push(done);
         }
         let told = std::fs::read_to_string(&trace).unwrap_or_default();
@@ -261,6 +308,26 @@ impl Run<'_> {
         self.judge(&mut outcome, begun);
         progress.end(&told_of(&outcome));
         Ok(outcome)
+    }
+
+    /// On a server of its own.
+    fn on_small_disk(
+        &self,
+        suite: &Suite,
+        (cell, found): (&Cell, &Found),
+        trace: &std::path::Path,
+        progress: &Progress,
+    ) -> Result<SuiteOutcome, Failure> {
+        if let Some(reason) = no_small_disk(found) {
+            return Ok(SuiteOutcome::left_out(suite.name, reason));
+        }
+        match Stand::start(found, cell, &self.probe, Manner::OnSmallDisk) {
+            Ok(stand) => self.suite(suite, &self.environment(cell, &stand, trace), progress),
+            Err(failure) => {
+                let said = format!("no server on a small disk: {failure}");
+                Ok(SuiteOutcome::failed(suite.name, said))
+            }
+        }
     }
 
     /// All that no cell names, and the examples in the documentation.
@@ -391,7 +458,7 @@ impl Run<'_> {
             ("LOCKAGE_TEST_TRACE".to_owned(), trace.display().to_string()),
         ];
         let variable = match cell.place {
-            Place::Embedded => None,
+            Place::Embedded | Place::Programs { .. } => None,
             Place::Server(server) | Place::Galera(server) | Place::Pooled { server, .. } => {
                 Some(server.variable)
             }
@@ -409,6 +476,10 @@ impl Run<'_> {
                 "LOCKAGE_TEST_KILL_AND_START".to_owned(),
                 format!("{kill} && {start}"),
             ));
+        }
+        if let Some((fill, empty)) = &stand.fill_and_empty {
+            environment.push(("LOCKAGE_TEST_FILL".to_owned(), fill.clone()));
+            environment.push(("LOCKAGE_TEST_EMPTY".to_owned(), empty.clone()));
         }
         environment
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::cell::{Cell, Official, Own, Place};
+use super::cell::{Cell, Data, Official, Own, Place};
 use super::docker::{Container, Docker};
 use super::origin::{Found, Origin, PoolerOrigin};
 use super::probe::Probe;
@@ -23,11 +23,35 @@ const TRIES: u32 = 5;
 pub(super) struct Stand {
     /// The way in for the suites; empty where the engine is linked.
     pub(super) urls: Vec<String>,
-    /// Shell commands that kill the server and start it again, where that can be done.
+    /// Shell commands that kill the server, or one of them, and start it again, where that can be done.
     pub(super) kill_and_start: Option<(String, String)>,
+    /// Shell commands that fill the server's disk and make room again, where it is small.
+    pub(super) fill_and_empty: Option<(String, String)>,
     /// Commands that remove what was kept.
     pub(super) kept: Vec<String>,
     _servers: Vec<Box<dyn Any>>,
+}
+
+/// How servers stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Removed at the end.
+    Passing,
+    /// Left where they are.
+    Kept,
+    /// Removed at the end, and on a disk that they hardly fit on.
+    OnSmallDisk,
+}
+
+/// Why there is no server on a small disk.
+pub(super) fn no_small_disk(found: &Found) -> Option<&'static str> {
+    let data = match found {
+        Found::Server(Origin::Own(_, own)) => own.data,
+        Found::Server(Origin::Official(_, official)) => official.data,
+        _ => None,
+    };
+    data.is_none()
+        .then_some("only a container can be given a disk that may be filled")
 }
 
 /// Where a server listens, and who may enter.
@@ -58,11 +82,11 @@ impl Stand {
         found: &Found,
         cell: &Cell,
         probe: &Probe,
-        keep: bool,
+        manner: Manner,
     ) -> Result<Self, Failure> {
         let mut last = None;
         for _ in 0..TRIES {
-            match Self::try_start(found, cell, probe, keep) {
+            match Self::try_start(found, cell, probe, manner) {
                 Ok(stand) => return Ok(stand),
                 Err(NotUp::Ended(said)) => last = Some(said),
                 Err(NotUp::Failed(failure)) => return Err(failure),
@@ -75,24 +99,25 @@ impl Stand {
         .into())
     }
 
-    fn try_start(found: &Found, cell: &Cell, probe: &Probe, keep: bool) -> Result<Self, NotUp> {
+    fn try_start(found: &Found, cell: &Cell, probe: &Probe, manner: Manner) -> Result<Self, NotUp> {
         let mut stand = Self {
             urls: Vec::new(),
             kill_and_start: None,
+            fill_and_empty: None,
             kept: Vec::new(),
             _servers: Vec::new(),
         };
         match (found, &cell.place) {
             (Found::Server(origin), Place::Server(server)) => {
-                stand.server(origin, server.scheme, probe, keep)?;
+                stand.server(origin, server.scheme, probe, manner)?;
             }
             (Found::Nodes(urls), _) => stand.urls.clone_from(urls),
             (Found::Galera(docker, own), Place::Galera(server)) => {
-                stand.galera(*docker, own, server.scheme, probe, keep)?;
+                stand.galera(*docker, own, server.scheme, probe, manner)?;
             }
             (Found::Pooled(pooler, origin), Place::Pooled { mode, server, .. }) => {
-                let behind = stand.server(origin, server.scheme, probe, keep)?;
-                stand.pooler(pooler, &behind, mode, probe, keep)?;
+                let behind = stand.server(origin, server.scheme, probe, manner)?;
+                stand.pooler(pooler, &behind, mode, probe, manner)?;
             }
             _ => {}
         }
@@ -104,7 +129,7 @@ impl Stand {
         origin: &Origin,
         scheme: &'static str,
         probe: &Probe,
-        keep: bool,
+        manner: Manner,
     ) -> Result<Option<Address>, NotUp> {
         let address = match origin {
             Origin::Url(url) => {
@@ -116,14 +141,14 @@ impl Stand {
             }
             Origin::Official(docker, official) => {
                 let address = official_address(official, scheme)?;
-                let container = start_official(*docker, official, &address, keep)?;
-                self.stands(container, &address, probe)?;
+                let container = start_official(*docker, official, &address, manner)?;
+                self.stands(container, &address, probe, small(official.data, manner))?;
                 address
             }
             Origin::Own(docker, own) => {
                 let address = own_address(scheme)?;
-                let container = start_own(*docker, own, &address, &[], keep)?;
-                self.stands(container, &address, probe)?;
+                let container = start_own(*docker, own, &address, &[], manner)?;
+                self.stands(container, &address, probe, small(own.data, manner))?;
                 address
             }
             Origin::Postgres(folder) => {
@@ -151,9 +176,14 @@ impl Stand {
         container: Container,
         address: &Address,
         probe: &Probe,
+        small: Option<Data>,
     ) -> Result<(), NotUp> {
         wait(&container, &address.url(), probe)?;
-        self.kill_and_start = Some((container.kill(), container.start_again()));
+        match small {
+            // What is on such a disk goes with a stop.
+            Some(data) => self.fill_and_empty = Some(container.fill_and_empty(data.folder)),
+            None => self.kill_and_start = Some((container.kill(), container.start_again())),
+        }
         self.keeps(container);
         Ok(())
     }
@@ -169,7 +199,7 @@ impl Stand {
         own: &Own,
         scheme: &'static str,
         probe: &Probe,
-        keep: bool,
+        manner: Manner,
     ) -> Result<(), NotUp> {
         let ports = free_ports(12)?;
         let group: Vec<String> = ports
@@ -187,12 +217,14 @@ impl Stand {
                 format!("GALERA_NODES={}", group.join(",")),
                 format!("GALERA_BOOTSTRAP={}", u8::from(index == 0)),
             ];
-            let container = start_own(docker, own, &address, &more, keep)?;
+            let container = start_own(docker, own, &address, &more, manner)?;
             // A joiner takes its data from the first, which has to be there.
             wait(&container, &address.url(), probe)?;
             self.urls.push(address.url());
             nodes.push(container);
         }
+        // Not the first, by which the suites look in.
+        self.kill_and_start = nodes.last().map(|node| (node.kill(), node.start_again()));
         nodes.into_iter().for_each(|node| self.keeps(node));
         Ok(())
     }
@@ -203,7 +235,7 @@ impl Stand {
         behind: &Option<Address>,
         mode: &str,
         probe: &Probe,
-        keep: bool,
+        manner: Manner,
     ) -> Result<(), NotUp> {
         let Some(behind) = behind else {
             return Err(NotUp::from(
@@ -223,7 +255,7 @@ impl Stand {
                     format!("SERVER_PORT={}", behind.port),
                     format!("POOL_MODE={mode}"),
                 ];
-                let container = start_own(*docker, own, &address, &more, keep)?;
+                let container = start_own(*docker, own, &address, &more, manner)?;
                 wait(&container, &address.url(), probe)?;
                 self.keeps(container);
             }
@@ -294,13 +326,24 @@ fn official_address(official: &Official, scheme: &'static str) -> Result<Address
     ))
 }
 
+fn small(data: Option<Data>, manner: Manner) -> Option<Data> {
+    data.filter(|_| manner == Manner::OnSmallDisk)
+}
+
+/// The options that make a container's folder a small disk.
+fn disk(small: Option<Data>) -> Vec<String> {
+    small.map_or(Vec::new(), |Data { folder, size }| {
+        vec!["--tmpfs".into(), format!("{folder}:size={size}")]
+    })
+}
+
 /// On loopback only, with the port of the address inside as outside.
 fn start_own(
     docker: Docker,
     own: &Own,
     address: &Address,
     more: &[String],
-    keep: bool,
+    manner: Manner,
 ) -> Result<Container, Failure> {
     let mut options: Vec<String> = vec!["--network".into(), "host".into()];
     let environment = [
@@ -312,14 +355,15 @@ fn start_own(
     for one in environment.iter().chain(more) {
         options.extend(["--env".into(), one.clone()]);
     }
-    docker.start(&own.name(), &options, &[], keep)
+    options.extend(disk(small(own.data, manner)));
+    docker.start(&own.name(), &options, &[], manner == Manner::Kept)
 }
 
 fn start_official(
     docker: Docker,
     official: &Official,
     address: &Address,
-    keep: bool,
+    manner: Manner,
 ) -> Result<Container, Failure> {
     let fill = |text: &str| text.replace("{password}", &address.password);
     let mut options = vec![
@@ -330,7 +374,8 @@ fn start_official(
         options.extend(["--env".into(), format!("{name}={}", fill(value))]);
     }
     let arguments: Vec<String> = official.arguments.iter().map(|one| fill(one)).collect();
-    docker.start(official.image, &options, &arguments, keep)
+    options.extend(disk(small(official.data, manner)));
+    docker.start(official.image, &options, &arguments, manner == Manner::Kept)
 }
 
 /// Until the server answers a query, or ends.

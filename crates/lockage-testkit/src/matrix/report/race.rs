@@ -60,7 +60,8 @@ impl Replica {
         let mut now = (0, Doing::Starting, String::new());
         for (at, line) in &self.said {
             let doing = match line.split_whitespace().next().unwrap_or_default() {
-                "connected" | "waiting" => Doing::Waiting,
+                // One that lost its session begins anew.
+                "connected" | "waiting" | "beginning" => Doing::Waiting,
                 "got" | "applied" => Doing::Holding,
                 "gave" => Doing::Leaving,
                 word if word.starts_with('[') && line.contains("applying") => Doing::Applying,
@@ -210,6 +211,15 @@ mod tests {
         );
         assert_eq!(race.replicas[1].held(), Some((60, 80)));
         assert_eq!(race.replicas[2].held(), None);
+    }
+
+    #[test]
+    fn whoever_lost_its_session_holds_nothing() {
+        let lost = Race::read(&serde_json::json!({"case": "a::b", "replicas": [
+            {"pid": 4, "killed": false, "exit": 0, "outcome": "applied", "end_ms": 60,
+             "said": [[1, "connected to x"], [2, "got the lock"], [3, "[1/1] applying 1 a"], [5, "beginning anew: the line was cut"]]},
+        ]})).unwrap();
+        assert_eq!(lost.replicas[0].held(), Some((2, 5)));
     }
 
     #[test]
