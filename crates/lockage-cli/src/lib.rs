@@ -17,6 +17,7 @@ mod config;
 mod exit;
 mod output;
 mod signals;
+mod work;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::DatabaseArgs;
 use super::database::WriteArgs;
@@ -76,13 +76,19 @@ pub(crate) struct RebuildArgs {
 }
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("whose").required(true))]
 pub(crate) struct ReleaseArgs {
     /// What every node owns
-    #[arg(long, required_unless_present = "node", conflicts_with = "node")]
+    #[arg(long, group = "whose")]
     pub(crate) all: bool,
 
     /// What the node of this number owns
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        group = "whose",
+        value_name = "NUMBER",
+        allow_negative_numbers = true
+    )]
     pub(crate) node: Option<i32>,
 
     #[command(flatten)]

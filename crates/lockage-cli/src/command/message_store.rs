@@ -1,6 +1,6 @@
 use std::io;
 
-use lockage::{Error, ErrorKind, Interrupt, NoObserver, Registry, Result};
+use lockage::{Interrupt, NoObserver, Registry, Result};
 use lockage_message_store::{Builder, Counts, Identity, MessageStore, OfStore, Ownership};
 
 use super::Answered;
@@ -11,21 +11,13 @@ use crate::output::Output;
 use crate::output::ask::Question;
 use crate::output::json::Deed;
 use crate::output::progress::Progress;
-use crate::signals;
+use crate::work::until_done;
 
 pub(super) fn run(command: &MessageStoreCommand, settings: &Settings, output: &Output) -> Answered {
     let interrupt = Interrupt::new();
     let (builder, progress) = builder(command, settings, output)?;
     let store = builder.interrupt(interrupt.clone()).build()?;
-    signals::listen(interrupt.clone())?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Error::new(ErrorKind::Unexpected, "cannot start the runtime").with_source(error)
-        })?;
-    let told = runtime.block_on(tell(command, &store, output, &interrupt));
-    runtime.shutdown_background();
+    let told = until_done(&interrupt, tell(command, &store, output, &interrupt));
     if let Some(progress) = progress {
         progress.finish();
     }

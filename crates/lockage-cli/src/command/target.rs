@@ -1,14 +1,13 @@
 //! What most commands work on: one database and one folder of migrations.
 
 use lockage::{
-    Backend, ConnectOptions, Error, ErrorKind, Interrupt, MigrationSet, PlanOptions, Registry,
-    Result, Runner,
+    Backend, ConnectOptions, Interrupt, MigrationSet, PlanOptions, Registry, Result, Runner,
 };
 
 use crate::config::Settings;
 use crate::output::Output;
 use crate::output::progress::Progress;
-use crate::signals;
+use crate::work::until_done;
 
 pub(super) struct Target<'a> {
     pub(super) settings: &'a Settings,
@@ -59,7 +58,6 @@ impl<'a> Target<'a> {
         plan: PlanOptions,
         work: impl AsyncFnOnce(Runner) -> Result<T>,
     ) -> Result<T> {
-        signals::listen(self.interrupt.clone())?;
         let runner = Runner::new(
             self.registry.clone(),
             self.connect.clone(),
@@ -71,15 +69,7 @@ impl<'a> Target<'a> {
         .plan_options(plan)
         .observer(self.progress.clone())
         .interrupt(self.interrupt.clone());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| {
-                Error::new(ErrorKind::Unexpected, "cannot start the runtime").with_source(error)
-            })?;
-        let done = runtime.block_on(work(runner));
-        // A look-up of a host's name may still hang on its thread, and nobody waits for its answer.
-        runtime.shutdown_background();
+        let done = until_done(&self.interrupt, work(runner));
         self.progress.finish();
         done
     }

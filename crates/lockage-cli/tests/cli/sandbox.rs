@@ -1,7 +1,7 @@
 //! A working directory, and the program run in it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -87,6 +87,25 @@ impl Sandbox {
         let call = self.run(&args);
         let object = call.object();
         (call.code, object)
+    }
+
+    /// Runs many at once with `--json`, which all succeed: their objects.
+    pub(crate) fn all_at_once(&self, processes: usize, args: &[&str]) -> Vec<Value> {
+        let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+        let started: Vec<_> = (0..processes)
+            .map(|_| {
+                self.command(&args)
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .unwrap()
+            })
+            .collect();
+        let call = |child: Child| Call::of(&child.wait_with_output().unwrap());
+        started
+            .into_iter()
+            .map(|child| call(child).succeeds().object())
+            .collect()
     }
 
     /// Asserts that a call fails with a code, tells the parts on standard error and nothing on standard output, and says the same as JSON:

@@ -1,7 +1,5 @@
 //! `message-store`, from end to end.
 
-use std::process::Stdio;
-
 use serde_json::json;
 
 use super::sandbox;
@@ -47,6 +45,8 @@ fn a_message_database_is_made_checked_counted_cleared_and_rebuilt() {
         let query = "SELECT owner_id FROM outgoing_envelopes";
         database.query_row(query, (), |row| row.get(0)).unwrap()
     };
+    let whose = message_store(&sandbox, &["release"]);
+    assert!(whose.err.contains("--all|--node"), "{whose:?}");
     message_store(&sandbox, &["release", "--node", "8"]).succeeds();
     assert_eq!(owner(), 7);
     message_store(&sandbox, &["release", "--all"]).succeeds();
@@ -108,24 +108,7 @@ fn a_tenant_that_fails_is_named_and_the_others_are_migrated() {
 #[test]
 fn sixteen_processes_make_one_message_database() {
     let sandbox = sandbox(&[]);
-    let started: Vec<_> = (0..16)
-        .map(|_| {
-            sandbox
-                .command(&["message-store", "migrate", "--lock-id", "4004", "--json"])
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap()
-        })
-        .collect();
-    let objects: Vec<_> = started
-        .into_iter()
-        .map(|child| {
-            Call::of(&child.wait_with_output().unwrap())
-                .succeeds()
-                .object()
-        })
-        .collect();
+    let objects = sandbox.all_at_once(16, &["message-store", "migrate", "--lock-id", "4004"]);
     let applied = objects
         .iter()
         .filter(|one| one["outcome"] == "applied")

@@ -1,29 +1,9 @@
-use std::process::Stdio;
-
 use super::{THREE, assert_states, sandbox};
-use crate::sandbox::Call;
 
 #[test]
 fn sixteen_processes_apply_every_migration_once() {
     let sandbox = sandbox(&THREE);
-    let started: Vec<_> = (0..16)
-        .map(|_| {
-            sandbox
-                .command(&["up", "--json"])
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap()
-        })
-        .collect();
-    let objects: Vec<_> = started
-        .into_iter()
-        .map(|child| {
-            Call::of(&child.wait_with_output().unwrap())
-                .succeeds()
-                .object()
-        })
-        .collect();
+    let objects = sandbox.all_at_once(16, &["up"]);
     let mut applied: Vec<&str> = objects
         .iter()
         .flat_map(|object| object["applied"].as_array().unwrap())
