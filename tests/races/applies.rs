@@ -2,17 +2,17 @@
 
 use crate::engine::Engine;
 
-/// Where these are shown: on the engines themselves, with their own lock.
-const ENGINES: [&str; 4] = ["sqlite-wal", "postgres", "mariadb", "mysql"];
-
 pub(crate) fn does_not_apply(name: &str, engine: &dyn Engine) -> Option<String> {
-    let engines = engine.name();
-    // sqlx does not come through a pooler.
     let pooled = std::env::var_os("LOCKAGE_TEST_POOLED").is_some();
-    let reason = if pooled || !ENGINES.contains(&&*engines) {
-        "shown on the engine itself"
-    } else if std::env::var("LOCKAGE_TEST_LOCK_STRATEGY").is_ok_and(|lock| lock == "table") {
-        "shown with the engine's own lock"
+    let with_sqlx = matches!(name, "a_run_waits_for_sqlx" | "sqlx_waits_for_a_run");
+    let reason = if engine.refuses() {
+        "the lock is refused there"
+    } else if engine.name() == "sqlite-delete" {
+        "shown with the other mode of the journal"
+    } else if with_sqlx && engine.waits_for_lock().is_none() {
+        "sqlx takes no lock there"
+    } else if with_sqlx && pooled {
+        "sqlx does not come through the pooler"
     } else {
         match name {
             "a_second_signal_ends_the_process_at_once"
@@ -21,10 +21,13 @@ pub(crate) fn does_not_apply(name: &str, engine: &dyn Engine) -> Option<String> 
             {
                 "there is no server"
             }
-            "a_run_waits_for_sqlx" | "sqlx_waits_for_a_run"
-                if engine.waits_for_lock().is_none() =>
+            "without_the_right_lock_break_tells_what_an_administrator_can_do"
+                if engine.locks_by_row() =>
             {
-                "sqlx takes no lock there"
+                "whoever may not read the row does not see the holder"
+            }
+            "without_the_right_lock_break_tells_what_an_administrator_can_do" if pooled => {
+                "the pooler knows no other account"
             }
             _ => return None,
         }

@@ -59,6 +59,12 @@ pub(crate) trait Engine: Send + Sync {
         true
     }
 
+    /// Whether the lock is a row in a table.
+    fn locks_by_row(&self) -> bool {
+        std::env::var("LOCKAGE_TEST_LOCK_STRATEGY").is_ok_and(|lock| lock == "table")
+            || std::env::var("LOCKAGE_TEST_POOLED").is_ok_and(|mode| mode == "transaction")
+    }
+
     /// Whether no lock serves there, so that every run is refused.
     fn refuses(&self) -> bool {
         false

@@ -32,12 +32,15 @@ pub(crate) fn holders_take_turns_one_at_a_time(engine: &dyn Engine) -> Result<()
     write_turns(engine, dir.path(), turns)?;
     for round in 1..=rounds() {
         let database = engine.fresh()?;
-        let url = database.url();
-        let first = Program::run(&url, dir.path(), &["up", "--to", "1"])?;
+        let urls = database.urls();
+        let first = Program::run(&urls[0], dir.path(), &["up", "--to", "1"])?;
         ensure!(first.exit == Some(0), "round {round}: {first:?}");
         let one = ["up", "--steps", "1", "--wait", "240s"];
-        let started: Vec<Program> = (0..turns)
-            .map(|_| Program::start(&url, dir.path(), &one))
+        let started: Vec<Program> = urls
+            .iter()
+            .cycle()
+            .take(turns)
+            .map(|url| Program::start(url, dir.path(), &one))
             .collect::<Result<_, _>>()?;
         for process in started {
             let ended = process.end()?;

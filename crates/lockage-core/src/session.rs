@@ -92,12 +92,22 @@ impl Unlocked {
         theirs.dedup_by(|a, b| a.0 == b.0);
         let mut taken: Vec<&LockKey> = Vec::new();
         for lock in std::iter::once(key).chain(theirs.into_iter().map(|(_, lock)| lock)) {
-            if self.session.try_lock(lock).await? {
-                taken.push(lock);
-                continue;
-            }
+            let failed = match self.session.try_lock(lock).await {
+                Ok(true) => {
+                    taken.push(lock);
+                    continue;
+                }
+                Ok(false) => None,
+                Err(error) => Some(error),
+            };
             for lock in taken.into_iter().rev() {
-                self.session.unlock(lock).await?;
+                let freed = self.session.unlock(lock).await;
+                if failed.is_none() {
+                    freed?;
+                }
+            }
+            if let Some(error) = failed {
+                return Err(error);
             }
             self.refused = Some(lock.clone());
             return Ok(Attempt::Busy(self));

@@ -3,7 +3,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use lockage_core::{
-    Canceller, ConnectOptions, Error, ErrorKind, LockKey, LockStrategy, Migration, Result,
+    Canceller, ConnectOptions, Error, ErrorKind, LockHolder, LockKey, LockStrategy, Migration,
+    Result,
 };
 use lockage_sql::{
     Connection, Dialect, Failure, HISTORY_TABLE, Manner, Notice, Piece, Row, Settled, Work,
@@ -16,6 +17,7 @@ use crate::bare;
 use crate::connect;
 use crate::dialect::{DIALECT, literal};
 use crate::error;
+use crate::holder;
 use crate::home;
 use crate::key;
 use crate::link::Link;
@@ -344,6 +346,19 @@ impl Connection for PostgresConnection {
     async fn is_locked_otherwise(&mut self, key: &LockKey) -> Result<bool> {
         let held = self.value(&format!("SELECT {}", key::is_held(key))).await?;
         Ok(held.as_deref() == Some("t"))
+    }
+
+    async fn tell_more(&mut self, holder: &mut LockHolder) {
+        let session = holder.session.as_ref().and_then(|pid| pid.parse().ok());
+        let look = holder::look_at_session(session);
+        // A courtesy: without it the row tells what it tells. Of several nobody knows which it is.
+        let rows = self.link.query(&look).await.unwrap_or_default();
+        if let Ok([row]) = <[Row; 1]>::try_from(rows) {
+            let seen = holder::read(row);
+            holder.migration = seen.migration;
+            holder.statement = seen.statement;
+            holder.progress = seen.progress;
+        }
     }
 
     async fn end_holder(&mut self, session: &str, since: Option<&str>) -> Result<bool> {

@@ -23,7 +23,7 @@ impl LockProvider for PostgresConnection {
         loop {
             let way = match self.way {
                 Way::Unknown => self.find_way().await?,
-                Way::Shared => return Err(pooler::shared()),
+                Way::Shared => return Err(pooler::shared(key)),
                 way => way,
             };
             match self.ask_for_lock(key, way).await? {

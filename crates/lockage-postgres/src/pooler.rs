@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockage_core::{Error, ErrorKind, Result};
+use lockage_core::{Error, ErrorKind, LockKey, Result};
 
 use crate::address::Address;
 use crate::link::Link;
@@ -99,15 +99,22 @@ async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<Option<T>> 
     }
 }
 
-pub(crate) fn shared() -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        "a pooler that keeps no session for a client stands before the server: a lock that is taken through it excludes nobody",
-    )
-    .with_hint(
-        "use a lock that needs no session, with --lock-strategy table (auto does); or connect to PostgreSQL itself, or through session \
-         pooling (for PgBouncer, pool_mode = session)",
-    )
+pub(crate) fn shared(key: &LockKey) -> Error {
+    let what = "a pooler that keeps no session for a client stands before the server";
+    let instead = "connect to PostgreSQL itself, or through session pooling (for PgBouncer, pool_mode = session)";
+    let (message, hint) = match key.as_foreign() {
+        Some(_) => (
+            format!("the lock {key} cannot be taken: {what}, and the lock would exclude nobody"),
+            format!("{instead}; without --align the run goes on, and that tool is not kept out"),
+        ),
+        None => (
+            format!("{what}: a lock that is taken through it excludes nobody"),
+            format!(
+                "use a lock that needs no session, with --lock-strategy table (auto does); or {instead}"
+            ),
+        ),
+    };
+    Error::new(ErrorKind::Unsupported, message).with_hint(hint)
 }
 
 pub(crate) fn no_transactions() -> Error {

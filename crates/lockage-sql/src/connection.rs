@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Canceller, Error, ErrorKind, LockKey, LockProvider, LockStrategy, Migration, Result,
+    Canceller, Error, ErrorKind, LockHolder, LockKey, LockProvider, LockStrategy, Migration, Result,
 };
 
 use crate::Dialect;
@@ -189,6 +189,9 @@ pub trait Connection: LockProvider + fmt::Debug {
     async fn is_locked_otherwise(&mut self, _key: &LockKey) -> Result<bool> {
         Ok(false)
     }
+
+    /// Adds to what a row in a table tells of its holder what the server tells: the migration and the statement in hand, and how it gets on.
+    async fn tell_more(&mut self, _holder: &mut LockHolder) {}
 
     /// Makes sure that the session of a holder stands no longer on the server, whose lease ran out: `session` as
     /// [`session_name`](Self::session_name) had it, and since when it holds the lock. `false` when it stands and cannot be ended.

@@ -119,7 +119,10 @@ impl<C: Connection> LockProvider for SqlSession<C> {
             let schema = self.lock_schema().await?;
             let lock = TableLock::new(String::new());
             let row = lock.holder(&mut self.connection, schema.as_deref(), key);
-            holder = row.await?;
+            if let Some(mut told) = row.await? {
+                self.connection.tell_more(&mut told).await;
+                holder = Some(told);
+            }
         }
         let Some(mut holder) = holder else {
             return Ok(None);

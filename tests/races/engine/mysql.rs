@@ -135,6 +135,11 @@ impl Engine for Server {
     fn transactional_ddl(&self) -> bool {
         false
     }
+
+    fn locks_by_row(&self) -> bool {
+        !self.nodes.is_empty()
+            || std::env::var("LOCKAGE_TEST_LOCK_STRATEGY").is_ok_and(|lock| lock == "table")
+    }
 }
 
 struct OneDatabase {

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use lockage::{Error, Location, Report};
+use lockage::{Error, ErrorKind, Location, Report};
 
 use super::redact::redact;
 
@@ -73,7 +73,11 @@ fn notes(error: &Error) -> Vec<String> {
         .map(|(key, value)| format!("{}: {}", key.replace('_', " "), tidy(value)))
         .collect();
     notes.extend(causes(error).map(|cause| format!("caused by: {cause}")));
-    notes.extend(error.report().and_then(before));
+    notes.extend(
+        error
+            .report()
+            .and_then(|report| before(error.kind(), report)),
+    );
     notes
 }
 
@@ -85,9 +89,10 @@ pub(crate) fn causes(error: &Error) -> impl Iterator<Item = String> {
     })
     .filter_map(move |cause| {
         let text = tidy(&cause.to_string());
-        // `ERROR: …`, `Error code 1: …`: the same in a driver's words.
-        let bare = text.split_once(": ").map_or(&*text, |(_, rest)| rest);
-        if said.contains(&text) || said.contains(bare) {
+        // `ERROR: …`, `Error code 1: …`: the same in a driver's words. Its further lines are the details that were told with it.
+        let first = text.lines().next().unwrap_or_default();
+        let bare = first.split_once(": ").map_or(first, |(_, rest)| rest);
+        if said.contains(first) || said.contains(bare) {
             return None;
         }
         said.clone_from(&text);
@@ -96,14 +101,17 @@ pub(crate) fn causes(error: &Error) -> impl Iterator<Item = String> {
 }
 
 /// What the run had done before it failed.
-fn before(report: &Report) -> Option<String> {
+fn before(kind: ErrorKind, report: &Report) -> Option<String> {
     let names: Vec<String> = report
         .applied
         .iter()
         .map(|applied| applied.version.as_ref().unwrap_or(&applied.name).clone())
         .collect();
     match names.as_slice() {
-        [] => None,
+        // Whoever stops a run asks what stands.
+        [] => {
+            (kind == ErrorKind::Interrupted).then(|| "nothing was done before that".to_owned())
+        }
         [one] => Some(format!("done before that, and kept: {one}")),
         [first, .., last] => Some(format!(
             "done before that, and kept: {first} to {last} ({} migrations)",
@@ -120,7 +128,6 @@ fn tidy(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lockage::ErrorKind;
 
     fn plain(error: &Error) -> String {
         anstream::adapter::strip_str(&render(error)).to_string()
@@ -175,7 +182,9 @@ error: near \"TABEL\": syntax error
     #[test]
     fn a_cause_that_says_the_same_again_is_left_out() {
         let error = Error::new(ErrorKind::Connect, "cannot connect to x: no such user")
-            .with_source(std::io::Error::other("FATAL: no such user"));
+            .with_source(std::io::Error::other(
+                "FATAL: no such user\nDETAIL: told before",
+            ));
         assert_eq!(causes(&error).count(), 0);
         let error = Error::new(ErrorKind::Connect, "cannot connect to x")
             .with_source(std::io::Error::other("FATAL: no such user"));

@@ -70,7 +70,8 @@ impl Progress {
         let what = redact(&what);
         match &self.0.bar {
             Some(bar) => {
-                bar.set_style(style("{spinner} {elapsed} {wide_msg}"));
+                // Longer than a line, and none of it is to be missed.
+                bar.set_style(style("{spinner} {elapsed} {msg}"));
                 bar.set_message(what.into_owned());
                 bar.enable_steady_tick(Duration::from_millis(100));
             }

@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use lockage_core::{ConnectOptions, ErrorKind, LockKey, LockStrategy, Outcome};
+use lockage_core::{
+    Align, ConnectOptions, ErrorKind, Interrupt, LockKey, LockStrategy, LockWait, Neighbour,
+    Outcome, Tool,
+};
 use lockage_postgres::BACKEND;
 use lockage_testkit::Failure;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::child::{Child, Part};
-use crate::place::{Place, connect, runner, texts};
+use crate::place::{Place, connect, runner, texts, until};
 
 crate::tests!(
     a_pooler_that_keeps_no_session_is_found_out_before_anything_is_written,
@@ -20,6 +23,8 @@ crate::tests!(
     nothing_that_is_set_stays_in_a_session_that_others_use,
     a_database_that_is_read_only_by_default_is_written_through_a_pooler,
     what_needs_a_session_is_refused_where_there_is_none,
+    a_neighbour_behind_a_pooler_is_refused_and_our_own_lock_given_back,
+    the_holder_of_a_row_is_told_with_what_it_does,
     locks_of_both_kinds_exclude_each_other,
     sixteen_processes_behind_a_pooler_migrate_once,
     a_parameter_that_a_pooler_refuses_is_told,
@@ -289,6 +294,74 @@ async fn what_needs_a_session_is_refused_where_there_is_none(place: &Place) -> R
     let error = runner(&role, FILES)?.up().await.err().ok_or("it ran")?;
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
     assert!(error.message().contains("role"), "{error}");
+    Ok(())
+}
+
+async fn a_neighbour_behind_a_pooler_is_refused_and_our_own_lock_given_back(
+    place: &Place,
+) -> Result<(), Failure> {
+    let pooler = Pooler::start(place, "transaction").await?;
+    let sqlx = Align::none().with(Neighbour::Tool(Tool::Sqlx));
+    let run = runner(&pooler.url, FILES)?.wait(LockWait::No);
+    let error = run
+        .clone()
+        .align(sqlx)
+        .up()
+        .await
+        .err()
+        .ok_or("a lock of sqlx behind the pooler")?;
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+    assert!(
+        error.message().contains(" of sqlx cannot be taken")
+            && error
+                .hint()
+                .is_some_and(|hint| hint.contains("session pooling") && hint.contains("--align")),
+        "{error:?}"
+    );
+    assert!(
+        place
+            .texts("SELECT 1 FROM pg_tables WHERE tablename = 'lockage_history'")
+            .await?
+            .is_empty()
+    );
+    run.up().await?;
+    Ok(())
+}
+
+async fn the_holder_of_a_row_is_told_with_what_it_does(place: &Place) -> Result<(), Failure> {
+    let pooler = Pooler::start(place, "transaction").await?;
+    let sleeps = "CREATE TABLE IF NOT EXISTS a (n int);\nSELECT pg_sleep(600)";
+    let bare = format!("-- lockage: no-transaction\n{sleeps}");
+    for (url, script) in [
+        (pooler.url.clone(), sleeps),
+        (place.url(), sleeps),
+        (place.url(), &*bare),
+    ] {
+        let interrupt = Interrupt::new();
+        let run = runner(&url, &[("V7__a.sql", script)])?
+            .connect_options(|options| options.lock_strategy = LockStrategy::Table)
+            .interrupt(interrupt.clone());
+        let running = tokio::spawn(async move { run.up().await });
+        let asleep = "SELECT 1 FROM here.sessions WHERE wait_event = 'PgSleep'";
+        until(&place.client().await?, asleep).await?;
+        // Seen from beside the pooler, and by whoever waits for the other kind of lock.
+        let holder = place
+            .runner(FILES)?
+            .lock_holder()
+            .await?
+            .ok_or("nobody holds it")?;
+        assert_eq!(holder.migration.as_deref(), Some("7"), "{holder:?}");
+        assert_eq!(
+            holder.statement.as_deref(),
+            Some("SELECT pg_sleep(600)"),
+            "{holder:?}"
+        );
+        let progress = holder.progress.unwrap_or_default();
+        assert!(progress.starts_with("works since 20"), "{progress}");
+        interrupt.trigger();
+        let error = running.await?.err().ok_or("it slept ten minutes")?;
+        assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
+    }
     Ok(())
 }
 

@@ -16,9 +16,14 @@ fn a_terminal_shows_a_bar_with_the_migration_and_its_statement() {
     run.wait_for("CREATE TABLE n AS WITH RECURSIVE");
     let mut waiter = Terminal::start(sandbox.command(&["up", "--wait", "forever"]));
     waiter.wait_for("waiting for the lock 4006, held by ");
+    waiter.wait_for("at migration 2");
     waiter.signal("-INT");
     let call = waiter.end();
     assert_eq!((call.code, &*call.out), (130, ""), "{call:?}");
+    assert!(
+        call.err.contains("nothing was done before that"),
+        "{call:?}"
+    );
     run.signal("-TERM");
     let call = run.end();
     assert_eq!((call.code, &*call.out), (143, ""), "{call:?}");
