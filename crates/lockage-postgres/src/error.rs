@@ -137,12 +137,15 @@ pub(crate) fn failure(
     made = with_details(made, db);
     Failure {
         cause: meaning.cause,
-        ..Failure::new(piece, made.with_source(error))
+        ..Failure::new(piece, made)
     }
 }
 
+/// What the server said beside its message, and that as the cause: the driver's error around it says `db error`.
 fn with_details(mut made: Error, db: &DbError) -> Error {
-    made = made.with_context("sqlstate", db.code().code());
+    made = made
+        .with_source(db.clone())
+        .with_context("sqlstate", db.code().code());
     if let Some(detail) = db.detail() {
         made = made.with_context("detail", detail);
     }
@@ -223,7 +226,7 @@ pub(crate) fn of_connecting(error: tokio_postgres::Error, shown: &str) -> Error 
             None => made,
         },
     };
-    with_details(made, db).with_source(error)
+    with_details(made, db)
 }
 
 /// An error and its causes, in one line: the driver's own text leaves the causes out.
