@@ -8,16 +8,14 @@ mod binaries;
 mod folder;
 mod island;
 mod mariadb;
-mod mariadb_origin;
 mod ordinary_user;
+mod origin;
 mod postgres;
-mod postgres_origin;
 mod server;
 
 pub use folder::own_folder;
 pub use island::Island;
 pub use mariadb::{MariadbBinaries, MariadbServer};
-pub use mariadb_origin::MariadbOrigin;
+pub use origin::{MariadbOrigin, Origin, OwnServer, PostgresOrigin};
 pub use postgres::PostgresServer;
-pub use postgres_origin::PostgresOrigin;
 pub use server::{Server, dying_with_us};
