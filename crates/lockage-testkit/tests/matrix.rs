@@ -9,13 +9,15 @@ use lockage_testkit::matrix::{Arguments, Cell, Matrix, Place, Server, Suite};
 /// The hidden argument of the child that is a matrix.
 const CHILD: &str = "test-matrix";
 
+const SUITES: &[Suite] = &[Suite::new("conformance", "lockage-testkit", "conformance")];
+
 const fn cell(version: &'static str, place: Place) -> Cell {
     Cell {
         engine: "acme",
         version,
         lock: "table",
         place,
-        suites: &[Suite::new("conformance", "lockage-testkit", "conformance")],
+        suites: SUITES,
     }
 }
 
