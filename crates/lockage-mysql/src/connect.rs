@@ -160,6 +160,7 @@ impl Gangway {
             .prefer_socket(false)
             .stmt_cache_size(0)
             .connect_attribute("program_name", "lockage")
+            .connect_attribute("_pid", std::process::id().to_string())
             // Said here, so that the driver does not ask the server.
             .max_allowed_packet(Some(LONGEST_PACKET))
             .wait_timeout(Some(28_800));

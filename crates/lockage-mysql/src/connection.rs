@@ -356,6 +356,22 @@ impl Connection for MysqlConnection {
         self.judged(ended).await
     }
 
+    fn ending(&self, session: &str) -> Option<String> {
+        Some(match session.split_once('@') {
+            Some((number, node)) if !self.reaches(session) => {
+                format!(
+                    "run at the node {node}, as an administrator or as the holder's own account: KILL {number}"
+                )
+            }
+            Some((number, _)) => format!("KILL {number}"),
+            None => format!("KILL {session}"),
+        })
+    }
+
+    fn reaches(&self, session: &str) -> bool {
+        self.facts.own_session(session).is_some()
+    }
+
     fn session_name(&self) -> Option<String> {
         Some(self.facts.session_name())
     }

@@ -7,7 +7,8 @@ pub static DIALECT: Dialect = Dialect {
     engine: "MySQL",
     syntax: &MYSQL,
     transactional_ddl: false,
-    begin: "START TRANSACTION",
+    // Whatever a script set for its session.
+    begin: "START TRANSACTION READ WRITE",
     commit: "COMMIT",
     rollback: "ROLLBACK",
     identifier: backticked,

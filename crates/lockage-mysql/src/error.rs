@@ -37,8 +37,10 @@ const TABLE: &[KnownError] = &[
     entry(&[1418, 1419], MigrationFailed).with_hint(
         "the binary log is on: the user needs SUPER, or the server log_bin_trust_function_creators = 1",
     ),
-    // --read-only, super_read_only, offline mode, read-only transaction.
-    entry(&[1290, 1836, 1792, 3100], MigrationFailed).with_hint("the server is read-only: is this a replica?"),
+    // A transaction that was begun as one that only reads.
+    entry(&[1792], MigrationFailed).with_hint("what a migration does is written down in its transaction: leave READ ONLY out of the script"),
+    // --read-only, super_read_only, offline mode.
+    entry(&[1290, 1836, 3100], MigrationFailed).with_hint("the server is read-only: is this a replica?"),
     entry(&[1021, 1114, 3, 28, 1041, 1037, 1038], MigrationFailed).with_hint("the server is out of disk or memory; make room and run again"),
     entry(&[1235, 1286, 1178, 1289, 1556], Unsupported),
     // A statement that took longer than it may.

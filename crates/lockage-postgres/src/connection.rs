@@ -365,6 +365,11 @@ impl Connection for PostgresConnection {
         self.end_standing(session, since).await
     }
 
+    fn ending(&self, session: &str) -> Option<String> {
+        let pid: i32 = session.parse().ok()?;
+        Some(format!("SELECT pg_terminate_backend({pid})"))
+    }
+
     fn session_name(&self) -> Option<String> {
         self.standing
             .as_ref()

@@ -199,6 +199,16 @@ pub trait Connection: LockProvider + fmt::Debug {
         Ok(true)
     }
 
+    /// The statement with which an administrator ends a session, by its [`session_name`](Self::session_name); `None` where there is none.
+    fn ending(&self, _session: &str) -> Option<String> {
+        None
+    }
+
+    /// Whether [`end_holder`](Self::end_holder) can end such a session: it may stand on another server of a cluster.
+    fn reaches(&self, _session: &str) -> bool {
+        true
+    }
+
     /// What the server calls this session, where it numbers them.
     fn session_name(&self) -> Option<String> {
         None

@@ -1,6 +1,6 @@
 //! The table `lockage_history`, written once for every engine.
 
-use lockage_core::{Error, ErrorKind, HistoryRow, Kind, Migration, Result, State};
+use lockage_core::{Error, ErrorKind, HistoryRow, Kind, LockHolder, Migration, Result, State};
 
 use crate::{Dialect, Row};
 
@@ -39,6 +39,33 @@ pub(crate) struct Entry<'a> {
     /// Milliseconds, as SQL.
     pub(crate) duration_ms: String,
     pub(crate) statements: (u32, u32),
+}
+
+/// Adds to a holder what a row of [`HistoryTable::select_running`] tells, where the engine does not.
+pub(crate) fn tell_running(holder: &mut LockHolder, row: Row) {
+    let mut columns = row.into_iter();
+    let mut next = || columns.next().flatten();
+    let (version, done, total, by, begun) = (next(), next(), next(), next(), next());
+    if holder.migration.is_some() && holder.migration != version {
+        return;
+    }
+    holder.migration = version;
+    if let (Some(done), Some(total)) = (done, total) {
+        let done = format!("{done} of {total} statements done");
+        holder.progress = Some(match holder.progress.take() {
+            Some(progress) => format!("{progress}, {done}"),
+            None => done,
+        });
+    }
+    // `user@host pid`.
+    if let Some((place, process)) = by.as_deref().and_then(|by| by.rsplit_once(' ')) {
+        let application = format!("lockage, process {process}");
+        holder.application.get_or_insert(application);
+        let host = place.rsplit_once('@').map(|(_, host)| host.to_owned());
+        holder.host = holder.host.take().or(host);
+    }
+    // It holds the lock since then at the least.
+    holder.since = holder.since.take().or(begun);
 }
 
 impl HistoryTable {
@@ -94,9 +121,13 @@ impl HistoryTable {
         )
     }
 
-    /// The version that a run has begun and not finished.
+    /// The migration that a run has begun and not finished; see [`tell_running`].
     pub(crate) fn select_running(&self) -> String {
-        format!("SELECT version FROM {} WHERE state = 'running'", self.table)
+        format!(
+            "SELECT version, statements_done, statements_total, applied_by, {} FROM {} WHERE state IN ('running', 'undoing')",
+            (self.dialect.time_text)("applied_at"),
+            self.table
+        )
     }
 
     /// True while the history does not say that the migration is applied.

@@ -5,14 +5,14 @@
 
 use async_trait::async_trait;
 use lockage_core::{
-    Error, ErrorKind, ForeignTable, LockHolder, LockKey, LockProvider, LockStrategy, Neighbour,
-    Result,
+    ForeignTable, LockHolder, LockKey, LockProvider, LockStrategy, Neighbour, Result,
 };
 
 use crate::SqlSession;
 use crate::connection::Connection;
+use crate::history;
 use crate::identity::applied_by;
-use crate::table_lock::{LEASE, TABLE as LOCK_TABLE, TableLock};
+use crate::table_lock::{TABLE as LOCK_TABLE, TableLock};
 
 impl<C: Connection> SqlSession<C> {
     async fn try_table_lock(&mut self, key: &LockKey) -> Result<bool> {
@@ -127,14 +127,14 @@ impl<C: Connection> LockProvider for SqlSession<C> {
         let Some(mut holder) = holder else {
             return Ok(None);
         };
-        if holder.migration.is_none() {
-            // Where the engine does not tell, the history does as soon as a migration outside a transaction has begun.
-            let running = self
-                .connection
-                .query(&self.history.select_running())
-                .await
-                .unwrap_or_default();
-            holder.migration = running.into_iter().flatten().flatten().next();
+        // What the engine does not tell, the history does as soon as a migration outside a transaction has begun.
+        let running = self
+            .connection
+            .query(&self.history.select_running())
+            .await
+            .unwrap_or_default();
+        if let Some(running) = running.into_iter().next() {
+            history::tell_running(&mut holder, running);
         }
         Ok(Some(holder))
     }
@@ -160,14 +160,10 @@ impl<C: Connection> LockProvider for SqlSession<C> {
         if in_table {
             let engines_own = self.connection.holder(key).await?;
             if engines_own.is_none_or(|own| own.session != holder.session) {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!("the lock is a row in the table {LOCK_TABLE} with a lease, held by {holder}"),
-                )
-                .with_hint(format!(
-                    "end that process on its host; the lock is free when its session has ended, {} s after its last sign of life at the latest",
-                    LEASE.as_secs()
-                )));
+                let schema = self.lock_schema().await?;
+                return TableLock::new(String::new())
+                    .end_holder(&mut self.connection, schema.as_deref(), key, holder)
+                    .await;
             }
         }
         self.connection.break_lock(key, holder).await

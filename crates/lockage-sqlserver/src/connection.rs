@@ -417,6 +417,10 @@ impl Connection for SqlServerConnection {
         Ok(Box::new(another))
     }
 
+    fn ending(&self, session: &str) -> Option<String> {
+        Some(format!("KILL {}", session.split(' ').next()?))
+    }
+
     fn session_name(&self) -> Option<String> {
         match &self.standing {
             Some(standing) => Some(standing.name()),

@@ -7,7 +7,7 @@ use crate::error;
 use crate::wire::Wire;
 
 /// Told in place of what the user may not see.
-const NOT_SHOWN: &str = "more is shown with the right PROCESS";
+const NOT_SHOWN: &str = "what it does is shown with the right PROCESS";
 
 /// The holder of a lock. The number of its session every user may see; the rest stands in the process list, where a user without the right
 /// `PROCESS` sees only sessions of its own account.
@@ -48,10 +48,33 @@ pub(crate) async fn holder(wire: &mut Wire, name: &str) -> Result<Option<LockHol
             holder.statement = next();
             holder.progress = progress(next().as_deref(), next(), next(), next());
         }
-        None => holder.application = Some(NOT_SHOWN.into()),
+        None => holder.progress = Some(NOT_SHOWN.into()),
     }
+    holder.application = application(wire, &session).await;
     holder.session = Some(session);
     Ok(Some(holder))
+}
+
+/// What the program of a session calls itself, where the server keeps that and shows it to this account.
+async fn application(wire: &mut Wire, session: &str) -> Option<String> {
+    for attributes in ["session_connect_attrs", "session_account_connect_attrs"] {
+        let sql = format!(
+            "SELECT MAX(IF(ATTR_NAME = 'program_name', ATTR_VALUE, NULL)), MAX(IF(ATTR_NAME = '_pid', ATTR_VALUE, NULL)) \
+             FROM performance_schema.{attributes} WHERE PROCESSLIST_ID = {session}"
+        );
+        let Ok(sets) = wire.ask(&sql).await else {
+            continue;
+        };
+        let row = sets.into_iter().flatten().next().unwrap_or_default();
+        let mut columns = row.into_iter();
+        let mut next = || columns.next().flatten();
+        match (next(), next()) {
+            (Some(program), Some(process)) => return Some(format!("{program}, process {process}")),
+            (Some(program), None) => return Some(program),
+            (None, _) => {}
+        }
+    }
+    None
 }
 
 /// What a session does, since when, and how far it is where MariaDB tells.

@@ -216,12 +216,14 @@ async fn the_holder_is_told_with_what_it_does(place: &Place) -> Result<(), Failu
         "{holder:?}"
     );
     assert!(
-        holder
-            .progress
-            .as_deref()
-            .is_some_and(|text| text.contains("user lock for ")),
+        holder.progress.as_deref().is_some_and(
+            |text| text.contains("user lock for ") && text.ends_with("1 of 2 statements done")
+        ),
         "{holder:?}"
     );
+    let process = format!("lockage, process {}", std::process::id());
+    assert_eq!(holder.application, Some(process), "{holder:?}");
+    assert!(holder.since.is_some(), "{holder:?}");
     let idle = lock(session, &LockKey::default()).await?;
     let holder = connect(&place.url())
         .await?

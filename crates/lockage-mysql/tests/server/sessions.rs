@@ -8,6 +8,7 @@ crate::tests!(
     a_session_is_set_the_same_on_every_server_and_for_every_migration,
     variables_and_prepared_statements_are_there_when_a_run_goes_on,
     settings_are_there_when_a_run_goes_on,
+    a_session_that_only_reads_still_has_its_history,
 );
 
 async fn a_session_is_set_the_same_on_every_server_and_for_every_migration(
@@ -92,5 +93,23 @@ async fn settings_are_there_when_a_run_goes_on(place: &Place) -> Result<(), Fail
         .up()
         .await?;
     assert_eq!(place.text("SELECT n FROM kid").await?, "7");
+    Ok(())
+}
+
+async fn a_session_that_only_reads_still_has_its_history(place: &Place) -> Result<(), Failure> {
+    let script =
+        "CREATE TABLE a (n INT); SET SESSION TRANSACTION READ ONLY; INSERT INTO a VALUES (1)";
+    place.runner(&[("V1__a.sql", script)])?.up().await?;
+    assert_eq!(place.text("SELECT n FROM a").await?, "1");
+    let own = "START TRANSACTION READ ONLY; SELECT n FROM a; COMMIT";
+    let error = place
+        .runner(&[("V1__a.sql", script), ("V2__b.sql", own)])?
+        .up()
+        .await
+        .unwrap_err();
+    assert!(
+        error.hint().is_some_and(|hint| hint.contains("READ ONLY")),
+        "{error:?}"
+    );
     Ok(())
 }

@@ -1,14 +1,16 @@
 //! The lock in a table: leases, takeovers, fences.
 
+use std::time::Duration;
+
 use lockage_mysql::BACKEND;
 use lockage_mysql::lockage_core::{
     Attempt, ConnectOptions, ErrorKind, LockKey, LockStrategy, Locked, MigrationSet, NoObserver,
-    PlanOptions, Registry, Unlocked, plan,
+    PlanOptions, Registry, Runner, Unlocked, plan,
 };
 use lockage_testkit::Failure;
 
 use crate::locking::{self, lock_at_last};
-use crate::place::Place;
+use crate::place::{Place, runner};
 use crate::proxy::Proxy;
 
 crate::tests!(
@@ -16,10 +18,14 @@ crate::tests!(
     many_make_the_table_at_once,
     a_lease_that_ran_out_is_taken_over,
     a_lease_is_renewed_while_the_session_is_busy,
+    a_holder_is_ended_and_its_row_given_back,
     a_superseded_holder_commits_nothing,
     a_vanished_holder_is_ended_before_its_row_is_taken,
     the_two_kinds_of_lock_exclude_each_other,
 );
+
+/// How long a session that is ended may take to end.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn connect(place: &Place) -> Result<Unlocked, Failure> {
     connect_by(&place.url(), LockStrategy::Table).await
@@ -99,31 +105,88 @@ async fn a_lease_that_ran_out_is_taken_over(place: &Place) -> Result<(), Failure
         .await
 }
 
+/// Also where the script asks for transactions that lock whatever they read.
 async fn a_lease_is_renewed_while_the_session_is_busy(place: &Place) -> Result<(), Failure> {
-    let mut locked = lock(place).await?;
-    let set = MigrationSet::from_texts([("V1__a.sql", "DO SLEEP(5)")])?;
-    let steps = plan::plan(&set, &locked.history().await?, &PlanOptions::default())?.steps;
-    locked.ensure_history().await?;
-    let step = steps[0].clone();
-    let before: i64 = place
-        .text("SELECT lease_until FROM lockage_lock")
-        .await?
-        .parse()?;
-    let work = tokio::spawn(async move { locked.apply(&step, &NoObserver).await.map(|_| locked) });
-    place
-        .until("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO = 'DO SLEEP(5)'")
-        .await?;
-    place
-        .until(&format!(
-            "SELECT 1 FROM lockage_lock WHERE beat > 2 AND lease_until > {before}"
-        ))
-        .await?;
-    assert!(
-        !work.is_finished(),
-        "the lease was renewed only when the statement had ended"
+    let files = [
+        ("V1__a.sql", "DO SLEEP(12)"),
+        (
+            "V2__b.sql",
+            "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE; DO SLEEP(12)",
+        ),
+    ];
+    let running = format!(
+        "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{}' AND INFO = 'DO SLEEP(12)'",
+        place.name()
     );
-    work.await??.release().await?;
+    for count in 1..=files.len() {
+        let mut locked = lock(place).await?;
+        let set = MigrationSet::from_texts(files[..count].iter().copied())?;
+        let steps = plan::plan(&set, &locked.history().await?, &PlanOptions::default())?.steps;
+        locked.ensure_history().await?;
+        let step = steps[0].clone();
+        let work =
+            tokio::spawn(async move { locked.apply(&step, &NoObserver).await.map(|_| locked) });
+        place.until(&running).await?;
+        let before: i64 = place.text("SELECT beat FROM lockage_lock").await?.parse()?;
+        place
+            .until(&format!("SELECT 1 FROM lockage_lock WHERE beat > {before}"))
+            .await?;
+        assert!(
+            !place.texts(&running).await?.is_empty(),
+            "the lease was renewed only when the statement had ended, in {:?}",
+            files[count - 1]
+        );
+        work.await??.release().await?;
+    }
     Ok(())
+}
+
+/// Whoever asks, with whatever kind of lock; the right to end the session is needed.
+async fn a_holder_is_ended_and_its_row_given_back(place: &Place) -> Result<(), Failure> {
+    let (name, stranger) = place.account("ALL PRIVILEGES").await?;
+    let url = place.url();
+    for strategy in [LockStrategy::Table, LockStrategy::Auto] {
+        let by = |url: &str, strategy| -> Result<Runner, Failure> {
+            Ok(runner(url, &[("V1__a.sql", "DO SLEEP(600)")])?
+                .connect_options(|options| options.lock_strategy = strategy))
+        };
+        let run = by(&url, LockStrategy::Table)?;
+        let running = tokio::spawn(async move { run.up().await });
+        place
+            .until(&format!(
+                "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{}' AND INFO = 'DO SLEEP(600)'",
+                place.name()
+            ))
+            .await?;
+        let breaker = by(&url, strategy)?;
+        let holder = breaker.lock_holder().await?.ok_or("nobody holds it")?;
+        let session = holder.session.clone().ok_or("no session")?;
+        let refused = by(&stranger, strategy)?.break_lock(&holder, PATIENCE).await;
+        let refused = refused.err().ok_or("a stranger ended it")?;
+        let statement = format!("KILL {}", session.split('@').next().unwrap_or_default());
+        assert!(
+            refused.kind() == ErrorKind::Unsupported
+                && refused.hint().is_some_and(|hint| hint.contains(&statement)),
+            "{refused:?}"
+        );
+        assert!(!running.is_finished(), "it was ended all the same");
+        // One that is meant no more is left alone.
+        let mut other = holder.clone();
+        other.since = Some("2001-01-01T00:00:00.000000Z".into());
+        breaker
+            .break_lock(&other, Duration::ZERO)
+            .await
+            .unwrap_err();
+        assert!(!running.is_finished(), "another holder was ended");
+        breaker.break_lock(&holder, PATIENCE).await?;
+        lock(place).await?.release().await?;
+        let error = running.await?.err().ok_or("it went on")?;
+        assert!(
+            matches!(error.kind(), ErrorKind::SessionLost | ErrorKind::LockLost),
+            "{error:?}"
+        );
+    }
+    place.drop_account(&name).await
 }
 
 async fn a_superseded_holder_commits_nothing(place: &Place) -> Result<(), Failure> {

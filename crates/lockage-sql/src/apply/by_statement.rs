@@ -256,9 +256,17 @@ impl<C: Connection> SqlSession<C> {
         }
         // One transaction, be it ours or the script's own, holds the statement and its row.
         if !run.in_transaction {
+            let lock = self.require_lock_first(held).await.map_err(plain)?;
+            // Read in a transaction, a lock in a table may stay locked until its end, where a script asks for SERIALIZABLE, and its lease
+            // could not be renewed. The fence at the end is what counts.
+            let (outside, inside) = match self.table_lock {
+                Some(_) => (lock, Vec::new()),
+                None => (Vec::new(), lock),
+            };
+            pieces.extend(outside);
             pieces.push(Piece::own(dialect.begin));
             pieces.extend(own(self.connection.within()));
-            pieces.extend(self.require_lock_first(held).await.map_err(plain)?);
+            pieces.extend(inside);
         }
         let not_done = Piece::Require(
             self.journal.not_done(migration, index),

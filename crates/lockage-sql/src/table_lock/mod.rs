@@ -226,6 +226,61 @@ impl TableLock {
         }))
     }
 
+    /// Ends the session that holds the row and gives the row back in its place, as long as it is the one that was told. Until a session has
+    /// ended, its lock stays: a statement of it may run outside a transaction.
+    pub(crate) async fn end_holder(
+        &self,
+        on: &mut impl Connection,
+        schema: Option<&str>,
+        key: &LockKey,
+        told: &LockHolder,
+    ) -> Result<()> {
+        let row = LockRow::new(on.dialect(), schema, key);
+        let sight = match look(on, &row).await {
+            Ok(sight) => sight,
+            Err(failure) if failure.cause == Cause::NoTable => None,
+            Err(failure) => return Err(failure.into()),
+        };
+        let told_of = |sight: &Sight| {
+            told.session.as_deref().unwrap_or_default() == sight.session
+                && told.since == sight.since
+        };
+        let Some(sight) = sight.filter(|sight| !sight.is_free() && told_of(sight)) else {
+            return Ok(());
+        };
+        let session = sight.session.as_str();
+        let hint = on.ending(session);
+        if session.is_empty() || !on.reaches(session) {
+            let what = "the lock is a row in the table";
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("{what} {TABLE}, and its holder has no session on this server: {told}"),
+            )
+            .with_hint(hint.unwrap_or_else(|| {
+                format!(
+                    "end that process on its host; the lock is free when its session has ended, {} s after its last sign of life at the latest",
+                    LEASE.as_secs()
+                )
+            })));
+        }
+        if !on.end_holder(session, sight.since.as_deref()).await? {
+            let error = Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "this user may not end the session of the holder, or it does not end: {told}"
+                ),
+            );
+            return Err(match hint {
+                Some(statement) => error.with_hint(format!(
+                    "have an administrator, or the holder's own account, run: {statement}"
+                )),
+                None => error,
+            });
+        }
+        again::run(on, &[Piece::own(row.give_back(&sight.token))]).await?;
+        Ok(())
+    }
+
     /// Whether a session has taken this lock.
     pub(crate) fn has_claim(&self, key: &LockKey) -> bool {
         self.claim
