@@ -29,7 +29,13 @@ pub(super) enum Way {
 /// Shows what a run would do. Takes no lock and writes nothing.
 pub(super) fn show(target: &Target<'_>, options: PlanOptions, way: Way) -> Answered {
     let history = target.run(PlanOptions::default(), async |runner| {
-        runner.history().await
+        match runner.history().await {
+            // What the run would make is empty.
+            Err(error) if error.is_no_database() && target.settings.create => {
+                Ok(History::default())
+            }
+            history => history,
+        }
     })?;
     let plan = match way {
         Way::Up => plan::plan(&target.set, &history, &options)?,
@@ -176,6 +182,7 @@ fn committed(entry: &Entry) -> u32 {
 
 fn why(entry: &Entry) -> String {
     let done = |what: &str| match &entry.row {
+        Some(row) if row.statements_done == 0 => format!("{what}; nothing of it is committed"),
         Some(row) => format!(
             "{what}; {} of {} statements are committed, and it goes on behind them",
             row.statements_done, row.statements_total

@@ -58,11 +58,11 @@ pub(super) fn ahead(out: &mut dyn Write, future: &[String]) -> io::Result<()> {
         [] => Ok(()),
         [one] => writeln!(
             out,
-            "the database is ahead: version {one} is applied and newer than every file"
+            "the database is ahead: version {one} is in its history, and newer than every file"
         ),
         many => writeln!(
             out,
-            "the database is ahead: versions {} are applied and newer than every file",
+            "the database is ahead: versions {} are in its history, and newer than every file",
             many.join(", ")
         ),
     }

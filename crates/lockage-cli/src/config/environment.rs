@@ -98,6 +98,8 @@ impl Environment {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(environment),
+            // Many a Python project has its virtual environment in a folder of this name.
+            Err(_) if path.is_dir() => return Ok(environment),
             Err(error) => {
                 return Err(Error::new(
                     ErrorKind::InvalidConfig,
@@ -221,9 +223,11 @@ mod tests {
     }
 
     #[test]
-    fn no_file_says_nothing() {
+    fn no_file_and_a_folder_say_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let environment = Environment::of_file(&folder.path().join(".env")).unwrap();
-        assert!(environment.variables.is_empty());
+        for path in [&folder.path().join(".env"), folder.path()] {
+            let environment = Environment::of_file(path).unwrap();
+            assert!(environment.variables.is_empty());
+        }
     }
 }

@@ -17,7 +17,10 @@ pub(super) fn lock_id(given: &Given) -> Result<LockKey> {
     match given.text.trim().parse() {
         Ok(id) => Ok(LockKey::id(id)),
         Err(_) => Err(given
-            .wrong(format!("`{}` is not a whole number", shown(given)))
+            .wrong(format!(
+                "`{}` is not a whole number of 64 bits",
+                shown(given)
+            ))
             .with_hint("a lock by name is given with --lock-name")),
     }
 }

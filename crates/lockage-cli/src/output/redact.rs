@@ -5,7 +5,10 @@ use std::borrow::Cow;
 const MASK: &str = "***";
 
 /// How keys end whose value is a secret, in a query, an ADO string or a configuration file.
-const SECRET_KEYS: [&str; 4] = ["password", "passwd", "pwd", "passphrase"];
+const SECRET_ENDS: [&str; 4] = ["password", "passwd", "pwd", "passphrase"];
+
+/// Keys that were meant as such.
+const SECRET_KEYS: [&str; 2] = ["pass", "pw"];
 
 /// The text with `***` where a password stands. Sees URLs (`scheme://user:password@host`), what was meant to be one
 /// (`scheme:user:password@host`), and `password=…`.
@@ -33,12 +36,14 @@ pub(crate) fn redact(text: &str) -> Cow<'_, str> {
 
 /// Where the password of a URL stands.
 fn userinfo(token: &str) -> Option<(usize, usize)> {
-    let at = token.rfind('@')?;
-    // A path, where an `@` is a character like others.
+    // A path, where `@` and `:` are characters like others.
     let bare = token.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
     if bare.starts_with("sqlite:") || bare.starts_with("sqlite3:") {
         return None;
     }
+    let Some(at) = token.rfind('@') else {
+        return wrong_port(token);
+    };
     let start = match token.find("://") {
         Some(scheme) => scheme + 3,
         None => token.find(':')? + 1,
@@ -54,6 +59,18 @@ fn userinfo(token: &str) -> Option<(usize, usize)> {
     }
 }
 
+/// What stands for a port and is none: in `scheme://user:password` with its `@host` forgotten it is a password.
+fn wrong_port(token: &str) -> Option<(usize, usize)> {
+    let start = token.find("://")? + 3;
+    let end = token[start..]
+        .find(['/', '?', '#', '\'', '"', '`', ',', ')'])
+        .map_or(token.len(), |end| start + end);
+    let colon = start + token[start..end].rfind(':')? + 1;
+    let port = &token[colon..end];
+    let is_port = port.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit());
+    (!is_port).then_some((colon, end))
+}
+
 fn without_values(text: String) -> String {
     let lower = text.to_ascii_lowercase();
     let mut out = String::with_capacity(text.len());
@@ -64,13 +81,16 @@ fn without_values(text: String) -> String {
             .rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_')
             .next()
             .unwrap_or_default();
-        if at < done || !SECRET_KEYS.iter().any(|secret| key.ends_with(secret)) {
+        let is_secret =
+            SECRET_KEYS.contains(&key) || SECRET_ENDS.iter().any(|end| key.ends_with(end));
+        if at < done || !is_secret {
             continue;
         }
         let value = at + 1 + (text[at + 1..].len() - text[at + 1..].trim_start().len());
         let rest = &text[value..];
         let length = match rest.chars().next() {
-            Some(quote @ ('"' | '\'')) => rest[1..].find(quote).map_or(rest.len(), |end| end + 2),
+            Some(quote @ ('"' | '\'')) => quoted(rest, quote),
+            Some('{') => quoted(rest, '}'),
             _ => rest
                 .find(|c: char| c.is_whitespace() || c.is_control() || "&;,)`'\"".contains(c))
                 .unwrap_or(rest.len()),
@@ -85,6 +105,19 @@ fn without_values(text: String) -> String {
     out
 }
 
+/// How long a value in quotes is; a quote is doubled within.
+fn quoted(text: &str, close: char) -> usize {
+    let mut at = 1;
+    while let Some(found) = text[at..].find(close) {
+        at += found + 1;
+        if !text[at..].starts_with(close) {
+            return at;
+        }
+        at += 1;
+    }
+    text.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,10 +128,14 @@ mod tests {
             "unexpected argument 'postgres://app:hunter2@db/shop' found",
             "postgres://app:hun:ter2@db:5432/shop?x=1",
             "postgres://:hunter2@db",
+            "unexpected argument 'postgres://app:hunter2' found",
+            "postgres://db/shop?pass=hunter2",
             "app:hunter2@db/shop",
             "mysql:app:hunter2@db/shop",
             "Server=db;User Id=sa;Password=hunter2;x=y",
             "host=db password=hunter2 user=app",
+            "Server=db;Password=\"hun\"\"ter2\";x=y",
+            "Server=db;Password={hun;ter2};x=y",
             "password = \"hunter2 hunter2\" # x",
             "postgres://db/shop?user=app&password=hunter2&a=b",
             "`postgres://app:hunter2@a/b`,`postgres://app:hunter2@c/d`",
@@ -120,6 +157,8 @@ mod tests {
             "held by app@10.0.0.1:4000 (session 12, lockage) since 2026-01-31T09:30:00Z",
             "migrations/V1__a.sql:3:8: near \"TABEL\": syntax error",
             "postgres://app@db:5432/shop",
+            "cannot reach postgres://db:5432/shop: postgres://[::1]/shop",
+            "sqlite://C:\\app.db",
             "`sqlite:some@file.db`: password authentication failed",
             "a  b\tc\n",
         ] {

@@ -58,6 +58,21 @@ fn a_run_goes_as_far_as_it_is_told() {
 }
 
 #[test]
+fn a_dry_run_that_is_to_make_the_database_shows_what_would_be_in_it() {
+    let sandbox = sandbox(&THREE);
+    let url = ["up", "--dry-run", "--url", "sqlite:nowhere/app.db"];
+    assert_eq!(sandbox.run(&url).code, 6);
+    let create: Vec<&str> = url.into_iter().chain(["--create"]).collect();
+    let call = sandbox.run(&create).succeeds();
+    assert!(
+        call.out
+            .ends_with("3 migrations to apply to sqlite:nowhere/app.db\n"),
+        "{call:?}"
+    );
+    assert!(!sandbox.path("nowhere").exists());
+}
+
+#[test]
 fn a_dry_run_shows_and_does_nothing() {
     let sandbox = sandbox(&THREE);
     let call = sandbox.run(&["up", "--dry-run", "--steps", "2"]).succeeds();
