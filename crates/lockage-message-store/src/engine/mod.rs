@@ -1,5 +1,13 @@
 //! What differs between the engines.
 
+#[cfg(all(
+    test,
+    feature = "mysql",
+    feature = "postgres",
+    feature = "sqlite",
+    feature = "sqlserver"
+))]
+mod frozen;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]

@@ -48,10 +48,17 @@ pub(crate) async fn assert_schema(
         }
     }
     for [index, table, column, rows] in &document.indexes {
-        let found = catalogue
-            .indexes
-            .get(&(format!("{prefix}{table}"), format!("{prefix}{index}")));
-        let partial = rows != "all" && database.engine != Engine::Mysql;
+        let (table, name) = (format!("{prefix}{table}"), format!("{prefix}{index}"));
+        let found = match database.keeps_indexes {
+            true => catalogue.indexes.get(&(table, name)),
+            // Something of its own stands behind the name there.
+            false => catalogue
+                .indexes
+                .iter()
+                .find(|((of, long), _)| *of == table && long.starts_with(&name))
+                .map(|(_, found)| found),
+        };
+        let partial = rows != "all" && database.engine != Engine::Mysql && database.keeps_indexes;
         let expected = (column.clone(), partial);
         if found != Some(&expected) {
             return Err(format!("the index {index} is {found:?}, not {expected:?}").into());
@@ -103,6 +110,7 @@ impl Catalogue {
     async fn read(database: &Database, schema: Option<&str>) -> Result<Self, Failure> {
         let schema = match (database.engine, schema) {
             (Engine::Postgres, schema) => schema.unwrap_or("lockage"),
+            (Engine::SqlServer, schema) => schema.unwrap_or("dbo"),
             (_, schema) => schema.unwrap_or_else(|| database.name()),
         };
         let [columns, primary, foreign, indexes] =
@@ -190,6 +198,12 @@ fn kind(engine: Engine, found: &str) -> Option<String> {
         (Engine::Mysql, "int" | "int(11)") => "INT",
         (Engine::Mysql, "text") => "TEXT",
         (Engine::Mysql, text) if text.starts_with("varchar(") => "TEXT",
+        (Engine::SqlServer, "uniqueidentifier") => "GUID",
+        (Engine::SqlServer, "datetimeoffset") => "TS",
+        (Engine::SqlServer, "int") => "INT",
+        (Engine::SqlServer, "bit") => "BOOL",
+        (Engine::SqlServer, "varbinary") => "BLOB",
+        (Engine::SqlServer, "nvarchar") => "TEXT",
         (Engine::Sqlite, "text") => "TEXT",
         (Engine::Sqlite, "integer") => "INT",
         (Engine::Sqlite, "blob") => "BLOB",
@@ -199,8 +213,8 @@ fn kind(engine: Engine, found: &str) -> Option<String> {
 }
 
 fn default(found: &str) -> String {
-    let now = ["now()", "strftime(", "utc_timestamp("];
-    match found.trim_matches('\'') {
+    let now = ["now()", "strftime(", "utc_timestamp(", "sysutcdatetime("];
+    match found.trim_matches(['\'', '(', ')']) {
         "NULL" => String::new(),
         text if now.iter().any(|now| text.to_lowercase().contains(now)) => "now".into(),
         text => text.to_owned(),
@@ -235,6 +249,28 @@ fn queries(engine: Engine) -> [&'static str; 4] {
              JOIN information_schema.REFERENTIAL_CONSTRAINTS r USING (CONSTRAINT_SCHEMA, CONSTRAINT_NAME) WHERE k.TABLE_SCHEMA = $SCHEMA",
             "SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, '0' FROM information_schema.STATISTICS \
              WHERE TABLE_SCHEMA = $SCHEMA AND SEQ_IN_INDEX = 1",
+        ],
+        Engine::SqlServer => [
+            "SELECT CONVERT(NVARCHAR(128), t.name), CONVERT(NVARCHAR(128), c.name), CONVERT(NVARCHAR(128), TYPE_NAME(c.user_type_id)), \
+             CASE c.is_nullable WHEN 1 THEN 'YES' ELSE 'NO' END, \
+             CASE c.is_identity WHEN 1 THEN 'generated' ELSE CONVERT(NVARCHAR(400), d.definition) END \
+             FROM sys.tables t JOIN sys.columns c ON c.object_id = t.object_id LEFT JOIN sys.default_constraints d \
+             ON d.parent_object_id = t.object_id AND d.parent_column_id = c.column_id \
+             WHERE SCHEMA_NAME(t.schema_id) = $SCHEMA ORDER BY t.name, c.column_id",
+            "SELECT CONVERT(NVARCHAR(128), t.name), CONVERT(NVARCHAR(128), c.name) FROM sys.indexes i \
+             JOIN sys.tables t ON t.object_id = i.object_id \
+             JOIN sys.index_columns x ON x.object_id = i.object_id AND x.index_id = i.index_id \
+             JOIN sys.columns c ON c.object_id = t.object_id AND c.column_id = x.column_id \
+             WHERE i.is_primary_key = 1 AND SCHEMA_NAME(t.schema_id) = $SCHEMA",
+            "SELECT CONVERT(NVARCHAR(128), OBJECT_NAME(f.parent_object_id)), CONVERT(NVARCHAR(128), c.name), \
+             CONVERT(NVARCHAR(128), OBJECT_NAME(f.referenced_object_id)), CONVERT(NVARCHAR(60), f.delete_referential_action_desc) \
+             FROM sys.foreign_keys f JOIN sys.foreign_key_columns k ON k.constraint_object_id = f.object_id \
+             JOIN sys.columns c ON c.object_id = k.parent_object_id AND c.column_id = k.parent_column_id \
+             WHERE SCHEMA_NAME(f.schema_id) = $SCHEMA",
+            "SELECT CONVERT(NVARCHAR(128), t.name), CONVERT(NVARCHAR(128), i.name), CONVERT(NVARCHAR(128), c.name), \
+             CASE i.has_filter WHEN 1 THEN '1' ELSE '0' END FROM sys.indexes i JOIN sys.tables t ON t.object_id = i.object_id \
+             JOIN sys.index_columns x ON x.object_id = i.object_id AND x.index_id = i.index_id AND x.key_ordinal = 1 \
+             JOIN sys.columns c ON c.object_id = t.object_id AND c.column_id = x.column_id WHERE SCHEMA_NAME(t.schema_id) = $SCHEMA",
         ],
         Engine::Sqlite => [
             "SELECT t.name, c.name, c.type, CASE c.\"notnull\" WHEN 1 THEN 'NO' ELSE 'YES' END, \

@@ -1,5 +1,7 @@
 //! A database of a test, and what the test sees of it beside the message store.
 
+use std::time::{Duration, Instant};
+
 use lockage_message_store::lockage_core::{Backend, ConnectOptions, Unlocked};
 use lockage_message_store::{Builder, MessageStore};
 use lockage_sql::{Connection, Piece};
@@ -15,6 +17,8 @@ pub(crate) struct Database {
     /// The server, and the name of the database on it.
     server: Option<(String, String)>,
     pub(crate) folder: TempDir,
+    /// Whether the catalogue has indexes as they were made.
+    pub(crate) keeps_indexes: bool,
 }
 
 impl Database {
@@ -34,6 +38,7 @@ impl Database {
             url,
             server,
             folder,
+            keeps_indexes: site.peer().is_none_or(|peer| peer.keeps_indexes),
         })
     }
 
@@ -60,6 +65,7 @@ impl Database {
             url,
             server,
             folder,
+            keeps_indexes: self.keeps_indexes,
         })
     }
 
@@ -80,7 +86,16 @@ impl Database {
     pub(crate) fn table(&self, table: &str) -> String {
         match self.engine {
             Engine::Postgres => format!("lockage.{table}"),
+            Engine::SqlServer => format!("dbo.{table}"),
             Engine::Sqlite | Engine::Mysql => table.to_owned(),
+        }
+    }
+
+    /// A message's body, as SQL.
+    pub(crate) fn body(&self) -> &'static str {
+        match self.engine {
+            Engine::SqlServer => "0x78",
+            _ => "'x'",
         }
     }
 
@@ -101,8 +116,14 @@ impl Database {
     /// The history, each row as one text, in a fixed order.
     pub(crate) async fn history(&self) -> Result<Vec<String>, Failure> {
         let history = self.table("lockage_message_history");
+        let columns = match self.engine {
+            Engine::SqlServer => {
+                "version, kind, checksum, state, CONVERT(NVARCHAR(40), applied_at, 126), applied_by, duration_ms, run_id"
+            }
+            _ => "*",
+        };
         let rows = self
-            .rows(&format!("SELECT * FROM {history} ORDER BY version"))
+            .rows(&format!("SELECT {columns} FROM {history} ORDER BY version"))
             .await?;
         Ok(rows.iter().map(|row| row.join("|")).collect())
     }
@@ -114,6 +135,7 @@ pub(crate) async fn connect(engine: Engine, url: &str) -> Result<Box<dyn Connect
         Engine::Sqlite => Box::new(lockage_sqlite::connect(&options)?),
         Engine::Postgres => Box::new(lockage_postgres::connect(&options).await?),
         Engine::Mysql => Box::new(lockage_mysql::connect(&options).await?),
+        Engine::SqlServer => Box::new(lockage_sqlserver::connect(&options).await?),
     })
 }
 
@@ -142,7 +164,10 @@ pub(crate) async fn execute(engine: Engine, url: &str, statement: &str) -> Resul
         .map_err(|failure| format!("{statement}: {:?}", failure.error).into())
 }
 
-async fn drop_database(engine: Engine, server: &str, name: &str) -> Result<(), Failure> {
+pub(crate) async fn drop_database(engine: Engine, server: &str, name: &str) -> Result<(), Failure> {
+    if engine == Engine::SqlServer {
+        return drop_unused(server, name).await;
+    }
     let force = match engine {
         // Sessions that were cut off may still be on their way out.
         Engine::Postgres => " WITH (FORCE)",
@@ -151,11 +176,25 @@ async fn drop_database(engine: Engine, server: &str, name: &str) -> Result<(), F
     execute(engine, server, &format!("DROP DATABASE {name}{force}")).await
 }
 
+/// Sessions that were cut off may still be on their way out.
+async fn drop_unused(server: &str, name: &str) -> Result<(), Failure> {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        match execute(Engine::SqlServer, server, &format!("DROP DATABASE {name}")).await {
+            Err(failure) if failure.to_string().contains("use") && Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            dropped => return dropped,
+        }
+    }
+}
+
 fn backend(engine: Engine) -> Backend {
     match engine {
         Engine::Sqlite => lockage_sqlite::BACKEND,
         Engine::Postgres => lockage_postgres::BACKEND,
         Engine::Mysql => lockage_mysql::BACKEND,
+        Engine::SqlServer => lockage_sqlserver::BACKEND,
     }
 }
 

@@ -5,6 +5,7 @@ use lockage_message_store::{ErrorKind, MessageStore};
 use lockage_testkit::Failure;
 
 use crate::database::{Database, connect};
+use crate::peer::takes;
 use crate::site::Engine;
 use crate::watch::{Pause, Waiting, hear};
 
@@ -81,6 +82,7 @@ async fn seen_by_the_engine(database: &Database) -> Result<(), Failure> {
                 .to_owned()
         }
         Engine::Mysql => format!("SELECT IS_USED_LOCK('lockage:4006:{}') IS NOT NULL", database.name()),
+        Engine::SqlServer => "SELECT 1 - APPLOCK_TEST('public', '4006', 'Exclusive', 'Session')".to_owned(),
         Engine::Sqlite => {
             let file = database.folder.path().join("app.db-lockage-4006.lock");
             let text = std::fs::read_to_string(file)?;
@@ -119,6 +121,10 @@ async fn the_id_4004_waits_for_a_neighbour_that_holds_4004(
                 "the neighbour did not get its lock",
             )?;
         }
+        Engine::SqlServer => ensure(
+            takes(&mut *neighbour, "4004").await?,
+            "the neighbour did not get its lock",
+        )?,
         Engine::Sqlite => {
             let session = database.session().await?;
             match session.try_lock(&LockKey::id(4004)).await? {
@@ -222,7 +228,9 @@ async fn a_lock_lost_on_the_server_side_is_noticed(database: &Database) -> Resul
             let end = format!("SELECT pg_terminate_backend({session})");
             database.rows(&end).await?;
         }
-        (Engine::Mysql, Some(session)) => database.execute(&format!("KILL {session}")).await?,
+        (Engine::Mysql | Engine::SqlServer, Some(session)) => {
+            database.execute(&format!("KILL {session}")).await?;
+        }
         _ => std::fs::remove_file(database.folder.path().join("app.db-lockage-4006.lock"))?,
     }
     drop(paused);

@@ -1,5 +1,5 @@
-//! The message store on every engine: at LOCKAGE_TEST_POSTGRES_URL, LOCKAGE_TEST_MARIADB_URL and LOCKAGE_TEST_MYSQL_URL, or on servers that
-//! are started from the binaries of this machine.
+//! The message store on every engine: at LOCKAGE_TEST_POSTGRES_URL, LOCKAGE_TEST_MARIADB_URL, LOCKAGE_TEST_MYSQL_URL and
+//! LOCKAGE_TEST_SQLSERVER_URL, or on servers that are started from the binaries of this machine.
 //!
 //! `LOCKAGE_TEST_ROUNDS` (default 2) and `LOCKAGE_TEST_REPLICAS` (default 16) say how often and how many processes race.
 
@@ -8,6 +8,7 @@ mod child;
 mod database;
 mod document;
 mod locking;
+mod peer;
 mod racing;
 mod rows;
 mod running;
@@ -61,14 +62,19 @@ fn main() -> ExitCode {
             trials.push(trial(site, name, *test));
         }
     }
-    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
+    let mut arguments = Arguments::from_args();
+    let locks_meet = |site: &Arc<Site>| site.peer().is_some_and(|peer| !peer.locks_are_a_databases);
+    if sites.iter().any(locks_meet) {
+        arguments.test_threads = Some(1);
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
     // Servers that were started for this end here.
     drop(sites);
     conclusion.exit_code()
 }
 
 fn trial(site: &Arc<Site>, name: &str, test: Test) -> Trial {
-    let lacks = site.lacks().or_else(|| does_not_apply(name, site.engine()));
+    let lacks = site.lacks().or_else(|| does_not_apply(name, site));
     let shown = match &lacks {
         Some(reason) => format!("{}::{name} (left out: {reason})", site.name()),
         None => format!("{}::{name}", site.name()),
@@ -78,10 +84,23 @@ fn trial(site: &Arc<Site>, name: &str, test: Test) -> Trial {
 }
 
 /// Why a test says nothing about an engine.
-fn does_not_apply(name: &str, engine: Engine) -> Option<String> {
-    match (name, engine) {
+fn does_not_apply(name: &str, site: &Site) -> Option<String> {
+    let peer = site.peer();
+    match (name, site.engine()) {
         ("a_schema_that_is_there_needs_no_right_to_create_schemas", Engine::Sqlite) => {
             Some("SQLite has no schemas and no rights".into())
+        }
+        ("tenants_are_migrated_in_parallel_under_their_own_locks", _)
+            if peer.is_some_and(|peer| !peer.locks_are_a_databases) =>
+        {
+            Some("the peer's databases share their application locks".into())
+        }
+        (
+            "a_lock_lost_on_the_server_side_is_noticed"
+            | "create_only_waits_for_what_another_process_is_making",
+            _,
+        ) if peer.is_some_and(|peer| !peer.lists_locks) => {
+            Some("the peer does not list who holds its locks".into())
         }
         _ => None,
     }

@@ -21,20 +21,20 @@ fn id(n: u32) -> String {
 
 async fn incoming(database: &Database, n: u32, status: &str, owner: i32) -> Result<(), Failure> {
     let table = database.table("incoming_envelopes");
-    let id = id(n);
+    let (id, body) = (id(n), database.body());
     database
         .execute(&format!(
-            "INSERT INTO {table} (id, status, owner_id, body, message_type) VALUES ('{id}', '{status}', {owner}, 'x', 't')"
+            "INSERT INTO {table} (id, status, owner_id, body, message_type) VALUES ('{id}', '{status}', {owner}, {body}, 't')"
         ))
         .await
 }
 
 async fn outgoing(database: &Database, n: u32, owner: i32) -> Result<(), Failure> {
     let table = database.table("outgoing_envelopes");
-    let id = id(n);
+    let (id, body) = (id(n), database.body());
     database
         .execute(&format!(
-            "INSERT INTO {table} (id, owner_id, destination, body, message_type) VALUES ('{id}', {owner}, 'd', 'x', 't')"
+            "INSERT INTO {table} (id, owner_id, destination, body, message_type) VALUES ('{id}', {owner}, 'd', {body}, 't')"
         ))
         .await
 }
@@ -70,8 +70,9 @@ async fn rows_are_counted_released_and_cleared_without_the_lock(
     }
     let letters = database.table("dead_letters");
     let letter = format!(
-        "INSERT INTO {letters} (id, body, message_type) VALUES ('{}', 'x', 't')",
-        id(7)
+        "INSERT INTO {letters} (id, body, message_type) VALUES ('{}', {}, 't')",
+        id(7),
+        database.body()
     );
     database.execute(&letter).await?;
     let node = format!(
@@ -126,6 +127,9 @@ async fn dead_letters_go_when_their_time_is_over(database: &Database) -> Result<
     let hours = |hours: i32| match database.engine {
         Engine::Postgres => format!("now() + interval '{hours} hours'"),
         Engine::Mysql => format!("UTC_TIMESTAMP(6) + INTERVAL {hours} HOUR"),
+        Engine::SqlServer => {
+            format!("DATEADD(hour, {hours}, TODATETIMEOFFSET(SYSUTCDATETIME(), 0))")
+        }
         Engine::Sqlite => format!("strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '{hours} hours')"),
     };
     for (n, sent, expires) in [
@@ -135,9 +139,9 @@ async fn dead_letters_go_when_their_time_is_over(database: &Database) -> Result<
         (4, hours(-1), "NULL".to_owned()),
         (5, "NULL".to_owned(), "NULL".to_owned()),
     ] {
-        let id = id(n);
+        let (id, body) = (id(n), database.body());
         let insert = format!(
-            "INSERT INTO {letters} (id, body, message_type, sent_at, expires) VALUES ('{id}', 'x', 't', {sent}, {expires})"
+            "INSERT INTO {letters} (id, body, message_type, sent_at, expires) VALUES ('{id}', {body}, 't', {sent}, {expires})"
         );
         database.execute(&insert).await?;
     }

@@ -46,7 +46,9 @@ async fn a_named_schema_is_made_and_used(database: &Database) -> Result<(), Fail
             database.store()?.assert_current().await?;
             checked
         }
-        Engine::Postgres => assert_schema(database, Some(&name), "", &Document::read()?).await,
+        Engine::Postgres | Engine::SqlServer => {
+            assert_schema(database, Some(&name), "", &Document::read()?).await
+        }
         Engine::Mysql => {
             let checked = assert_schema(database, Some(&name), "", &Document::read()?).await;
             database.execute(&format!("DROP DATABASE `{name}`")).await?;
@@ -96,6 +98,7 @@ async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<
             Some("SET time_zone = '+09:00'"),
             "ABS(TIMESTAMPDIFF(SECOND, started, UTC_TIMESTAMP(6)))",
         ),
+        Engine::SqlServer => (None, "ABS(DATEDIFF(SECOND, started, SYSUTCDATETIME()))"),
         Engine::Sqlite => (
             None,
             "CAST(abs(julianday('now') - julianday(started)) * 86400 AS INTEGER)",
@@ -155,9 +158,10 @@ async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<
     }
     let wrong = database
         .execute(&format!(
-            "INSERT INTO {} (id, status, owner_id, body, message_type) VALUES ('{}', 'Elsewhere', 0, 'x', 't')",
+            "INSERT INTO {} (id, status, owner_id, body, message_type) VALUES ('{}', 'Elsewhere', 0, {}, 't')",
             database.table("incoming_envelopes"),
-            id(1)
+            id(1),
+            database.body()
         ))
         .await;
     match wrong {
@@ -174,7 +178,7 @@ async fn a_schema_that_is_there_needs_no_right_to_create_schemas(
     let (make, schema, other, remove) = match database.engine {
         Engine::Postgres => (
             vec![
-                format!("CREATE ROLE {user} LOGIN PASSWORD 'secret'"),
+                format!("CREATE ROLE {user} LOGIN PASSWORD '{PASSWORD}'"),
                 "CREATE SCHEMA mine".into(),
                 format!("GRANT USAGE, CREATE ON SCHEMA mine TO {user}"),
             ],
@@ -182,9 +186,21 @@ async fn a_schema_that_is_there_needs_no_right_to_create_schemas(
             "other".to_owned(),
             vec![format!("DROP OWNED BY {user}"), format!("DROP ROLE {user}")],
         ),
+        Engine::SqlServer => {
+            let grant = format!("GRANT CREATE TABLE TO {user}");
+            let make = vec![
+                format!("CREATE LOGIN {user} WITH PASSWORD = '{PASSWORD}'"),
+                format!("CREATE USER {user} FOR LOGIN {user}"),
+                format!("EXEC (N'CREATE SCHEMA mine AUTHORIZATION {user}')"),
+                // A peer that does not know this right gives it with the schema.
+                format!("BEGIN TRY EXEC (N'{grant}') END TRY BEGIN CATCH END CATCH"),
+            ];
+            let remove = vec![format!("DROP LOGIN {user}")];
+            (make, "mine".to_owned(), "other".to_owned(), remove)
+        }
         _ => (
             vec![
-                format!("CREATE USER {user}@'%' IDENTIFIED BY 'secret'"),
+                format!("CREATE USER {user}@'%' IDENTIFIED BY '{PASSWORD}'"),
                 format!("GRANT ALL ON {name}.* TO {user}@'%'"),
             ],
             name.to_owned(),
@@ -202,6 +218,9 @@ async fn a_schema_that_is_there_needs_no_right_to_create_schemas(
     }
     outcome
 }
+
+/// One that every server's policy takes.
+const PASSWORD: &str = "Secret-4-all";
 
 async fn with_few_rights(url: &str, schema: &str, other: &str) -> Result<(), Failure> {
     let store = MessageStore::builder(url).schema(schema).build()?;
@@ -224,7 +243,7 @@ fn as_user(url: &str, user: &str) -> Result<String, Failure> {
     let url = DatabaseUrl::parse(url)?;
     let rest = url.expose_rest();
     let host = rest.rsplit_once('@').ok_or("a URL without a user")?.1;
-    Ok(format!("{}://{user}:secret@{host}", url.scheme()))
+    Ok(format!("{}://{user}:{PASSWORD}@{host}", url.scheme()))
 }
 
 async fn an_application_keeps_its_own_history_beside(database: &Database) -> Result<(), Failure> {

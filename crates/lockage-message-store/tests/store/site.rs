@@ -3,12 +3,15 @@
 use lockage_testkit::Failure;
 use lockage_testkit::engine::{MariadbOrigin, PostgresOrigin};
 
+use crate::peer::Peer;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
     Sqlite,
     Postgres,
     /// MariaDB too.
     Mysql,
+    SqlServer,
 }
 
 /// An engine that is there, or the reason why it is not.
@@ -21,6 +24,7 @@ enum Origin {
     Files,
     Postgres(Result<PostgresOrigin, String>),
     Mysql(Result<MariadbOrigin, String>),
+    SqlServer(Result<(String, Peer), String>),
 }
 
 impl Site {
@@ -53,6 +57,13 @@ impl Site {
                 name: "mysql",
                 origin: Origin::Mysql(mysql),
             },
+            Self {
+                name: "sqlserver",
+                origin: Origin::SqlServer(match variable("LOCKAGE_TEST_SQLSERVER_URL") {
+                    Some(url) => Peer::ask(&url).map(|peer| (url, peer)),
+                    None => Err("set LOCKAGE_TEST_SQLSERVER_URL".into()),
+                }),
+            },
         ]
     }
 
@@ -65,6 +76,7 @@ impl Site {
             Origin::Files => Engine::Sqlite,
             Origin::Postgres(_) => Engine::Postgres,
             Origin::Mysql(_) => Engine::Mysql,
+            Origin::SqlServer(_) => Engine::SqlServer,
         }
     }
 
@@ -74,6 +86,15 @@ impl Site {
             Origin::Files => None,
             Origin::Postgres(origin) => origin.as_ref().err().cloned(),
             Origin::Mysql(origin) => origin.as_ref().err().cloned(),
+            Origin::SqlServer(origin) => origin.as_ref().err().cloned(),
+        }
+    }
+
+    /// What the server cannot do.
+    pub(crate) fn peer(&self) -> Option<&Peer> {
+        match &self.origin {
+            Origin::SqlServer(Ok((_, peer))) => Some(peer),
+            _ => None,
         }
     }
 
@@ -83,6 +104,10 @@ impl Site {
             Origin::Files => Ok(None),
             Origin::Postgres(origin) => origin.as_ref().map_err(String::as_str)?.url().map(Some),
             Origin::Mysql(origin) => origin.as_ref().map_err(String::as_str)?.url().map(Some),
+            Origin::SqlServer(origin) => {
+                let (url, _) = origin.as_ref().map_err(String::as_str)?;
+                Ok(Some(url.clone()))
+            }
         }
     }
 }
