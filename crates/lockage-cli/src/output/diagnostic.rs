@@ -109,9 +109,7 @@ fn before(kind: ErrorKind, report: &Report) -> Option<String> {
         .collect();
     match names.as_slice() {
         // Whoever stops a run asks what stands.
-        [] => {
-            (kind == ErrorKind::Interrupted).then(|| "nothing was done before that".to_owned())
-        }
+        [] => (kind == ErrorKind::Interrupted).then(|| "nothing was done before that".to_owned()),
         [one] => Some(format!("done before that, and kept: {one}")),
         [first, .., last] => Some(format!(
             "done before that, and kept: {first} to {last} ({} migrations)",
