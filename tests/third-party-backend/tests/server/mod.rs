@@ -1,14 +1,15 @@
 //! A server from the machine's binaries, with a folder, a port and a security database of its own.
 
+use std::cell::Cell;
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use lockage_testkit::Failure;
+use lockage_testkit::engine::{self, dying_with_us, own_folder};
 
 /// Of the administrator, on a server that nobody else reaches.
 pub(crate) const PASSWORD: &str = "masterkey";
@@ -17,9 +18,6 @@ pub(crate) const PASSWORD: &str = "masterkey";
 const HOME: &str = "/usr/lib/x86_64-linux-gnu/firebird/3.0";
 const SERVER: &str = "/usr/sbin/firebird";
 const CLIENT: &str = "/usr/bin/isql-fb";
-
-/// How long a server may take to answer, and a client to be through.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What is not on this machine.
 pub(crate) fn missing() -> Option<String> {
@@ -35,75 +33,57 @@ pub(crate) fn missing() -> Option<String> {
 pub(crate) struct Server(Arc<Running>);
 
 struct Running {
+    /// Ended before the folder goes.
+    process: engine::Server,
     folder: tempfile::TempDir,
-    port: u16,
-    child: Mutex<Child>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let _ = child.kill();
-        let _ = child.wait();
-    }
 }
 
 impl Server {
     pub(crate) fn start() -> Result<Self, Failure> {
-        let folder = tempfile::Builder::new()
-            .prefix("lockage-firebird")
-            .tempdir()?;
+        let folder = own_folder("firebird")?;
         let root = folder.path();
         for name in ["plugins", "intl", "plugins.conf", "firebird.msg"] {
             symlink(Path::new(HOME).join(name), root.join(name))?;
         }
         std::fs::create_dir(root.join("lock"))?;
         std::fs::write(root.join("databases.conf"), "")?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let security = root.join("security3.fdb");
-        std::fs::write(
-            root.join("firebird.conf"),
-            format!(
+        let configure = |port: u16| {
+            let text = format!(
                 "RemoteBindAddress = 127.0.0.1\nRemoteServicePort = {port}\nSecurityDatabase = {}\nAuthServer = Srp\n\
                  UserManager = Srp\nWireCrypt = Enabled\nServerMode = Super\n",
                 security.display()
-            ),
-        )?;
+            );
+            std::fs::write(root.join("firebird.conf"), text)
+        };
         // Without a server the client opens files itself, and needs no password for what it makes.
+        configure(0)?;
         let make = format!(
             "CREATE DATABASE '{}' USER SYSDBA;\nCREATE USER SYSDBA PASSWORD '{PASSWORD}' USING PLUGIN Srp;\nCOMMIT;\n",
             security.display()
         );
         isql(root, &["-user", "SYSDBA"], &make)?;
-        let log = std::fs::File::create(root.join("server.log"))?;
-        let child = Command::new(SERVER)
-            .args(["-p", &port.to_string()])
-            .envs(environment(root))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()?;
-        let child = Mutex::new(child);
-        let server = Self(Arc::new(Running {
-            folder,
-            port,
-            child,
-        }));
-        let probe = server.folder().join("probe.fdb");
-        let make = format!(
-            "CREATE DATABASE '{}' USER SYSDBA PASSWORD '{PASSWORD}';\n",
-            server.address(&probe)
-        );
-        let begun = Instant::now();
-        while let Err(error) = server.isql_alone(&make) {
-            if begun.elapsed() > PATIENCE {
-                return Err(
-                    format!("waited {PATIENCE:?} for the server to answer: {error}").into(),
-                );
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(server)
+        let chosen = Cell::new(0);
+        let command = |port: u16| {
+            chosen.set(port);
+            // A server without its file takes another port, where nobody looks for it.
+            let _ = configure(port);
+            let mut command = dying_with_us(Path::new(SERVER), "KILL");
+            // With its argument for a port it would listen on every address, whatever the file says.
+            command.envs(environment(root));
+            command
+        };
+        let probe = root.join("probe.fdb");
+        let answers = |_| {
+            let address = address(chosen.get(), &probe);
+            let make = format!("CREATE DATABASE '{address}' USER SYSDBA PASSWORD '{PASSWORD}';\n");
+            isql(root, &[], &make).is_ok()
+        };
+        let process = engine::Server::start(&root.join("server.log"), command, answers)?;
+        // A port that is taken on every address is taken here too.
+        TcpListener::bind(("127.0.0.2", process.port()))
+            .map_err(|error| format!("the server listens beyond 127.0.0.1: {error}"))?;
+        Ok(Self(Arc::new(Running { process, folder })))
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -112,11 +92,11 @@ impl Server {
 
     /// As the engine's own client writes it.
     pub(crate) fn address(&self, file: &Path) -> String {
-        format!("127.0.0.1/{}:{}", self.0.port, file.display())
+        address(self.0.process.port(), file)
     }
 
     pub(crate) fn url(&self, file: &Path) -> String {
-        let port = self.0.port;
+        let port = self.0.process.port();
         format!(
             "firebird://SYSDBA:{PASSWORD}@127.0.0.1:{port}/{}",
             file.display()
@@ -134,6 +114,10 @@ impl Server {
     pub(crate) fn isql_alone(&self, script: &str) -> Result<Vec<String>, Failure> {
         isql(self.folder(), &[], script)
     }
+}
+
+fn address(port: u16, file: &Path) -> String {
+    format!("127.0.0.1/{port}:{}", file.display())
 }
 
 fn environment(root: &Path) -> [(&'static str, PathBuf); 3] {
