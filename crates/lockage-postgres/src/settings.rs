@@ -51,7 +51,7 @@ pub(crate) fn start_afresh(
         "RESET ALL".to_owned(),
         set(settings),
     ];
-    statements.extend(schema.map(|schema| search_first(schema)));
+    statements.extend(schema.map(search_first));
     statements.push("COMMIT".into());
     statements
 }
