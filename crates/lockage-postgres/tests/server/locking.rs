@@ -12,6 +12,7 @@ crate::tests!(
     the_holder_is_told_with_all_there_is,
     a_dropped_run_ends_its_statement_and_frees_the_lock,
     a_session_that_is_ended_says_so,
+    the_holder_of_a_row_is_ended_and_its_row_given_back,
     keys_are_the_numbers_that_they_are_said_to_be,
     a_lock_belongs_to_its_database,
     other_strategies_are_refused,
@@ -145,6 +146,38 @@ async fn a_session_that_is_ended_says_so(place: &Place) -> Result<(), Failure> {
         .err()
         .ok_or("the session lives")?;
     assert_eq!(again.kind(), ErrorKind::SessionLost);
+    Ok(())
+}
+
+/// Whoever asks, with whatever kind of lock.
+async fn the_holder_of_a_row_is_ended_and_its_row_given_back(place: &Place) -> Result<(), Failure> {
+    for strategy in [LockStrategy::Table, LockStrategy::Auto] {
+        let by = |strategy| -> Result<_, Failure> {
+            Ok(place
+                .runner(&[("V1__a.sql", "SELECT pg_sleep(600)")])?
+                .connect_options(|options| options.lock_strategy = strategy))
+        };
+        let run = by(LockStrategy::Table)?;
+        let running = tokio::spawn(async move { run.up().await });
+        until(
+            &place.client().await?,
+            "SELECT 1 FROM here.sessions WHERE wait_event = 'PgSleep'",
+        )
+        .await?;
+        let breaker = by(strategy)?;
+        let holder = breaker.lock_holder().await?.ok_or("nobody holds it")?;
+        breaker.break_lock(&holder, Duration::from_secs(60)).await?;
+        let error = running.await?.err().ok_or("it went on")?;
+        assert_eq!(error.kind(), ErrorKind::SessionLost, "{error:?}");
+        assert!(!error.is_server_gone(), "{error:?}");
+        // Nobody waits for a lease to run out.
+        let next = place
+            .runner(&[("V1__a.sql", "SELECT 1")])?
+            .connect_options(|options| options.lock_strategy = LockStrategy::Table)
+            .wait(LockWait::No);
+        next.up().await?;
+        place.execute("DROP TABLE lockage_history").await?;
+    }
     Ok(())
 }
 
