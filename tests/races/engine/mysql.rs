@@ -128,6 +128,11 @@ impl Engine for Server {
         Ok(Stranger::new(database, &name, forget))
     }
 
+    /// MySQL ends itself when a session that waits for room for the binary log is ended.
+    fn before_a_full_disk(&self) -> Option<&'static str> {
+        (self.name == "mysql").then_some("SET GLOBAL binlog_error_action = IGNORE_ERROR")
+    }
+
     fn ends(&self, session: &str) -> String {
         format!("KILL {session}")
     }
