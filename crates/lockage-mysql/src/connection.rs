@@ -255,6 +255,15 @@ impl Connection for MysqlConnection {
         settings::before_migration(work, &self.home)
     }
 
+    fn behind_setting(&self, statement: &str) -> Vec<String> {
+        match self.silence {
+            Some(_) if statement.to_ascii_lowercase().contains("_timeout") => {
+                vec![settings::silence(self.silence)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn before_commit(&self, _migration: &Migration) -> Vec<Piece<'static>> {
         Vec::new()
     }
@@ -303,14 +312,7 @@ impl Connection for MysqlConnection {
 
     async fn prove_alive(&mut self, silence: Option<Duration>) -> Result<()> {
         self.heartbeat = None;
-        let limit = silence.map_or_else(
-            || "DEFAULT".to_owned(),
-            |silence| silence.as_secs().max(1).to_string(),
-        );
-        // Waiting for the next statement, for the rest of one, and for the client to take a result.
-        let sql = format!(
-            "SET SESSION wait_timeout = {limit}, net_read_timeout = {limit}, net_write_timeout = {limit}"
-        );
+        let sql = settings::silence(silence);
         let set = reach(&self.wire).await?.execute(&sql).await;
         self.judged(set.map_err(error::plain)).await?;
         self.silence = silence;

@@ -35,6 +35,15 @@ pub(crate) fn before_migration(work: &Work<'_>, home: &str) -> Vec<String> {
     ]
 }
 
+/// After how long a silence the server ends the session: while it waits for the next statement, for the rest of one, and for the client to
+/// take a result.
+pub(crate) fn silence(limit: Option<Duration>) -> String {
+    let limit = seconds(limit);
+    format!(
+        "SET SESSION wait_timeout = {limit}, net_read_timeout = {limit}, net_write_timeout = {limit}"
+    )
+}
+
 /// Whole seconds, at least one; without a limit the server's own.
 fn seconds(limit: Option<Duration>) -> String {
     match limit {

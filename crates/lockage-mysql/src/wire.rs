@@ -108,8 +108,7 @@ impl Wire {
 
     /// Runs a text of one or more statements in one round trip; one set of rows a result.
     pub(crate) async fn run(&mut self, sql: &str) -> Result<Vec<Vec<Row>>, Broken> {
-        let done = call!(self, conn, run(conn, sql));
-        done
+        call!(self, conn, run(conn, sql))
     }
 
     /// Runs one query that only reads, again where a cluster took it back since another node was at what it reads.
@@ -129,8 +128,7 @@ impl Wire {
 
     /// Runs one statement whose rows are not wanted, however many they are.
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<(), mysql_async::Error> {
-        let done = call!(self, conn, conn.query_drop(sql));
-        done
+        call!(self, conn, conn.query_drop(sql))
     }
 
     /// The first row of one query, with what is needed to write its values down again.
@@ -149,8 +147,7 @@ impl Wire {
     }
 
     pub(crate) async fn ping(&mut self) -> Result<(), mysql_async::Error> {
-        let done = call!(self, conn, conn.ping());
-        done
+        call!(self, conn, conn.ping())
     }
 
     pub(crate) async fn close(self) -> Result<(), mysql_async::Error> {

@@ -9,6 +9,7 @@ crate::tests!(
     variables_and_prepared_statements_are_there_when_a_run_goes_on,
     settings_are_there_when_a_run_goes_on,
     a_session_that_only_reads_still_has_its_history,
+    a_script_does_not_undo_what_frees_the_lock_of_a_vanished_holder,
 );
 
 async fn a_session_is_set_the_same_on_every_server_and_for_every_migration(
@@ -111,5 +112,15 @@ async fn a_session_that_only_reads_still_has_its_history(place: &Place) -> Resul
         error.hint().is_some_and(|hint| hint.contains("READ ONLY")),
         "{error:?}"
     );
+    Ok(())
+}
+
+async fn a_script_does_not_undo_what_frees_the_lock_of_a_vanished_holder(
+    place: &Place,
+) -> Result<(), Failure> {
+    let script = "SET SESSION wait_timeout = 28800, net_read_timeout = 600, net_write_timeout = 600; \
+                  CREATE TABLE seen AS SELECT CONCAT_WS('|', @@wait_timeout, @@net_read_timeout, @@net_write_timeout) AS s";
+    place.runner(&[("V1__a.sql", script)])?.up().await?;
+    assert_eq!(place.text("SELECT s FROM seen").await?, "15|15|15");
     Ok(())
 }
