@@ -28,7 +28,7 @@ impl Runner {
         let neighbours = self.or_interrupted(self.neighbours(&mut session)).await?;
         let mut patience = Patience::new(self.wait);
         let acquired = self
-            .or_interrupted(self.try_until(session, &neighbours, aim, &mut patience))
+            .or_interrupted(self.try_until(session, &neighbours, aim, report, &mut patience))
             .await;
         report.waited = patience.waited();
         acquired
@@ -53,6 +53,7 @@ impl Runner {
         mut session: Unlocked,
         neighbours: &[LockKey],
         aim: Aim<'_>,
+        report: &Report,
         patience: &mut Patience,
     ) -> Result<Acquired> {
         loop {
@@ -75,7 +76,7 @@ impl Runner {
                 tokio::time::sleep(patience.next_pause()).await;
             }
             // Behind the pause and before the next try: a lock that is free because the work is done is left alone.
-            if let Some(plan) = self.glance(&mut session, aim).await?
+            if let Some(plan) = self.glance(&mut session, aim, report).await?
                 && plan.is_empty()
             {
                 return Ok(Acquired::Current(session, plan));

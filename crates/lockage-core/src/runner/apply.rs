@@ -48,7 +48,7 @@ impl Runner {
         let canceller = locked.canceller();
         let history = self.or_cancelled(canceller, locked.history()).await?;
         report.recall(&history, &self.connect.run_id);
-        let plan = self.decide(aim, &history)?;
+        let plan = self.decide(aim, &history, report)?;
         self.observer.on_event(&Event::Locked {
             key: &self.key,
             waited: report.waited,

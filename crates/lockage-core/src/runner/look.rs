@@ -31,7 +31,7 @@ impl Runner {
 
     /// What [`up`](Self::up) would do.
     pub async fn plan(&self) -> Result<Plan> {
-        let plan = self.decide(Aim::Up, &self.history().await?)?;
+        let plan = self.decide(Aim::Up, &self.history().await?, &self.new_report())?;
         self.inspect(&plan.steps)?;
         Ok(plan)
     }
@@ -59,8 +59,8 @@ impl Runner {
     }
 
     fn judge(&self, history: &History) -> Result<Report> {
-        let plan = self.decide(Aim::Up, history)?;
         let mut report = self.new_report();
+        let plan = self.decide(Aim::Up, history, &report)?;
         if !plan.is_empty() {
             report.outcome = Outcome::Pending;
         }

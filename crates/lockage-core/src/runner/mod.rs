@@ -175,7 +175,7 @@ impl Runner {
 
     async fn run(&self, aim: Aim<'_>, report: &mut Report) -> Result<()> {
         let mut session = self.open().await?;
-        if let Some(first) = self.glance(&mut session, aim).await? {
+        if let Some(first) = self.glance(&mut session, aim, report).await? {
             report.future.clone_from(&first.future);
             report.set_pending(&first.steps, &first);
             if first.is_empty() {
@@ -196,9 +196,14 @@ impl Runner {
     }
 
     /// Looks without the lock; `None` when the holder's writing keeps readers out for now.
-    async fn glance(&self, session: &mut Unlocked, aim: Aim<'_>) -> Result<Option<Plan>> {
+    async fn glance(
+        &self,
+        session: &mut Unlocked,
+        aim: Aim<'_>,
+        report: &Report,
+    ) -> Result<Option<Plan>> {
         match self.or_interrupted(session.history()).await {
-            Ok(history) => match self.decide(aim, &history) {
+            Ok(history) => match self.decide(aim, &history, report) {
                 // What somebody has in hand may look wrong until they are done; it is judged under the lock.
                 Err(error) if error.kind() == ErrorKind::Diverged && in_hand(&history) => Ok(None),
                 decided => decided.map(Some),
@@ -208,9 +213,15 @@ impl Runner {
         }
     }
 
-    fn decide(&self, aim: Aim<'_>, history: &History) -> Result<Plan> {
+    /// What is to be done, by a run that has done what its report says: one that began anew does no more than is left.
+    fn decide(&self, aim: Aim<'_>, history: &History, report: &Report) -> Result<Plan> {
         match aim {
-            Aim::Up => plan::plan(&self.set, history, &self.plan),
+            Aim::Up => {
+                let mut options = self.plan.clone();
+                let done = report.applied.len();
+                options.steps = options.steps.map(|steps| steps.saturating_sub(done));
+                plan::plan(&self.set, history, &options)
+            }
             Aim::Down => plan::plan_down(&self.set, history, &self.plan),
             Aim::Repair(confirmed) => confirmed.plan(&self.set, history),
             Aim::Rebuild => mend::plan_rebuild(&self.set, history),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockage_core::{Error, ErrorKind, Outcome, Report};
+use lockage_core::{Error, ErrorKind, Outcome, PlanOptions, Report};
 use tokio::time::Instant;
 
 use crate::told::Told;
@@ -158,4 +158,17 @@ async fn a_connection_that_breaks_at_the_very_end_spoils_nothing() {
     world.fail("close", broken());
     assert_eq!(runner.check().await.unwrap().outcome, Outcome::UpToDate);
     world.assert_left_alone();
+}
+
+/// The server goes away when the one step is applied.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_begins_anew_applies_no_more_than_it_was_to() {
+    let (world, runner) = world(&[("V1__a", ""), ("V2__b", "")]);
+    let mut options = PlanOptions::default();
+    options.steps = Some(1);
+    let gone = Error::new(ErrorKind::SessionLost, "the server went away").server_gone();
+    world.fail("unlock", gone);
+    let report = runner.plan_options(options).up().await.unwrap();
+    assert_eq!(names(&report), ("a".into(), "b".into()));
+    assert_eq!(world.committed(), "V1__a");
 }
