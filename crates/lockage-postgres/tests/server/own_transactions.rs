@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use lockage_core::{Error, ErrorKind, Interrupt, Runner};
+use lockage_core::{ErrorKind, Interrupt};
 use lockage_testkit::Failure;
 
-use crate::place::Place;
+use crate::place::{Place, fails, line_of};
 
 crate::tests!(
     a_transaction_of_the_scripts_own_may_say_what_kind_it_is,
@@ -18,14 +18,6 @@ crate::tests!(
     a_lock_that_a_script_gives_up_is_noticed_before_the_next_statement,
     a_request_to_cancel_leaves_no_statement_in_doubt,
 );
-
-async fn fails(runner: Runner, kind: ErrorKind) -> Result<Error, Failure> {
-    match runner.up().await {
-        Ok(report) => Err(format!("no failure: {report:?}").into()),
-        Err(error) if error.kind() == kind => Ok(error),
-        Err(error) => Err(error.into()),
-    }
-}
 
 fn bare(script: &str) -> String {
     format!("-- lockage: no-transaction\n{script}")
@@ -143,11 +135,7 @@ async fn what_was_prepared_is_not_ended_by_a_commit_of_the_scripts_own(
         ErrorKind::MigrationFailed,
     )
     .await?;
-    assert_eq!(
-        error.location().and_then(|location| location.line),
-        Some(4),
-        "{error:?}"
-    );
+    assert_eq!(line_of(&error), Some(4), "{error:?}");
     assert!(
         place
             .texts("SELECT 1 FROM pg_tables WHERE tablename = 'b'")
@@ -180,18 +168,10 @@ async fn statements_that_no_run_survives_are_refused_before_anything_runs(
                     .is_some_and(|hint| !hint.contains("no-transaction")),
                 "{error:?}"
             );
-            assert!(
-                error.location().and_then(|location| location.line) >= Some(2),
-                "{error:?}"
-            );
+            assert!(line_of(&error) >= Some(2), "{error:?}");
         }
     }
-    assert!(
-        place
-            .texts("SELECT 1 FROM pg_tables WHERE schemaname = 'public'")
-            .await?
-            .is_empty()
-    );
+    assert!(place.is_empty().await?);
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 use std::sync::{Arc, Mutex};
 
-use lockage_core::{ConnectOptions, Event, MigrationSet, Observer, Registry, Runner};
+use lockage_core::{
+    ConnectOptions, Error, ErrorKind, Event, MigrationSet, Observer, Registry, Runner,
+};
 use lockage_postgres::BACKEND;
 use lockage_testkit::{Failure, unique_name};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
@@ -105,6 +107,12 @@ impl Place {
             .unwrap_or_default())
     }
 
+    /// Whether a run left no table where scripts make theirs.
+    pub(crate) async fn is_empty(&self) -> Result<bool, Failure> {
+        let tables = "SELECT 1 FROM pg_tables WHERE schemaname = 'public'";
+        Ok(self.texts(tables).await?.is_empty())
+    }
+
     pub(crate) fn runner(&self, files: &[(&str, &str)]) -> Result<Runner, Failure> {
         runner(&self.url(), files)
     }
@@ -118,6 +126,25 @@ pub(crate) fn runner(url: &str, files: &[(&str, &str)]) -> Result<Runner, Failur
         ConnectOptions::new(url)?,
         set,
     ))
+}
+
+/// The error of a run that must fail, in this way.
+pub(crate) async fn fails(runner: Runner, kind: ErrorKind) -> Result<Error, Failure> {
+    match runner.up().await {
+        Ok(report) => Err(format!("no failure: {report:?}").into()),
+        Err(error) if error.kind() == kind => Ok(error),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The line that an error names.
+pub(crate) fn line_of(error: &Error) -> Option<u32> {
+    error.location()?.line
+}
+
+/// Whether an error's hint says something.
+pub(crate) fn hints(error: &Error, what: &str) -> bool {
+    error.hint().is_some_and(|hint| hint.contains(what))
 }
 
 pub(crate) async fn connect(url: &str) -> Result<Client, Failure> {

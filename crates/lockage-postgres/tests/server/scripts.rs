@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use lockage_core::{Error, ErrorKind, Outcome, Runner};
+use lockage_core::{ErrorKind, Outcome};
 use lockage_testkit::Failure;
 
-use crate::place::{Heard, Place};
+use crate::place::{Heard, Place, fails, hints, line_of};
 
 crate::tests!(
     a_script_that_empties_the_search_path_leaves_ours_alone,
@@ -29,14 +29,6 @@ crate::tests!(
     unqualified_names_lead_to_the_schema_of_the_options,
     a_long_script_is_one_transaction_all_the_same,
 );
-
-async fn fails(runner: Runner, kind: ErrorKind) -> Result<Error, Failure> {
-    match runner.up().await {
-        Ok(report) => Err(format!("no failure: {report:?}").into()),
-        Err(error) if error.kind() == kind => Ok(error),
-        Err(error) => Err(error.into()),
-    }
-}
 
 async fn a_script_that_empties_the_search_path_leaves_ours_alone(
     place: &Place,
@@ -159,17 +151,8 @@ async fn a_commit_of_the_scripts_own_is_refused_before_anything_runs(
         ("V2__b.sql", "CREATE TABLE b (n int);\nCOMMIT;\nSELECT 1"),
     ];
     let error = fails(place.runner(&files)?, ErrorKind::InvalidMigration).await?;
-    assert_eq!(
-        error.location().and_then(|location| location.line),
-        Some(2),
-        "{error:?}"
-    );
-    assert!(
-        place
-            .texts("SELECT 1 FROM pg_tables WHERE schemaname = 'public'")
-            .await?
-            .is_empty()
-    );
+    assert_eq!(line_of(&error), Some(2), "{error:?}");
+    assert!(place.is_empty().await?);
     Ok(())
 }
 
@@ -180,17 +163,8 @@ async fn a_commit_inside_a_procedure_fails_as_a_whole(place: &Place) -> Result<(
         ErrorKind::MigrationFailed,
     )
     .await?;
-    assert!(
-        error
-            .hint()
-            .is_some_and(|hint| hint.contains("no-transaction")),
-        "{error:?}"
-    );
-    assert_eq!(
-        error.location().and_then(|location| location.line),
-        Some(2),
-        "{error:?}"
-    );
+    assert!(hints(&error, "no-transaction"), "{error:?}");
+    assert_eq!(line_of(&error), Some(2), "{error:?}");
     assert_eq!(
         place.text("SELECT count(*) FROM lockage_history").await?,
         "0"
@@ -216,24 +190,14 @@ async fn a_statement_that_no_transaction_may_hold_is_refused_before_anything_run
         ErrorKind::InvalidMigration,
     )
     .await?;
-    assert!(
-        error
-            .hint()
-            .is_some_and(|hint| hint.contains("no-transaction")),
-        "{error:?}"
-    );
+    assert!(hints(&error, "no-transaction"), "{error:?}");
     let location = error.location().ok_or("no location")?;
     assert_eq!(
         (location.line, location.column),
         (Some(3), Some(1)),
         "{error:?}"
     );
-    assert!(
-        place
-            .texts("SELECT 1 FROM pg_tables WHERE schemaname = 'public'")
-            .await?
-            .is_empty()
-    );
+    assert!(place.is_empty().await?);
     Ok(())
 }
 
@@ -247,23 +211,14 @@ async fn rows_from_and_for_a_client_are_refused(place: &Place) -> Result<(), Fai
             ErrorKind::InvalidMigration,
         )
         .await?;
-        assert_eq!(
-            error.location().and_then(|location| location.line),
-            Some(2),
-            "{error:?}"
-        );
+        assert_eq!(line_of(&error), Some(2), "{error:?}");
         let advice = error.hint().unwrap_or(error.message());
         assert!(
             advice.contains("use INSERT") || advice.contains("take the statement out"),
             "{error:?}"
         );
     }
-    assert!(
-        place
-            .texts("SELECT 1 FROM pg_tables WHERE schemaname = 'public'")
-            .await?
-            .is_empty()
-    );
+    assert!(place.is_empty().await?);
     Ok(())
 }
 
@@ -342,11 +297,7 @@ async fn a_mistake_inside_a_function_names_its_query(place: &Place) -> Result<()
         ErrorKind::MigrationFailed,
     )
     .await?;
-    assert_eq!(
-        error.location().and_then(|location| location.line),
-        Some(2),
-        "{error:?}"
-    );
+    assert_eq!(line_of(&error), Some(2), "{error:?}");
     assert!(
         error
             .context()
@@ -408,17 +359,8 @@ async fn a_statement_that_takes_too_long_is_ended(place: &Place) -> Result<(), F
     )
     .await?;
     assert!(error.message().contains("statement timeout"), "{error}");
-    assert!(
-        error
-            .hint()
-            .is_some_and(|hint| hint.contains("--statement-timeout")),
-        "{error:?}"
-    );
-    assert_eq!(
-        error.location().and_then(|location| location.line),
-        Some(3),
-        "{error:?}"
-    );
+    assert!(hints(&error, "--statement-timeout"), "{error:?}");
+    assert_eq!(line_of(&error), Some(3), "{error:?}");
     Ok(())
 }
 
