@@ -209,6 +209,11 @@ pub trait Connection: LockProvider + fmt::Debug {
         true
     }
 
+    /// The same where the server must be asked: it may not show a session to this user, who cannot see then whether it has ended.
+    async fn shows(&mut self, session: &str) -> bool {
+        self.reaches(session)
+    }
+
     /// What the server calls this session, where it numbers them.
     fn session_name(&self) -> Option<String> {
         None

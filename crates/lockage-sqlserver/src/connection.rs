@@ -406,6 +406,19 @@ impl Connection for SqlServerConnection {
         self.wire.as_ref().map(Wire::cut)
     }
 
+    async fn tell_more(&mut self, holder: &mut LockHolder) {
+        if let Ok(wire) = self.wire() {
+            standing::tell_more(wire, holder).await;
+        }
+    }
+
+    async fn shows(&mut self, session: &str) -> bool {
+        match self.wire() {
+            Ok(wire) => standing::is_shown(wire, session).await,
+            Err(_) => false,
+        }
+    }
+
     async fn end_holder(&mut self, session: &str, _since: Option<&str>) -> Result<bool> {
         standing::end(self.wire()?, session).await
     }

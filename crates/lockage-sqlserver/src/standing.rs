@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockage_core::Result;
+use lockage_core::{LockHolder, Result};
 use tokio::time::Instant;
 
 use crate::dialect::literal;
@@ -88,6 +88,30 @@ pub(crate) async fn end(wire: &mut Wire, name: &str) -> Result<bool> {
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     Ok(true)
+}
+
+/// Whether the server shows a session to this user.
+pub(crate) async fn is_shown(wire: &mut Wire, name: &str) -> bool {
+    match Standing::parse(name) {
+        Some(session) => matches!(session.stands(wire).await, Ok(true)),
+        None => false,
+    }
+}
+
+/// Adds the statement that a holder has in hand, where the server shows it to this user.
+pub(crate) async fn tell_more(wire: &mut Wire, holder: &mut LockHolder) {
+    let Some(session) = holder.session.as_deref().and_then(Standing::parse) else {
+        return;
+    };
+    let sql = format!(
+        "SELECT LEFT(t.text, 2000) FROM sys.dm_exec_requests AS r CROSS APPLY sys.dm_exec_sql_text(r.sql_handle) AS t \
+         WHERE r.session_id = {} AND {}",
+        session.number,
+        session.condition()
+    );
+    if let Ok(sets) = wire.run(&sql).await {
+        holder.statement = sets.into_iter().flatten().flatten().next().flatten();
+    }
 }
 
 #[cfg(test)]

@@ -67,6 +67,7 @@ impl Wire {
     /// Runs a batch of ours to its end and returns all its result sets.
     pub(crate) async fn run(&mut self, sql: &str) -> Result<Vec<Vec<Row>>, Broken> {
         self.busy = true;
+        self.listener.take();
         let mut sets: Vec<Vec<Row>> = Vec::new();
         let listener = self.listener.dispatch();
         let outcome = async {

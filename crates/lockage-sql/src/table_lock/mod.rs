@@ -250,7 +250,7 @@ impl TableLock {
         };
         let session = sight.session.as_str();
         let hint = on.ending(session);
-        if session.is_empty() || !on.reaches(session) {
+        if session.is_empty() || !on.shows(session).await {
             let what = "the lock is a row in the table";
             return Err(Error::new(
                 ErrorKind::Unsupported,

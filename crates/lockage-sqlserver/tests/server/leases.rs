@@ -1,7 +1,7 @@
 //! The lock in a table.
 
 use lockage_sqlserver::BACKEND;
-use lockage_sqlserver::lockage_core::{LockKey, LockStrategy, Session};
+use lockage_sqlserver::lockage_core::{ErrorKind, LockKey, LockStrategy, Session};
 use lockage_testkit::Failure;
 
 use crate::place::{Place, ensure};
@@ -10,6 +10,7 @@ use crate::witness::{Witness, client};
 crate::tests![
     a_holder_whose_lease_ran_out_is_ended[Sessions],
     a_stranger_with_the_holders_number_is_left_alone[Sessions],
+    a_holder_is_ended_when_its_lock_is_broken[Sessions],
 ];
 
 async fn with_lock_in_table(place: &Place) -> Result<Box<dyn Session>, Failure> {
@@ -18,8 +19,12 @@ async fn with_lock_in_table(place: &Place) -> Result<Box<dyn Session>, Failure> 
     Ok(BACKEND.connect(&options).await?)
 }
 
-/// Leaves a row in the table as a holder left it that does not beat any more, and whose session began then.
-async fn leave_row(place: &Place, session: &str) -> Result<(), Failure> {
+/// A lease that ran out, and one that does not.
+const OVER: u64 = 1;
+const LONG: u64 = 99_999_999_999_999;
+
+/// Leaves a row in the table as a holder left it that does not beat any more.
+async fn leave_row(place: &Place, session: &str, lease_until: u64) -> Result<(), Failure> {
     let key = LockKey::default();
     let mut before = with_lock_in_table(place).await?;
     ensure(before.try_lock(&key).await?, "a free lock")?;
@@ -27,7 +32,7 @@ async fn leave_row(place: &Place, session: &str) -> Result<(), Failure> {
     before.close().await?;
     place
         .execute(&format!(
-            "UPDATE lockage_lock SET token = 'gone', beat = 7, session = '{session}', lease_until = 1, taken_at = SYSUTCDATETIME()"
+            "UPDATE lockage_lock SET token = 'gone', beat = 7, session = '{session}', lease_until = {lease_until}, taken_at = SYSUTCDATETIME()"
         ))
         .await
 }
@@ -49,7 +54,7 @@ async fn standing(session: &mut Witness) -> Result<(String, String), Failure> {
 async fn a_holder_whose_lease_ran_out_is_ended(place: &Place) -> Result<(), Failure> {
     let mut frozen = client(&place.url).await?;
     let (number, since) = standing(&mut frozen).await?;
-    leave_row(place, &format!("{number} since {since}")).await?;
+    leave_row(place, &format!("{number} since {since}"), OVER).await?;
     let mut next = with_lock_in_table(place).await?;
     ensure(
         next.try_lock(&LockKey::default()).await?,
@@ -64,7 +69,12 @@ async fn a_holder_whose_lease_ran_out_is_ended(place: &Place) -> Result<(), Fail
 async fn a_stranger_with_the_holders_number_is_left_alone(place: &Place) -> Result<(), Failure> {
     let mut stranger = client(&place.url).await?;
     let (number, _) = standing(&mut stranger).await?;
-    leave_row(place, &format!("{number} since 2001-01-31T09:30:00.123")).await?;
+    leave_row(
+        place,
+        &format!("{number} since 2001-01-31T09:30:00.123"),
+        OVER,
+    )
+    .await?;
     let mut next = with_lock_in_table(place).await?;
     ensure(
         next.try_lock(&LockKey::default()).await?,
@@ -77,4 +87,41 @@ async fn a_stranger_with_the_holders_number_is_left_alone(place: &Place) -> Resu
         .await?;
     next.unlock(&LockKey::default()).await?;
     Ok(next.close().await?)
+}
+
+async fn a_holder_is_ended_when_its_lock_is_broken(place: &Place) -> Result<(), Failure> {
+    let mut frozen = client(&place.url).await?;
+    let (number, since) = standing(&mut frozen).await?;
+    leave_row(place, &format!("{number} since {since}"), LONG).await?;
+    let key = LockKey::default();
+    let mut next = with_lock_in_table(place).await?;
+    ensure(!next.try_lock(&key).await?, "a lock that is held")?;
+    let holder = next
+        .holder(&key)
+        .await?
+        .ok_or("a holder that is not seen")?;
+    next.break_lock(&key, &holder).await?;
+    let lives = async { frozen.simple_query("SELECT 1").await?.into_results().await }.await;
+    ensure(lives.is_err(), "the session of the holder still stands")?;
+    ensure(next.try_lock(&key).await?, "the lock is not free")?;
+    next.unlock(&key).await?;
+    next.close().await?;
+    // A session that is not shown cannot be seen to end.
+    leave_row(
+        place,
+        &format!("{number} since 2001-01-31T09:30:00.123"),
+        LONG,
+    )
+    .await?;
+    let mut next = with_lock_in_table(place).await?;
+    let holder = next
+        .holder(&key)
+        .await?
+        .ok_or("a holder that is not seen")?;
+    let refused = next.break_lock(&key, &holder).await;
+    next.close().await?;
+    match refused {
+        Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()),
+        other => Err(format!("the lock of a session that nobody sees: {other:?}").into()),
+    }
 }
