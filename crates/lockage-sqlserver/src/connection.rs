@@ -14,7 +14,7 @@ use crate::convoy::{Convoy, Transaction};
 use crate::dialect::{DIALECT, bracketed, literal};
 use crate::error;
 use crate::facts::{Facts, QUESTIONS};
-use crate::lock::{self, Lock};
+use crate::lock::{self, Lock, Refused};
 use crate::neighbour;
 use crate::settings;
 use crate::standing::{self, Standing};
@@ -37,6 +37,8 @@ pub(crate) struct SqlServerConnection {
     away: Option<String>,
     transaction: Transaction,
     open_transactions: Option<u32>,
+    /// Whether the engine has locks of its own, as far as is known.
+    has_own_locks: bool,
     /// Asked before a lock in a table is tried, where the server lists its sessions.
     standing: Option<Standing>,
     statement_timeout: Mutex<Option<Duration>>,
@@ -53,6 +55,7 @@ impl SqlServerConnection {
     fn new(gangway: Gangway, wire: Wire, history_table: String) -> Self {
         Self {
             wire: Some(wire),
+            has_own_locks: !gangway.address().is_synapse(),
             gangway,
             facts: None,
             history_table,
@@ -257,8 +260,16 @@ impl Drop for SqlServerConnection {
 impl LockProvider for SqlServerConnection {
     async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
         self.come_home().await?;
-        let (lock, facts) = (self.lock(key), self.facts().await?);
-        lock::try_lock(self.wire()?, &lock, facts.babelfish).await
+        let (lock, babelfish) = (self.lock(key), self.facts().await?.babelfish);
+        lock::try_lock(self.wire()?, &lock, babelfish)
+            .await
+            .map_err(|refused| match refused {
+                Refused::Unknown(error) => {
+                    self.has_own_locks = false;
+                    error
+                }
+                Refused::Other(error) => error,
+            })
     }
 
     async fn holds(&mut self, key: &LockKey) -> Result<bool> {
@@ -383,10 +394,9 @@ impl Connection for SqlServerConnection {
     }
 
     fn best_lock(&self) -> LockStrategy {
-        if self.gangway.address().is_synapse() {
-            LockStrategy::Table
-        } else {
-            LockStrategy::Advisory
+        match self.has_own_locks {
+            true => LockStrategy::Advisory,
+            false => LockStrategy::Table,
         }
     }
 

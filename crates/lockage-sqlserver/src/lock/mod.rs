@@ -81,8 +81,25 @@ impl Lock {
 pub(super) const CLEAR_AWAY: &str =
     "BEGIN TRY THROW 54008, N'lockage', 1; END TRY BEGIN CATCH END CATCH";
 
+/// Why a try came to nothing.
+pub(crate) enum Refused {
+    /// The engine has no such locks.
+    Unknown(Error),
+    Other(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
 /// Asks once.
-pub(crate) async fn try_lock(wire: &mut Wire, lock: &Lock, babelfish: bool) -> Result<bool> {
+pub(crate) async fn try_lock(
+    wire: &mut Wire,
+    lock: &Lock,
+    babelfish: bool,
+) -> Result<bool, Refused> {
     let answer = wire.run(&lock.take()).await;
     if babelfish {
         wire.run(CLEAR_AWAY).await.map_err(plain)?;
@@ -103,7 +120,8 @@ pub(crate) async fn try_lock(wire: &mut Wire, lock: &Lock, babelfish: bool) -> R
                 ErrorKind::Unsupported,
                 format!("the server granted the lock {} and does not know that this session holds it; nothing was written", lock.key),
             )
-            .with_hint("behind a proxy, connect to the server itself, or use another lock with --lock-strategy table"))
+            .with_hint("behind a proxy, connect to the server itself, or use another lock with --lock-strategy table")
+            .into())
         }
         // Timed out; chosen as the victim of a deadlock, which a later try need not be.
         Some("-1" | "-3") => Ok(false),
@@ -111,7 +129,8 @@ pub(crate) async fn try_lock(wire: &mut Wire, lock: &Lock, babelfish: bool) -> R
         Some("-2") => Err(Error::new(
             ErrorKind::Interrupted,
             format!("the request for the lock {} was cancelled", lock.key),
-        )),
+        )
+        .into()),
         code => {
             let code = code.unwrap_or("NULL");
             let said: Vec<String> = wire
@@ -131,32 +150,37 @@ pub(crate) async fn try_lock(wire: &mut Wire, lock: &Lock, babelfish: bool) -> R
                     lock.key
                 ),
             )
-            .with_hint("use another lock, with --lock-strategy table"))
+            .with_hint("use another lock, with --lock-strategy table")
+            .into())
         }
     }
 }
 
 /// What an error in place of a code means.
-fn refused(broken: Broken) -> Error {
+fn refused(broken: Broken) -> Refused {
     let number = broken.error.code();
     let made = error::plain(broken.error);
-    match number {
+    Refused::Other(match number {
         // No right to execute it; no such procedure or function.
         Some(229) => Error::new(ErrorKind::Unsupported, made.message())
             .with_hint("GRANT EXECUTE ON sys.sp_getapplock TO the user, or use another lock with --lock-strategy table")
             .with_source(made),
-        Some(195 | 2812 | 4121) => Error::new(
-            ErrorKind::Unsupported,
-            format!("this engine has no application locks: {}", made.message()),
-        )
-        .with_hint("use another lock, with --lock-strategy table")
-        .with_source(made),
+        Some(195 | 2812 | 4121) => {
+            return Refused::Unknown(
+                Error::new(
+                    ErrorKind::Unsupported,
+                    format!("this engine has no application locks: {}", made.message()),
+                )
+                .with_hint("use another lock, with --lock-strategy table")
+                .with_source(made),
+            );
+        }
         // No such principal, or none of its members.
         Some(1202 | 15151 | 15406) => Error::new(ErrorKind::InvalidConfig, made.message())
             .with_hint("name a role that the user is a member of with db_principal= in the URL")
             .with_source(made),
         _ => made,
-    }
+    })
 }
 
 pub(crate) async fn holds(wire: &mut Wire, lock: &Lock) -> Result<bool> {

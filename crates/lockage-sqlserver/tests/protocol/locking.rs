@@ -1,4 +1,4 @@
-use lockage_core::{ErrorKind, LockKey, LockWait};
+use lockage_core::{ErrorKind, LockKey, LockStrategy, LockWait};
 use lockage_sqlserver::lockage_core;
 
 use crate::tds::{Reply, Server, done, error, rows};
@@ -60,11 +60,7 @@ async fn a_lock_that_is_granted_and_not_held_is_found_out() {
 #[tokio::test]
 async fn no_right_to_the_lock_says_what_to_grant() {
     let server = Server::start().await;
-    let refused = [
-        (229, "GRANT EXECUTE"),
-        (2812, "--lock-strategy table"),
-        (1202, "db_principal="),
-    ];
+    let refused = [(229, "GRANT EXECUTE"), (1202, "db_principal=")];
     for (number, hint) in refused {
         server.world().lock_error = Some(error(number, "no", 1));
         let mut session = session(&server.options()).await;
@@ -74,6 +70,37 @@ async fn no_right_to_the_lock_says_what_to_grant() {
             "{number}: {error:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_engine_without_such_locks_gets_a_row_in_a_table() {
+    let server = Server::start().await;
+    let unknown = || Some(error(2812, "Could not find stored procedure", 1));
+    let asked_for_row = |server: &Server| {
+        let world = server.world();
+        let asked = |(_, text): &(u32, String)| text.contains("lockage_lock");
+        world.heard.iter().any(asked)
+    };
+
+    server.world().lock_error = unknown();
+    let mut advisory = server.options();
+    advisory.lock_strategy = LockStrategy::Advisory;
+    let error = session(&advisory)
+        .await
+        .try_lock(&LockKey::default())
+        .await
+        .unwrap_err();
+    let hint = error.hint().unwrap_or_default();
+    assert!(hint.contains("--lock-strategy table"), "{error:?}");
+    assert!(!asked_for_row(&server));
+
+    server.world().lock_error = unknown();
+    // What this server answers to that is not the point.
+    let _ = session(&server.options())
+        .await
+        .try_lock(&LockKey::default())
+        .await;
+    assert!(asked_for_row(&server));
 }
 
 #[tokio::test]
