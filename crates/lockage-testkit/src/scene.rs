@@ -2,8 +2,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lockage_core::{
-    Attempt, ConnectOptions, Error, History, LockKey, Locked, MigrationSet, PlanOptions, Registry,
-    Report, Runner, Session, State, Step, Unlocked, plan,
+    Attempt, ConnectOptions, Error, History, LockKey, LockWait, Locked, MigrationSet, PlanOptions,
+    Registry, Report, Runner, Session, State, Step, Unlocked, plan,
 };
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -190,13 +190,12 @@ impl Scene {
         (file, head + &self.fixture().script(statements))
     }
 
-    /// A run with the defaults.
+    /// A run with the defaults, as patient as the suite.
     pub(crate) fn runner(&self, set: &MigrationSet) -> Result<Runner, Failure> {
-        Ok(Runner::new(
-            self.registry.clone(),
-            self.options()?,
-            set.clone(),
-        ))
+        Ok(
+            Runner::new(self.registry.clone(), self.options()?, set.clone())
+                .wait(LockWait::For(self.suite.deadline)),
+        )
     }
 
     /// A run whose statements may stand still: how long one waits for a table is not the point of the case.
