@@ -20,7 +20,10 @@ pub(super) fn run(settings: &Settings, output: &Output) -> Answered {
         database: target.database(),
         holder: holder.as_ref().map(Holder::of),
         neighbours: neighbours.iter().map(Neighbour::of).collect(),
-        query: target.backend.capabilities().lock_query,
+        query: holder
+            .as_ref()
+            .and_then(|holder| holder.query.clone())
+            .or(target.backend.capabilities().lock_query.map(str::to_owned)),
         error: None,
     }))
 }
@@ -32,7 +35,7 @@ struct LockStatus {
     database: String,
     holder: Option<Holder>,
     neighbours: Vec<Neighbour>,
-    query: Option<&'static str>,
+    query: Option<String>,
     error: Option<()>,
 }
 
@@ -99,7 +102,7 @@ impl Answer for LockStatus {
                 writeln!(out, "  {}", neighbour.in_words())?;
             }
         }
-        match self.query {
+        match &self.query {
             Some(query) => writeln!(out, "\nto see it by hand:\n{query}"),
             None => Ok(()),
         }

@@ -20,6 +20,9 @@ pub struct LockHolder {
     pub statement: Option<String>,
     /// Whether it makes progress, in the engine's words: what it waits for, how far it is, since when it is idle.
     pub progress: Option<String>,
+    /// The query with which an operator sees this holder, where it is another than the backend's
+    /// [`lock_query`](crate::Capabilities::lock_query).
+    pub query: Option<String>,
 }
 
 impl fmt::Display for LockHolder {

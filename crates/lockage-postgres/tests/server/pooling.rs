@@ -358,6 +358,9 @@ async fn the_holder_of_a_row_is_told_with_what_it_does(place: &Place) -> Result<
         );
         let progress = holder.progress.unwrap_or_default();
         assert!(progress.starts_with("works since 20"), "{progress}");
+        let query = holder.query.ok_or("no query shows it")?;
+        let seen = format!("SELECT count(*)::text FROM ({query}) q");
+        assert_eq!(place.text(&seen).await?, "1", "{query}");
         interrupt.trigger();
         let error = running.await?.err().ok_or("it slept ten minutes")?;
         assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");

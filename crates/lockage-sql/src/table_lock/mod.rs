@@ -207,7 +207,8 @@ impl TableLock {
         schema: Option<&str>,
         key: &LockKey,
     ) -> Result<Option<LockHolder>> {
-        let sight = match look(on, &LockRow::new(on.dialect(), schema, key)).await {
+        let row = LockRow::new(on.dialect(), schema, key);
+        let sight = match look(on, &row).await {
             Ok(sight) => sight,
             Err(failure) if failure.cause == Cause::NoTable => None,
             Err(failure) => return Err(failure.into()),
@@ -222,6 +223,7 @@ impl TableLock {
             holder.host = text(host);
             holder.application = text(process).map(|process| format!("lockage, process {process}"));
             holder.since = sight.since;
+            holder.query = Some(row.by_hand());
             holder
         }))
     }

@@ -103,6 +103,11 @@ impl LockRow {
         )
     }
 
+    /// What an operator asks.
+    pub(super) fn by_hand(&self) -> String {
+        format!("SELECT * FROM {} WHERE {}", self.table, self.is())
+    }
+
     /// Takes the lock from whoever was last seen with it, and from nobody else.
     pub(super) fn take(&self, token: &str, seen: &Sight, holder: &str, session: &str) -> String {
         let literal = self.dialect.literal;
