@@ -56,7 +56,7 @@ pub(super) fn build(
     manifest: &str,
     targets: Option<&BTreeSet<&str>>,
 ) -> Result<Vec<Program>, Failure> {
-    let mut command = Command::new(env!("CARGO"));
+    let mut command = cargo();
     command.args(["test", "--workspace", "--no-run"]);
     command.arg("--message-format=json-render-diagnostics");
     if !manifest.is_empty() {
@@ -84,6 +84,19 @@ pub(super) fn build(
         return Err("the tests do not build: see above".into());
     }
     Ok(programs)
+}
+
+/// Cargo, without what `cargo run` told of the program that runs here: build scripts that look at it would run again, and all that depends on
+/// them would be built twice.
+pub(super) fn cargo() -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 fn program(message: Message) -> Option<Program> {

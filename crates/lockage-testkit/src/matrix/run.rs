@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
-use super::build::{Kind, Program, build};
+use super::build::{Kind, Program, build, cargo};
 use super::cell::{Cell, Place, Suite, When};
 use super::docker::{Docker, remove_all};
 use super::junit::junit;
@@ -371,7 +371,7 @@ impl Run<'_> {
             outcome.suites.push(done);
         }
         progress.stage("examples in the documentation");
-        let mut command = Command::new(env!("CARGO"));
+        let mut command = cargo();
         command
             .args(["test", "--doc", "--workspace"])
             .current_dir(&matrix.root);
