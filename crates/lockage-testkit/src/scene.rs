@@ -190,11 +190,11 @@ impl Scene {
         (file, head + &self.fixture().script(statements))
     }
 
-    /// A run with the defaults, as patient as the suite.
+    /// A run with the defaults, more patient than the suite: of a wait that is too long, the case tells.
     pub(crate) fn runner(&self, set: &MigrationSet) -> Result<Runner, Failure> {
         Ok(
             Runner::new(self.registry.clone(), self.options()?, set.clone())
-                .wait(LockWait::For(self.suite.deadline)),
+                .wait(LockWait::For(self.suite.deadline * 2)),
         )
     }
 
