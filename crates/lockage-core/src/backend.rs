@@ -11,11 +11,11 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 type Connect = for<'a> fn(&'a ConnectOptions) -> BoxFuture<'a, Result<Box<dyn Session>>>;
 
 /// Reads a script as the engine will, without a database.
-type Inspect = fn(&Migration, &mut dyn FnMut(Statement<'_>)) -> Result<()>;
+type CheckScript = fn(&Migration, &mut dyn FnMut(ParsedStatement<'_>)) -> Result<()>;
 
 /// One statement of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Statement<'a> {
+pub struct ParsedStatement<'a> {
     /// Its text.
     pub text: &'a str,
     /// The line of its first character, from one.
@@ -29,28 +29,28 @@ pub struct Backend {
     schemes: &'static [&'static str],
     capabilities: Capabilities,
     connect: Connect,
-    inspect: Inspect,
+    check_script: CheckScript,
 }
 
 impl Backend {
     /// A backend: its crate's name, the URL schemes it serves, what its engine can do, how to open a session, and how to read a
     /// script.
     ///
-    /// `inspect` calls back with each statement of a script and fails on one that the engine could never run; it is what
+    /// `check_script` calls back with each statement of a script and fails on one that the engine could never run; it is what
     /// reports a mistake before any connection is made.
     pub const fn new(
         name: &'static str,
         schemes: &'static [&'static str],
         capabilities: Capabilities,
         connect: Connect,
-        inspect: Inspect,
+        check_script: CheckScript,
     ) -> Self {
         Self {
             name,
             schemes,
             capabilities,
             connect,
-            inspect,
+            check_script,
         }
     }
 
@@ -82,12 +82,12 @@ impl Backend {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidMigration`](crate::ErrorKind::InvalidMigration) with the place of the mistake.
-    pub fn inspect(
+    pub fn check_script(
         &self,
         migration: &Migration,
-        each: &mut dyn FnMut(Statement<'_>),
+        each: &mut dyn FnMut(ParsedStatement<'_>),
     ) -> Result<()> {
-        (self.inspect)(migration, each)
+        (self.check_script)(migration, each)
     }
 }
 
@@ -129,6 +129,6 @@ inventory::collect!(Registration);
 #[macro_export]
 macro_rules! register_backend {
     ($backend:path) => {
-        $crate::private::inventory::submit! { $crate::private::Registration(&$backend) }
+        $crate::__private::inventory::submit! { $crate::__private::Registration(&$backend) }
     };
 }

@@ -269,17 +269,17 @@ impl Error {
     }
 
     /// Whether the same call may well succeed later, with nothing changed.
-    pub fn is_retryable(&self) -> bool {
+    pub fn is_temporary(&self) -> bool {
         self.0.retryable
     }
 
     /// Whether the server, or the way to it, went away by itself.
-    pub fn is_server_gone(&self) -> bool {
+    pub fn is_connection_lost(&self) -> bool {
         self.0.server_gone
     }
 
     /// Whether the database, and nothing else, was missing.
-    pub fn is_no_database(&self) -> bool {
+    pub fn is_database_missing(&self) -> bool {
         self.0.no_database
     }
 }

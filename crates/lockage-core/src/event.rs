@@ -62,7 +62,7 @@ pub enum Event<'a> {
         message: &'a str,
     },
     /// The server, or the way to it, went away; the run begins anew with another session.
-    BeginningAnew {
+    Reconnecting {
         /// How the session was lost.
         message: &'a str,
     },

@@ -3,7 +3,7 @@
 //! This crate knows no database. It holds
 //! - the two traits a backend implements, [`LockProvider`] and [`Migrator`], together a [`Session`];
 //! - the typestate [`Unlocked`] / [`Locked`]: only a locked session can write;
-//! - what is decided without a database: [`MigrationSet`], [`plan`](plan::plan), [`survey`](survey::survey);
+//! - what is decided without a database: [`MigrationSet`], [`plan`](plan::plan), [`survey`](status::compare);
 //! - the [`Runner`] that waits, takes the lock, applies and releases, the same way on every engine;
 //! - [`Backend`] and [`Registry`], through which an engine's crate is found by the scheme of a URL.
 //!
@@ -27,33 +27,33 @@ mod registry;
 mod report;
 mod runner;
 mod session;
-pub mod survey;
+pub mod status;
 mod url;
 
 pub use async_trait::async_trait;
-pub use backend::{Backend, BoxFuture, Statement};
+pub use backend::{Backend, BoxFuture, ParsedStatement};
 pub use connect::{ConnectOptions, LockStrategy};
 pub use error::{Error, ErrorKind, Location, Result};
 pub use event::{Event, NoObserver, Observer};
 pub use history::{History, HistoryRow, State};
 pub use interrupt::Interrupt;
 pub use lock::{
-    Align, ForeignTable, Held, LockHolder, LockKey, LockProvider, LockWait, Neighbour, Tool,
+    ForeignLocks, FoundTable, LockProof, LockHolder, LockKey, LockProvider, LockWait, ForeignLock, Tool,
 };
 pub use migration::{
     Checksum, Directives, EmbeddedFile, Kind, Migration, MigrationSet, Script, ScriptReader,
     Version,
 };
-pub use migrator::{Action, Applied, Canceller, Capabilities, Migrator, Step};
+pub use migrator::{Action, StepResult, Canceller, Capabilities, Migrator, Step};
 pub use plan::{Plan, PlanOptions};
 pub use registry::Registry;
 pub use report::{AppliedMigration, Outcome, PendingMigration, Report};
-pub use runner::{NeighbourLock, Repair, Repairs, Runner};
-pub use session::{Attempt, Locked, Neighbours, Session, Unlocked};
+pub use runner::{ForeignLockStatus, Repair, Repairs, Runner};
+pub use session::{TryLock, Locked, ResolvedForeignLocks, Session, Unlocked};
 pub use url::DatabaseUrl;
 
 #[doc(hidden)]
-pub mod private {
+pub mod __private {
     //! What the registration macro needs. Not for use by hand.
     pub use crate::backend::Registration;
     pub use inventory;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Held, History, Migration, Observer, Result};
+use crate::{LockProof, History, Migration, Observer, Result};
 
 /// What an engine can do; shown by `lockage backends` and asked by the conformance kit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,14 +40,14 @@ impl Capabilities {
 
     /// The same, with the query that shows the lock.
     #[must_use]
-    pub const fn with_lock_query(mut self, query: &'static str) -> Self {
+    pub const fn with_holder_query(mut self, query: &'static str) -> Self {
         self.lock_query = Some(query);
         self
     }
 
     /// The same, for a database that lives in one process.
     #[must_use]
-    pub const fn within_one_process(mut self) -> Self {
+    pub const fn single_process(mut self) -> Self {
         self.cross_process_lock = false;
         self
     }
@@ -66,9 +66,9 @@ pub enum Action {
     /// Take the file as it is now for what was applied: its checksum and its name.
     Accept,
     /// Say of the statement that was under way when a run died that it took effect.
-    SettleDone,
+    ResolveApplied,
     /// Say of that statement that it did not take effect, so that it runs again.
-    SettleAgain,
+    ResolveNotApplied,
     /// Forget what the history says of it: its row and its journal.
     Forget,
 }
@@ -92,12 +92,12 @@ impl Step {
 /// What a step did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Applied {
+pub struct StepResult {
     /// How many statements ran; fewer than the script has when earlier ones were committed by a run that died.
     pub statements: u32,
 }
 
-impl Applied {
+impl StepResult {
     /// A step of so many statements.
     pub fn new(statements: u32) -> Self {
         Self { statements }
@@ -107,7 +107,7 @@ impl Applied {
 /// A session's side of history and scripts.
 ///
 /// # Contract
-/// - What needs a [`Held`] checks, as part of the same transaction or round trip where the engine can, that the lock is still held, and
+/// - What needs a [`LockProof`] checks, as part of the same transaction or round trip where the engine can, that the lock is still held, and
 ///   writes nothing when it is not ([`LockLost`](crate::ErrorKind::LockLost)).
 /// - Where DDL is transactional, a script and its history row commit together.
 /// - A version that the history says is applied is never run a second time.
@@ -128,14 +128,14 @@ pub trait Migrator: Send {
     async fn history(&mut self) -> Result<History>;
 
     /// Makes the table of the history where it is missing.
-    async fn ensure_history(&mut self, held: &Held) -> Result<()>;
+    async fn ensure_history(&mut self, held: &LockProof) -> Result<()>;
 
     /// Does one step.
     ///
     /// # Errors
     /// [`MigrationFailed`](crate::ErrorKind::MigrationFailed) with the place of the statement in its file.
-    async fn apply(&mut self, held: &Held, step: &Step, observer: &dyn Observer)
-    -> Result<Applied>;
+    async fn apply(&mut self, held: &LockProof, step: &Step, observer: &dyn Observer)
+    -> Result<StepResult>;
 
     /// A handle that cancels the statement in hand from outside, while a call borrows the session.
     fn canceller(&self) -> Arc<dyn Canceller>;

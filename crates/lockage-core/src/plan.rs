@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::survey::{Entry, Standing, survey_up_to};
+use crate::status::{MigrationEntry, MigrationStatus, compare_up_to};
 use crate::{
     Action, Error, ErrorKind, History, Kind, Location, Migration, MigrationSet, Result, State,
     Step, Version,
@@ -50,7 +50,7 @@ impl Plan {
 /// [`ErrorKind::Diverged`] where files and history contradict each other: all contradictions at once, the first is the error and the
 /// others are [`Error::related`]. [`ErrorKind::InvalidConfig`] for a target that no file has.
 pub fn plan(set: &MigrationSet, history: &History, options: &PlanOptions) -> Result<Plan> {
-    let entries = survey_up_to(set, history, options.to.as_ref());
+    let entries = compare_up_to(set, history, options.to.as_ref());
     if let Some(to) = &options.to
         && !entries
             .iter()
@@ -62,23 +62,23 @@ pub fn plan(set: &MigrationSet, history: &History, options: &PlanOptions) -> Res
         )
         .with_hint("`lockage status` lists the versions"));
     }
-    if let Some(error) = Error::all(
+    if let Some(error) = Error::combine(
         entries
             .iter()
             .filter_map(|entry| contradiction(entry, options)),
     ) {
         return Err(error);
     }
-    let pending: Vec<&Entry> = entries
+    let pending: Vec<&MigrationEntry> = entries
         .iter()
         .filter(|entry| entry.standing.is_pending())
         .collect();
-    let (versioned, repeatable): (Vec<&Entry>, Vec<&Entry>) = pending
+    let (versioned, repeatable): (Vec<&MigrationEntry>, Vec<&MigrationEntry>) = pending
         .iter()
         .copied()
         .partition(|entry| entry.kind != Kind::Repeatable);
-    let wanted = |entry: &&&Entry| options.to.is_none() || entry.version <= options.to;
-    let mut chosen: Vec<&Entry> = versioned.iter().filter(wanted).copied().collect();
+    let wanted = |entry: &&&MigrationEntry| options.to.is_none() || entry.version <= options.to;
+    let mut chosen: Vec<&MigrationEntry> = versioned.iter().filter(wanted).copied().collect();
     if chosen.len() == versioned.len() {
         chosen.extend(repeatable);
     }
@@ -94,7 +94,7 @@ pub fn plan(set: &MigrationSet, history: &History, options: &PlanOptions) -> Res
     Ok(Plan {
         steps: chosen
             .iter()
-            .map(|migration| Step::new(Arc::clone(migration), Action::Run))
+            .map(|migration| Step::new(Arc::clone(migration), Action::Apply))
             .collect(),
         beyond: pending
             .iter()
@@ -104,7 +104,7 @@ pub fn plan(set: &MigrationSet, history: &History, options: &PlanOptions) -> Res
             .collect(),
         future: entries
             .iter()
-            .filter(|entry| entry.standing == Standing::Future)
+            .filter(|entry| entry.standing == MigrationStatus::Future)
             .filter_map(|entry| entry.row.as_ref().map(|row| row.version.clone()))
             .collect(),
     })
@@ -116,16 +116,16 @@ pub fn plan(set: &MigrationSet, history: &History, options: &PlanOptions) -> Res
 /// [`ErrorKind::Diverged`] as for [`plan`]; [`ErrorKind::InvalidMigration`] when an undo script is missing, before anything is
 /// undone.
 pub fn plan_down(set: &MigrationSet, history: &History, options: &PlanOptions) -> Result<Plan> {
-    let entries = survey_up_to(set, history, None);
-    let applied = |entry: &&Entry| {
+    let entries = compare_up_to(set, history, None);
+    let applied = |entry: &&MigrationEntry| {
         entry.kind == Kind::Versioned
-            && matches!(entry.standing, Standing::Applied | Standing::Undoing)
+            && matches!(entry.standing, MigrationStatus::Applied | MigrationStatus::Undoing)
     };
-    let above = |entry: &&Entry| options.to.is_none() || entry.version > options.to;
+    let above = |entry: &&MigrationEntry| options.to.is_none() || entry.version > options.to;
     let count = options
         .steps
         .unwrap_or(if options.to.is_some() { usize::MAX } else { 1 });
-    let mut chosen: Vec<&Entry> = entries.iter().rev().filter(applied).filter(above).collect();
+    let mut chosen: Vec<&MigrationEntry> = entries.iter().rev().filter(applied).filter(above).collect();
     // What stands between here and the end of the way: the target, where the steps reach it.
     let end = match &options.to {
         Some(to) if chosen.len() <= count => Some(to),
@@ -139,25 +139,25 @@ pub fn plan_down(set: &MigrationSet, history: &History, options: &PlanOptions) -
     let in_the_way = entries.iter().filter(|entry| {
         let stuck = matches!(
             entry.standing,
-            Standing::Diverged
-                | Standing::Missing
-                | Standing::Future
-                | Standing::Failed
-                | Standing::Running
-                | Standing::Unknown
+            MigrationStatus::Diverged
+                | MigrationStatus::Missing
+                | MigrationStatus::Future
+                | MigrationStatus::Failed
+                | MigrationStatus::Running
+                | MigrationStatus::Unknown
         );
         stuck && end.is_some() && entry.version.as_ref() > end
     });
-    if let Some(error) = Error::all(in_the_way.filter_map(why_not_down)) {
+    if let Some(error) = Error::combine(in_the_way.filter_map(why_not_down)) {
         return Err(error);
     }
-    let undo = |entry: &Entry| {
+    let undo = |entry: &MigrationEntry| {
         let version = entry.version.as_ref()?;
         set.find(Kind::Undo, version)
             .map(|script| Step::new(Arc::clone(script), Action::Undo))
     };
     let without = chosen.iter().filter(|entry| undo(entry).is_none());
-    if let Some(error) = Error::all(without.map(|entry| {
+    if let Some(error) = Error::combine(without.map(|entry| {
         let version = text_of(entry);
         Error::new(
             ErrorKind::InvalidMigration,
@@ -177,16 +177,16 @@ pub fn plan_down(set: &MigrationSet, history: &History, options: &PlanOptions) -
 }
 
 /// Why nothing below this entry can be undone.
-fn why_not_down(entry: &Entry) -> Option<Error> {
+fn why_not_down(entry: &MigrationEntry) -> Option<Error> {
     let version = text_of(entry);
     let error =
         |message: String, hint| Some(Error::new(ErrorKind::Diverged, message).with_hint(hint));
     match entry.standing {
-        Standing::Running | Standing::Failed => error(
+        MigrationStatus::Running | MigrationStatus::Failed => error(
             format!("version {version} is not finished"),
             "`lockage up` finishes it; only then can older versions be undone",
         ),
-        Standing::Future => error(
+        MigrationStatus::Future => error(
             format!("version {version} is newer than every file: the database is ahead"),
             "take it back first, with the files that it came from",
         ),
@@ -195,7 +195,7 @@ fn why_not_down(entry: &Entry) -> Option<Error> {
 }
 
 /// The version, be it one that only a newer Lockage can read.
-fn text_of(entry: &Entry) -> String {
+fn text_of(entry: &MigrationEntry) -> String {
     match (&entry.version, &entry.row) {
         (Some(version), _) => version.to_string(),
         (None, Some(row)) => row.version.clone(),
@@ -204,13 +204,13 @@ fn text_of(entry: &Entry) -> String {
 }
 
 /// What is wrong with an entry, if anything is.
-fn contradiction(entry: &Entry, options: &PlanOptions) -> Option<Error> {
+fn contradiction(entry: &MigrationEntry, options: &PlanOptions) -> Option<Error> {
     let what = match entry.kind {
         Kind::Repeatable => format!("the repeatable migration `{}`", entry.name),
         _ => format!("version {} ({})", text_of(entry), entry.name),
     };
     let error = match entry.standing {
-        Standing::Diverged => {
+        MigrationStatus::Diverged => {
             let (migration, row) = (entry.migration.as_ref()?, entry.row.as_ref()?);
             Error::new(ErrorKind::Diverged, format!("{what} changed after it was applied"))
                 .with_context("checksum_applied", &row.checksum)
@@ -218,7 +218,7 @@ fn contradiction(entry: &Entry, options: &PlanOptions) -> Option<Error> {
                 .with_location(Location::file(migration.file()))
                 .with_hint("restore the file and put the change into a new migration, or accept it with `lockage repair`")
         }
-        Standing::Missing if entry.kind != Kind::Repeatable => Error::new(
+        MigrationStatus::Missing if entry.kind != Kind::Repeatable => Error::new(
             ErrorKind::Diverged,
             match entry.row.as_ref().map(|row| &row.state) {
                 Some(State::Applied) => format!("{what} is applied and has no file"),
@@ -226,20 +226,20 @@ fn contradiction(entry: &Entry, options: &PlanOptions) -> Option<Error> {
             },
         )
         .with_hint("restore the file, or forget the row with `lockage repair`"),
-        Standing::Undoing => Error::new(ErrorKind::Diverged, format!("{what} is undone half way"))
+        MigrationStatus::Undoing => Error::new(ErrorKind::Diverged, format!("{what} is undone half way"))
             .with_hint("`lockage down` finishes it"),
-        Standing::OutOfOrder if !options.out_of_order => Error::new(
+        MigrationStatus::OutOfOrder if !options.out_of_order => Error::new(
             ErrorKind::Diverged,
             format!("{what} is older than a version that is already applied"),
         )
         .with_location(Location::file(entry.migration.as_ref()?.file()))
         .with_hint("give it a newer version, or apply it all the same with --out-of-order"),
-        Standing::Future if options.strict => Error::new(
+        MigrationStatus::Future if options.strict => Error::new(
             ErrorKind::Diverged,
             format!("{what} is newer than every file: the database is ahead"),
         )
         .with_hint("deploy the newer files, or leave --strict out"),
-        Standing::Unknown => {
+        MigrationStatus::Unknown => {
             let state = entry.row.as_ref().map_or("", |row| row.state.as_str());
             Error::new(
                 ErrorKind::Unsupported,

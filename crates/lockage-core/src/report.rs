@@ -119,7 +119,7 @@ impl Report {
                 && row.run_id == run_id
         });
         match done {
-            Some(row) if step.action == Action::Run => {
+            Some(row) if step.action == Action::Apply => {
                 self.record(&step, Duration::from_millis(row.duration_ms));
             }
             _ => {}

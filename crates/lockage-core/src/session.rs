@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use crate::lock::{tables, tools};
 use crate::{
-    Align, Applied, Canceller, Capabilities, Error, ErrorKind, Held, History, LockHolder, LockKey,
-    LockProvider, Migrator, Neighbour, Observer, Result, Step, Tool,
+    ForeignLocks, StepResult, Canceller, Capabilities, Error, ErrorKind, LockProof, History, LockHolder, LockKey,
+    LockProvider, Migrator, ForeignLock, Observer, Result, Step, Tool,
 };
 
 /// One connection to a database, dedicated to migrating it and never pooled: lock, history and scripts share it, so a lost
@@ -29,7 +29,7 @@ pub struct Unlocked {
 /// The locks of neighbours, as a session finds them.
 #[derive(Debug, Default)]
 #[non_exhaustive]
-pub struct Neighbours {
+pub struct ResolvedForeignLocks {
     /// Those that can be taken.
     pub locks: Vec<LockKey>,
     /// The tools that were found in the database and whose locks cannot be taken, with the reason.
@@ -38,7 +38,7 @@ pub struct Neighbours {
 
 /// What came of trying to take the lock.
 #[derive(Debug)]
-pub enum Attempt {
+pub enum TryLock {
     /// The lock is ours.
     Locked(Locked),
     /// Somebody else holds it.
@@ -72,8 +72,8 @@ impl Unlocked {
     /// Tries once to take the lock; see [`LockProvider::try_lock`]. An error ends the session.
     ///
     /// Cancel safe: a dropped future drops the session, which frees a lock that it may have got.
-    pub async fn try_lock(self, key: &LockKey) -> Result<Attempt> {
-        self.try_lock_with(key, &[]).await
+    pub async fn try_lock(self, key: &LockKey) -> Result<TryLock> {
+        self.try_lock_all(key, &[]).await
     }
 
     /// Tries once to take the lock and those of neighbours: all of them, or none. Ours comes first, so that whoever waits for it leaves
@@ -81,11 +81,11 @@ impl Unlocked {
     /// two runs can hold each other up for good.
     ///
     /// Cancel safe, as [`try_lock`](Self::try_lock).
-    pub async fn try_lock_with(mut self, key: &LockKey, neighbours: &[LockKey]) -> Result<Attempt> {
-        let own = self.session.native_name(key);
+    pub async fn try_lock_all(mut self, key: &LockKey, neighbours: &[LockKey]) -> Result<TryLock> {
+        let own = self.session.native_lock_name(key);
         let mut theirs: Vec<_> = neighbours
             .iter()
-            .map(|neighbour| (self.session.native_name(neighbour), neighbour))
+            .map(|neighbour| (self.session.native_lock_name(neighbour), neighbour))
             .filter(|(name, _)| *name != own)
             .collect();
         theirs.sort();
@@ -110,12 +110,12 @@ impl Unlocked {
                 return Err(error);
             }
             self.refused = Some(lock.clone());
-            return Ok(Attempt::Busy(self));
+            return Ok(TryLock::Busy(self));
         }
         let neighbours = taken.into_iter().skip(1).cloned().collect();
-        Ok(Attempt::Locked(Locked {
+        Ok(TryLock::Acquired(Locked {
             session: self.session,
-            held: Held::new(key.clone(), neighbours),
+            held: LockProof::new(key.clone(), neighbours),
         }))
     }
 
@@ -129,17 +129,17 @@ impl Unlocked {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) with the reason where the lock of one that is named cannot be taken.
-    pub async fn neighbours(&mut self, align: &Align) -> Result<Neighbours> {
-        let mut neighbours = Neighbours::default();
+    pub async fn neighbours(&mut self, align: &ForeignLocks) -> Result<ResolvedForeignLocks> {
+        let mut neighbours = ResolvedForeignLocks::default();
         for named in align.named() {
             neighbours.locks.extend(self.locks_of(named).await?);
         }
         if !align.is_auto() {
             return Ok(neighbours);
         }
-        let found = self.session.foreign_tables(&tables()).await?;
+        let found = self.session.find_tables(&tables()).await?;
         for tool in tools(&found) {
-            let neighbour = Neighbour::Tool(tool);
+            let neighbour = ForeignLock::Tool(tool);
             if align.named().contains(&neighbour) {
                 continue;
             }
@@ -154,21 +154,21 @@ impl Unlocked {
         Ok(neighbours)
     }
 
-    async fn locks_of(&mut self, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
-        if let Neighbour::Tool(tool) = neighbour {
+    async fn locks_of(&mut self, neighbour: &ForeignLock) -> Result<Vec<LockKey>> {
+        if let ForeignLock::Tool(tool) = neighbour {
             tool.has_lock()?;
         }
-        self.session.neighbour_locks(neighbour).await
+        self.session.foreign_lock_keys(neighbour).await
     }
 
     /// Whether two keys are one lock of the engine.
     pub fn is_same_lock(&self, one: &LockKey, other: &LockKey) -> bool {
-        self.session.native_name(one) == self.session.native_name(other)
+        self.session.native_lock_name(one) == self.session.native_lock_name(other)
     }
 
-    /// Ends the session that holds a lock; see [`LockProvider::break_lock`].
-    pub async fn break_lock(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
-        self.session.break_lock(key, holder).await
+    /// Ends the session that holds a lock; see [`LockProvider::terminate_holder`].
+    pub async fn terminate_holder(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
+        self.session.terminate_holder(key, holder).await
     }
 
     /// Ends the session.
@@ -183,7 +183,7 @@ impl Unlocked {
 #[derive(Debug)]
 pub struct Locked {
     session: Box<dyn Session>,
-    held: Held,
+    held: LockProof,
 }
 
 impl Locked {
@@ -223,7 +223,7 @@ impl Locked {
     }
 
     /// Does one step; see [`Migrator::apply`].
-    pub async fn apply(&mut self, step: &Step, observer: &dyn Observer) -> Result<Applied> {
+    pub async fn apply(&mut self, step: &Step, observer: &dyn Observer) -> Result<StepResult> {
         self.session.apply(&self.held, step, observer).await
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use lockage_core::{
-    Align, Applied, Attempt, Canceller, Capabilities, Error, ErrorKind, ForeignTable, Held,
-    History, LockHolder, LockKey, LockProvider, Migrator, Neighbour, Observer, Result, Step, Tool,
+    ForeignLocks, StepResult, TryLock, Canceller, Capabilities, Error, ErrorKind, FoundTable, LockProof,
+    History, LockHolder, LockKey, LockProvider, Migrator, ForeignLock, Observer, Result, Step, Tool,
     Unlocked, async_trait,
 };
 
@@ -14,7 +14,7 @@ use lockage_core::{
 struct Facts {
     busy: BTreeSet<String>,
     held: BTreeSet<String>,
-    tables: Vec<ForeignTable>,
+    tables: Vec<FoundTable>,
     calls: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ impl Engine {
 impl LockProvider for Engine {
     async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
         let mut facts = self.0.lock().unwrap();
-        let name = self.native_name(key);
+        let name = self.native_lock_name(key);
         let got = !facts.busy.contains(&name);
         facts
             .calls
@@ -48,12 +48,12 @@ impl LockProvider for Engine {
 
     async fn holds(&mut self, key: &LockKey) -> Result<bool> {
         let facts = self.0.lock().unwrap();
-        Ok(facts.held.contains(&self.native_name(key)))
+        Ok(facts.held.contains(&self.native_lock_name(key)))
     }
 
     async fn unlock(&mut self, key: &LockKey) -> Result<()> {
         let mut facts = self.0.lock().unwrap();
-        let name = self.native_name(key);
+        let name = self.native_lock_name(key);
         facts.calls.push(format!("free {name}"));
         match facts.held.remove(&name) {
             true => Ok(()),
@@ -65,26 +65,26 @@ impl LockProvider for Engine {
         Ok(None)
     }
 
-    fn native_name(&self, key: &LockKey) -> String {
+    fn native_lock_name(&self, key: &LockKey) -> String {
         key.as_foreign()
             .map_or_else(|| key.to_string(), str::to_owned)
     }
 
-    async fn neighbour_locks(&mut self, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
+    async fn foreign_lock_keys(&mut self, neighbour: &ForeignLock) -> Result<Vec<LockKey>> {
         let of = |tool, numbers: &[&str]| {
-            let key = |number: &&str| LockKey::of_neighbour(tool, *number);
+            let key = |number: &&str| LockKey::foreign(tool, *number);
             Ok(numbers.iter().map(key).collect())
         };
         match neighbour {
-            Neighbour::Tool(tool @ Tool::Goose) => of(Some(*tool), &["9", "2"]),
-            Neighbour::Tool(tool @ Tool::Wolverine) => of(Some(*tool), &["4006"]),
-            Neighbour::Tool(tool) => Err(tool.refused("it is not known here")),
-            Neighbour::Lock(number) => of(None, &[number]),
+            ForeignLock::Tool(tool @ Tool::Goose) => of(Some(*tool), &["9", "2"]),
+            ForeignLock::Tool(tool @ Tool::Wolverine) => of(Some(*tool), &["4006"]),
+            ForeignLock::Tool(tool) => Err(tool.refused("it is not known here")),
+            ForeignLock::Lock(number) => of(None, &[number]),
             _ => unreachable!(),
         }
     }
 
-    async fn foreign_tables(&mut self, names: &[String]) -> Result<Vec<ForeignTable>> {
+    async fn find_tables(&mut self, names: &[String]) -> Result<Vec<FoundTable>> {
         let mut tables = self.0.lock().unwrap().tables.clone();
         tables.retain(|table| names.contains(&table.name));
         Ok(tables)
@@ -101,12 +101,12 @@ impl Migrator for Engine {
         Ok(History::default())
     }
 
-    async fn ensure_history(&mut self, _: &Held) -> Result<()> {
+    async fn ensure_history(&mut self, _: &LockProof) -> Result<()> {
         Ok(())
     }
 
-    async fn apply(&mut self, _: &Held, _: &Step, _: &dyn Observer) -> Result<Applied> {
-        Ok(Applied::default())
+    async fn apply(&mut self, _: &LockProof, _: &Step, _: &dyn Observer) -> Result<StepResult> {
+        Ok(StepResult::default())
     }
 
     fn canceller(&self) -> Arc<dyn Canceller> {
@@ -119,7 +119,7 @@ impl Migrator for Engine {
 }
 
 async fn neighbours(engine: &Engine, words: &[&str]) -> Vec<LockKey> {
-    let align = Align::parse(words.iter().copied()).unwrap();
+    let align = ForeignLocks::parse(words.iter().copied()).unwrap();
     engine.session().neighbours(&align).await.unwrap().locks
 }
 
@@ -129,8 +129,8 @@ async fn ours_comes_first_and_theirs_in_order_and_all_go_back() {
     // Goose's twice, and one that is our own by another name.
     let words = ["goose", "wolverine", "lock:9", "lock:5"];
     let neighbours = neighbours(&engine, &words).await;
-    let attempt = engine.session().try_lock_with(&key, &neighbours);
-    let Attempt::Locked(mut locked) = attempt.await.unwrap() else {
+    let attempt = engine.session().try_lock_all(&key, &neighbours);
+    let TryLock::Acquired(mut locked) = attempt.await.unwrap() else {
         panic!("nobody holds them");
     };
     assert_eq!(engine.take_calls(), "take 4006, take 2, take 5, take 9");
@@ -148,8 +148,8 @@ async fn one_that_is_refused_gives_all_back_and_is_named() {
     let (engine, key) = (Engine::default(), LockKey::default());
     let neighbours = neighbours(&engine, &["goose"]).await;
     engine.0.lock().unwrap().busy.insert("9".into());
-    let attempt = engine.session().try_lock_with(&key, &neighbours);
-    let Attempt::Busy(session) = attempt.await.unwrap() else {
+    let attempt = engine.session().try_lock_all(&key, &neighbours);
+    let TryLock::Busy(session) = attempt.await.unwrap() else {
         panic!("somebody holds one");
     };
     assert_eq!(
@@ -159,15 +159,15 @@ async fn one_that_is_refused_gives_all_back_and_is_named() {
     assert_eq!(session.refused().unwrap().to_string(), "9 of goose");
     // Whoever waits for our own leaves the neighbours alone.
     engine.0.lock().unwrap().busy.insert("4006".into());
-    let attempt = session.try_lock_with(&key, &neighbours);
-    assert!(matches!(attempt.await.unwrap(), Attempt::Busy(_)));
+    let attempt = session.try_lock_all(&key, &neighbours);
+    assert!(matches!(attempt.await.unwrap(), TryLock::Busy(_)));
     assert_eq!(engine.take_calls(), "refused 4006");
 }
 
 #[tokio::test]
 async fn auto_finds_neighbours_by_their_tables() {
     let engine = Engine::default();
-    let table = |name: &str| ForeignTable {
+    let table = |name: &str| FoundTable {
         schema: "public".into(),
         name: name.into(),
         columns: vec!["id".into()],
@@ -181,12 +181,12 @@ async fn auto_finds_neighbours_by_their_tables() {
     ]
     .map(table)
     .into();
-    let found = engine.session().neighbours(&Align::auto()).await.unwrap();
+    let found = engine.session().neighbours(&ForeignLocks::auto()).await.unwrap();
     assert_eq!(found.locks.len(), 2);
     let left_out: Vec<Tool> = found.left_out.iter().map(|(tool, _)| *tool).collect();
     assert_eq!(left_out, [Tool::Liquibase, Tool::Sqlx]);
     // Who is named must be served.
-    let named = Align::auto().with(Neighbour::Tool(Tool::Liquibase));
+    let named = ForeignLocks::auto().with(ForeignLock::Tool(Tool::Liquibase));
     let error = engine.session().neighbours(&named).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
 }

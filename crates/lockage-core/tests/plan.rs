@@ -38,7 +38,7 @@ fn pending_migrations_run_in_order() {
     runs("V1 V2", "V1 running", "V1 V2");
     let set = set("V1 R:a");
     let plan = plan(&set, &history(&set, ""), &PlanOptions::default()).unwrap();
-    assert!(plan.steps.iter().all(|step| step.action == Action::Run));
+    assert!(plan.steps.iter().all(|step| step.action == Action::Apply));
 }
 
 #[test]

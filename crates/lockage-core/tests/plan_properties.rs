@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use ledger::{history, record, set, short, steps};
 use lockage_core::plan::{plan, plan_down};
-use lockage_core::survey::{Standing, survey};
+use lockage_core::status::{MigrationStatus, survey};
 use lockage_core::{History, Kind, MigrationSet, Plan, PlanOptions, State, Step, Version};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
@@ -197,7 +197,7 @@ proptest! {
             prop_assert_eq!(seen, 1, "{:?}", row);
         }
         prop_assert!(entries.iter().all(|entry| entry.migration.is_some() || entry.row.is_some()));
-        prop_assert!(entries.iter().all(|entry| entry.standing != Standing::Diverged || entry.row.is_some()));
+        prop_assert!(entries.iter().all(|entry| entry.standing != MigrationStatus::Diverged || entry.row.is_some()));
     }
 
     #[test]
@@ -236,7 +236,7 @@ proptest! {
             entry.version.as_ref() > Some(&to)
                 && entry.kind == Kind::Versioned
                 && !entry.standing.is_pending()
-                && entry.standing != Standing::Ignored
+                && entry.standing != MigrationStatus::Ignored
         });
         prop_assert_eq!(left.map(|entry| entry.version).collect::<Vec<_>>(), []);
     }

@@ -4,7 +4,7 @@ use std::ops::Add;
 use std::time::Duration;
 
 use lockage_core::{Error, ErrorKind, Result};
-use lockage_sql::{Cause, Failure};
+use lockage_sql::{FailureCause, CommandError};
 
 use crate::counts::Counts;
 use crate::each::{OfStore, all};
@@ -147,8 +147,8 @@ impl OneStore {
         records.end().await
     }
 
-    fn judge(&self, failure: Failure) -> Error {
-        if failure.cause != Cause::NoTable {
+    fn judge(&self, failure: CommandError) -> Error {
+        if failure.cause != FailureCause::MissingTable {
             return failure.into();
         }
         Error::new(

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockage_core::{
-    Align, ConnectOptions, DatabaseUrl, Error, ErrorKind, Event, Interrupt, LockKey, LockWait,
+    ForeignLocks, ConnectOptions, DatabaseUrl, Error, ErrorKind, Event, Interrupt, LockKey, LockWait,
     NoObserver, Observer, Registry, Result, Runner,
 };
 
@@ -25,7 +25,7 @@ pub struct Builder {
     auto_create: AutoCreate,
     lock: LockKey,
     overriding: Option<LockKey>,
-    align: Align,
+    align: ForeignLocks,
     wait: LockWait,
     observer: Arc<dyn Observer>,
     interrupt: Interrupt,
@@ -43,7 +43,7 @@ impl Builder {
             auto_create: AutoCreate::default(),
             lock: LockKey::default(),
             overriding: None,
-            align: Align::none(),
+            align: ForeignLocks::none(),
             wait: LockWait::DEFAULT,
             observer: Arc::new(NoObserver),
             interrupt: Interrupt::new(),
@@ -79,7 +79,7 @@ impl Builder {
     }
 
     /// Takes the locks of other tools too, whose names are not an id of ours.
-    pub fn align(mut self, align: Align) -> Self {
+    pub fn align(mut self, align: ForeignLocks) -> Self {
         self.align = align;
         self
     }

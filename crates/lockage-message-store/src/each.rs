@@ -82,7 +82,7 @@ pub(crate) fn all<T>(of_stores: Vec<OfStore<T>>) -> Result<(T, Vec<(String, T)>)
             (Some(tenant), Ok(value)) => tenants.push((tenant, value)),
         }
     }
-    match (Error::all(errors), main) {
+    match (Error::combine(errors), main) {
         (Some(error), _) => Err(error),
         (None, Some(main)) => Ok((main, tenants)),
         (None, None) => Err(Error::new(ErrorKind::Unexpected, "there is no main store")),

@@ -90,8 +90,8 @@ impl Gangway {
             }
             Err(refused) => {
                 let error = self.explain(refused);
-                Err(match error.is_retryable() {
-                    true => error.server_gone(),
+                Err(match error.is_temporary() {
+                    true => error.with_status(Status::ConnectionLost),
                     false => error,
                 })
             }
@@ -187,8 +187,8 @@ impl Gangway {
                 if let Some(hint) = cause.hint() {
                     made = made.with_hint(hint);
                 }
-                if cause.is_retryable() {
-                    made = made.retryable();
+                if cause.is_temporary() {
+                    made = made.with_status(Status::Temporary);
                 }
                 made.with_source(cause)
             }
@@ -207,14 +207,14 @@ impl Gangway {
                 if let Some(hint) = cause.hint() {
                     made = made.with_hint(hint);
                 }
-                let made = if passing { made.retryable() } else { made };
+                let made = if passing { made.with_status(Status::Temporary) } else { made };
                 made.with_source(cause)
             }
             Refused::Late => Error::new(
                 ErrorKind::Connect,
                 format!("{shown} did not answer within {:?}", self.timeout),
             )
-            .retryable(),
+            .with_status(Status::Temporary),
         }
     }
 }

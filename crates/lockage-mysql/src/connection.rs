@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use lockage_core::{
     Canceller, ConnectOptions, Error, ErrorKind, LockKey, LockStrategy, Migration, Result,
 };
-use lockage_sql::{Connection, Dialect, Failure, Manner, Piece, Row, Settled, Work};
+use lockage_sql::{Connection, Dialect, CommandError, StatementMode, Command, Row, Resolution, MigrationContext};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::connect::Gangway;
@@ -57,7 +57,7 @@ impl MysqlConnection {
                 ErrorKind::Connect,
                 format!("cannot connect to {}: {}", options.url, error.message()),
             )
-            .retryable()
+            .with_status(Status::Temporary)
             .with_source(error)),
             Ok(opened) => opened,
             Err(_) => Err(Error::new(
@@ -67,7 +67,7 @@ impl MysqlConnection {
                     options.url, options.connect_timeout
                 ),
             )
-            .retryable()),
+            .with_status(Status::Temporary)),
         }
     }
 
@@ -133,8 +133,8 @@ impl MysqlConnection {
         gone::judge(&self.gangway, &self.facts, silent, error).await
     }
 
-    async fn lost(&self, failure: Failure) -> Failure {
-        Failure {
+    async fn lost(&self, failure: CommandError) -> CommandError {
+        CommandError {
             error: self.judge(failure.error).await,
             ..failure
         }
@@ -175,7 +175,7 @@ async fn ensure(wire: &mut Wire, schema: &str) -> Result<(), mysql_async::Error>
 /// The connection, for one call.
 pub(crate) async fn reach(wire: &SharedWire) -> Result<MappedMutexGuard<'_, Wire>> {
     MutexGuard::try_map(wire.lock().await, Option::as_mut)
-        .map_err(|_| Error::new(ErrorKind::SessionLost, "the session has ended").retryable())
+        .map_err(|_| Error::new(ErrorKind::SessionLost, "the session has ended").with_status(Status::Temporary))
 }
 
 impl Drop for MysqlConnection {
@@ -204,10 +204,10 @@ impl Connection for MysqlConnection {
             .map(|account| account.split('@').next().unwrap_or(account))
     }
 
-    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
+    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, CommandError> {
         let mut wire = reach(&self.wire)
             .await
-            .map_err(|error| Failure::new(0, error))?;
+            .map_err(|error| CommandError::new(0, error))?;
         let asked = wire.run(sql).await;
         drop(wire);
         match asked {
@@ -218,13 +218,13 @@ impl Connection for MysqlConnection {
 
     async fn run(
         &mut self,
-        pieces: &[Piece<'_>],
+        pieces: &[Command<'_>],
         done: &mut (dyn FnMut(usize) + Send),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let limit = self.script().statement_timeout;
         let mut wire = reach(&self.wire)
             .await
-            .map_err(|error| Failure::new(0, error))?;
+            .map_err(|error| CommandError::new(0, error))?;
         let ran = crate::pieces::run(&mut wire, &self.kill, limit, pieces, done).await;
         self.in_transaction = wire.in_transaction();
         drop(wire);
@@ -234,7 +234,7 @@ impl Connection for MysqlConnection {
         }
     }
 
-    async fn home_schema(&mut self) -> Result<Option<String>> {
+    async fn history_schema(&mut self) -> Result<Option<String>> {
         Ok(Some(self.home.clone()))
     }
 
@@ -247,7 +247,7 @@ impl Connection for MysqlConnection {
         Some(lock::condition(&self.lock_name(key)))
     }
 
-    fn prepare(&self, work: &Work<'_>) -> Vec<String> {
+    fn prepare(&self, work: &MigrationContext<'_>) -> Vec<String> {
         *self.script() = Script {
             statement_timeout: work.statement_timeout,
             luggage: Luggage::of(work.migration),
@@ -255,7 +255,7 @@ impl Connection for MysqlConnection {
         settings::before_migration(work, &self.home)
     }
 
-    fn behind_setting(&self, statement: &str) -> Vec<String> {
+    fn after_session_setting(&self, statement: &str) -> Vec<String> {
         match self.silence {
             Some(_) if statement.to_ascii_lowercase().contains("_timeout") => {
                 vec![settings::silence(self.silence)]
@@ -264,20 +264,20 @@ impl Connection for MysqlConnection {
         }
     }
 
-    fn before_commit(&self, _migration: &Migration) -> Vec<Piece<'static>> {
+    fn before_commit(&self, _migration: &Migration) -> Vec<Command<'static>> {
         Vec::new()
     }
 
-    fn may_share_transaction(&self, statement: &str) -> bool {
+    fn allows_transaction(&self, statement: &str) -> bool {
         !matches!(classify(statement), Class::Ddl(_))
     }
 
-    async fn manner(&mut self, statement: &str) -> Result<Manner> {
+    async fn statement_mode(&mut self, statement: &str) -> Result<StatementMode> {
         let manner = self.manner_of(statement).await;
         self.judged(manner).await
     }
 
-    fn keeps_session(&self) -> bool {
+    fn has_session_state(&self) -> bool {
         self.script().luggage.is_any()
     }
 
@@ -295,14 +295,14 @@ impl Connection for MysqlConnection {
         Some(self.in_transaction)
     }
 
-    async fn settle_since(&mut self, statement: &str, before: Option<&str>) -> Result<Settled> {
+    async fn resolve_with_snapshot(&mut self, statement: &str, before: Option<&str>) -> Result<Resolution> {
         let mut wire = reach(&self.wire).await?;
         let settled = schema::settle(&mut wire, &self.facts, &self.home, statement, before).await;
         drop(wire);
         self.judged(settled).await
     }
 
-    fn best_lock(&self) -> LockStrategy {
+    fn default_lock_strategy(&self) -> LockStrategy {
         if self.facts.clustered {
             LockStrategy::Table
         } else {
@@ -310,7 +310,7 @@ impl Connection for MysqlConnection {
         }
     }
 
-    async fn prove_alive(&mut self, silence: Option<Duration>) -> Result<()> {
+    async fn set_idle_timeout(&mut self, silence: Option<Duration>) -> Result<()> {
         self.heartbeat = None;
         let sql = settings::silence(silence);
         let set = reach(&self.wire).await?.execute(&sql).await;
@@ -320,28 +320,28 @@ impl Connection for MysqlConnection {
         Ok(())
     }
 
-    fn session_condition(&self) -> Option<String> {
+    fn session_exists_sql(&self) -> Option<String> {
         let (here, id) = (self.facts.is_this_server(), self.facts.connection);
         Some(format!(
             "NOT ({here}) OR EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {id})"
         ))
     }
 
-    async fn another(&mut self) -> Result<Box<dyn Connection>> {
+    async fn open_sibling(&mut self) -> Result<Box<dyn Connection>> {
         let wire = self.gangway.open_another().await?;
         match Self::begin(self.gangway.clone(), wire, Some(self.home.clone())).await {
             Ok(opened) => Ok(Box::new(opened)),
-            Err(error) if error.kind() == ErrorKind::SessionLost => Err(error.server_gone()),
+            Err(error) if error.kind() == ErrorKind::SessionLost => Err(error.with_status(Status::ConnectionLost)),
             Err(error) => Err(error),
         }
     }
 
-    fn may_meet_table_lock(&self) -> bool {
+    fn must_check_table_lock(&self) -> bool {
         // On a cluster there is no other lock.
         !self.facts.clustered
     }
 
-    async fn is_locked_otherwise(&mut self, key: &LockKey) -> Result<bool> {
+    async fn native_lock_held_by_other(&mut self, key: &LockKey) -> Result<bool> {
         let name = self.lock_name(key);
         let used = lock::is_used(&mut *reach(&self.wire).await?, &name).await;
         self.judged(used).await
@@ -374,8 +374,8 @@ impl Connection for MysqlConnection {
         self.facts.own_session(session).is_some()
     }
 
-    fn session_name(&self) -> Option<String> {
-        Some(self.facts.session_name())
+    fn session_id(&self) -> Option<String> {
+        Some(self.facts.session_id())
     }
 
     fn canceller(&self) -> Arc<dyn Canceller> {

@@ -1,7 +1,7 @@
 //! From MySQL's and MariaDB's error numbers to kinds.
 
 use lockage_core::{Error, ErrorKind};
-use lockage_sql::{Cause, Failure, KnownError, Place};
+use lockage_sql::{FailureCause, CommandError, KnownError, ErrorPosition};
 use mysql_async::{DriverError, IoError};
 
 use ErrorKind::{Connect, MigrationFailed, SessionLost, Unexpected, Unsupported};
@@ -18,19 +18,19 @@ const TABLE: &[KnownError] = &[
     // Host not allowed; host blocked; TLS demanded.
     entry(&[1130, 1129, 3159], Connect),
     // Unknown database.
-    entry(&[1049], Connect).with_cause(Cause::NoTable).with_hint("make the database, or let --create (ConnectOptions::create) make it"),
+    entry(&[1049], Connect).with_cause(FailureCause::MissingTable).with_hint("make the database, or let --create (ConnectOptions::create) make it"),
     // Too many connections, of all or of this user; the server starts or stops; the account is locked for a while.
-    entry(&[1040, 1203, 1226, 1053, 3032, 3955], Connect).retryable(),
+    entry(&[1040, 1203, 1226, 1053, 3032, 3955], Connect).with_status(Status::Temporary),
     // The cluster's node is not ready: no quorum, or still joining.
-    entry(&[1047], Connect).retryable().with_hint(
+    entry(&[1047], Connect).with_status(Status::Temporary).with_hint(
         "this node of the cluster is not ready: without quorum, or still joining; see SHOW STATUS LIKE 'wsrep_%'",
     ),
     // Killed, closed by the server, timed out; packets out of order; the server went away while it answered.
-    entry(&[1927, 2006, 2013, 2055, 1080, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 4031], SessionLost).retryable(),
+    entry(&[1927, 2006, 2013, 2055, 1080, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 4031], SessionLost).with_status(Status::Temporary),
     // No such table, in a view, or in no such database.
-    entry(&[1146, 1932], MigrationFailed).with_cause(Cause::NoTable),
+    entry(&[1146, 1932], MigrationFailed).with_cause(FailureCause::MissingTable),
     // Lock wait timeout; deadlock; a lock for which nobody wanted to wait; the definition changed meanwhile.
-    entry(&[1205, 1213, 3572, 3058, 1412, 1020], MigrationFailed).with_cause(Cause::TableBusy),
+    entry(&[1205, 1213, 3572, 3058, 1412, 1020], MigrationFailed).with_cause(FailureCause::LockTimeout),
     // No right to: use a table, a column, a routine, an operation, a definer; drop, see or set something.
     entry(&[1142, 1143, 1370, 1227, 1095, 1403, 1410, 1449, 4165], MigrationFailed).with_hint("the user lacks a right; see SHOW GRANTS"),
     // A routine that the binary log would not replay.
@@ -48,16 +48,16 @@ const TABLE: &[KnownError] = &[
 ];
 
 /// Judges an error of the driver. `piece` is the index of what failed, `sql` its text.
-pub(crate) fn failure(piece: usize, sql: &str, error: mysql_async::Error) -> Failure {
+pub(crate) fn failure(piece: usize, sql: &str, error: mysql_async::Error) -> CommandError {
     let place = match &error {
         mysql_async::Error::Server(server) => place(sql, server.code, &server.message),
         _ => None,
     };
     let (cause, error) = judge(error);
-    Failure {
+    CommandError {
         place,
         cause,
-        ..Failure::new(piece, error)
+        ..CommandError::new(piece, error)
     }
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn number(error: &mysql_async::Error) -> Option<u16> {
 pub(crate) fn hides(error: &mysql_async::Error) -> bool {
     number(error)
         .map(lookup)
-        .is_some_and(|known| known.cause() != Cause::TableBusy && !known.is_retryable())
+        .is_some_and(|known| known.cause() != FailureCause::LockTimeout && !known.is_temporary())
 }
 
 /// Killed; silent for too long.
@@ -101,13 +101,13 @@ fn lookup(number: u16) -> &'static KnownError {
     KnownError::find(TABLE, number.into())
 }
 
-fn judge(error: mysql_async::Error) -> (Cause, Error) {
+fn judge(error: mysql_async::Error) -> (FailureCause, Error) {
     match error {
         mysql_async::Error::Server(server) => {
             let found = lookup(server.code);
             let mut made = found.error(server.message.clone());
             if server.code == NO_DATABASE {
-                made = made.no_database();
+                made = made.with_status(Status::DatabaseMissing);
             }
             let made = made
                 .with_context("mysql_error", server.code.to_string())
@@ -116,16 +116,16 @@ fn judge(error: mysql_async::Error) -> (Cause, Error) {
         }
         mysql_async::Error::Io(IoError::Io(source)) => {
             let made = Error::new(SessionLost, format!("the connection broke: {source}"));
-            (Cause::Other, made.retryable().with_source(source))
+            (FailureCause::Other, made.with_status(Status::Temporary).with_source(source))
         }
         mysql_async::Error::Driver(
             source @ (DriverError::ConnectionClosed
             | DriverError::PoolDisconnected
             | DriverError::PacketOutOfOrder),
         ) => (
-            Cause::Other,
+            FailureCause::Other,
             Error::new(SessionLost, "the connection is closed")
-                .retryable()
+                .with_status(Status::Temporary)
                 .with_source(source),
         ),
         mysql_async::Error::Driver(source @ DriverError::UnknownAuthPlugin { .. }) => {
@@ -136,13 +136,13 @@ fn judge(error: mysql_async::Error) -> (Cause, Error) {
                 ),
             );
             (
-                Cause::Other,
+                FailureCause::Other,
                 made.with_hint("check the user: MySQL asks so where there is no such account")
                     .with_source(source),
             )
         }
         mysql_async::Error::Driver(DriverError::PacketTooLarge) => (
-            Cause::Other,
+            FailureCause::Other,
             Error::new(
                 MigrationFailed,
                 "a statement is longer than a packet can be",
@@ -154,10 +154,10 @@ fn judge(error: mysql_async::Error) -> (Cause, Error) {
                 "the server asked for a file of this machine; that is refused",
             )
             .with_hint("use INSERT, or LOAD DATA without LOCAL");
-            (Cause::Other, made.with_source(source))
+            (FailureCause::Other, made.with_source(source))
         }
         error => (
-            Cause::Other,
+            FailureCause::Other,
             Error::new(Unexpected, error.to_string()).with_source(error),
         ),
     }
@@ -168,7 +168,7 @@ const NEAR: usize = 80;
 
 /// Where in a statement a syntax error is: `… near 'FROM t' at line 3`. What stands in quotes is the rest of the statement from there on,
 /// cut after 80 characters, so it tells the column as well.
-fn place(sql: &str, number: u16, message: &str) -> Option<Place> {
+fn place(sql: &str, number: u16, message: &str) -> Option<ErrorPosition> {
     if !matches!(number, 1064 | 1149) {
         return None;
     }
@@ -191,9 +191,9 @@ fn place(sql: &str, number: u16, message: &str) -> Option<Place> {
         } else {
             rest.find(near)?
         };
-        Some(Place::Byte(from + at))
+        Some(ErrorPosition::Byte(from + at))
     });
-    place.or(Some(Place::Line(line)))
+    place.or(Some(ErrorPosition::Line(line)))
 }
 
 #[cfg(test)]
@@ -225,11 +225,11 @@ mod tests {
     #[test]
     fn numbers_decide() {
         let failed = |code| failure(0, "", server(code, "text"));
-        assert_eq!(failed(1146).cause, Cause::NoTable);
-        assert_eq!(failed(1205).cause, Cause::TableBusy);
+        assert_eq!(failed(1146).cause, FailureCause::MissingTable);
+        assert_eq!(failed(1205).cause, FailureCause::LockTimeout);
         assert_eq!(failed(1045).error.kind(), Connect);
-        assert!(!failed(1045).error.is_retryable());
-        assert!(failed(1047).error.is_retryable());
+        assert!(!failed(1045).error.is_temporary());
+        assert!(failed(1047).error.is_temporary());
         assert!(failed(1049).error.hint().unwrap().contains("--create"));
         assert_eq!(failed(2013).error.kind(), SessionLost);
         assert_eq!(failed(1054).error.kind(), MigrationFailed);
@@ -255,16 +255,16 @@ mod tests {
             );
             failure(0, sql, server(1064, &message)).place
         };
-        assert_eq!(at("t", 3), Some(Place::Byte(sql.len() - 1)));
-        assert_eq!(at("FORM\n  t", 2), Some(Place::Byte(14)));
-        assert_eq!(at("", 3), Some(Place::Byte(sql.len())));
-        assert_eq!(at("something else", 2), Some(Place::Line(2)));
+        assert_eq!(at("t", 3), Some(ErrorPosition::Byte(sql.len() - 1)));
+        assert_eq!(at("FORM\n  t", 2), Some(ErrorPosition::Byte(14)));
+        assert_eq!(at("", 3), Some(ErrorPosition::Byte(sql.len())));
+        assert_eq!(at("something else", 2), Some(ErrorPosition::Line(2)));
         let long = format!("CREATE TABEL t ({})", "a, ".repeat(60));
         let near: String = long[7..].chars().take(NEAR).collect();
         let message = format!("near … near '{near}' at line 1");
         assert_eq!(
             failure(0, &long, server(1064, &message)).place,
-            Some(Place::Byte(7))
+            Some(ErrorPosition::Byte(7))
         );
         assert_eq!(
             failure(0, sql, server(1054, "near 't' at line 3")).place,

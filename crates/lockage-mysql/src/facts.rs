@@ -141,7 +141,7 @@ impl Facts {
     }
 
     /// The number of this session; with its node, where there are several.
-    pub(crate) fn session_name(&self) -> String {
+    pub(crate) fn session_id(&self) -> String {
         let [_, _, host, port] = &self.identity;
         match self.clustered {
             true => format!("{}@{host}:{port}", self.connection),
@@ -226,10 +226,10 @@ mod tests {
         ];
         assert!(facts(&galera).clustered);
         let node = [&galera[..], &[("hostname", "db1"), ("port", "3306")]].concat();
-        assert_eq!(facts(&node).session_name(), "7@db1:3306");
+        assert_eq!(facts(&node).session_id(), "7@db1:3306");
         assert_eq!(facts(&node).own_session("7@db1:3306"), Some(7));
         assert_eq!(facts(&node).own_session("7@db2:3306"), None);
-        assert_eq!(mysql.own_session(&mysql.session_name()), Some(7));
+        assert_eq!(mysql.own_session(&mysql.session_id()), Some(7));
         assert!(!facts(&[("wsrep_on", "ON"), ("wsrep_provider", "none")]).clustered);
         assert_eq!(mysql.started, 60);
         assert_eq!(

@@ -21,27 +21,27 @@ enum Fate {
     /// Its server is gone, or is another process by now.
     ServerGone,
     /// Its line was cut. Where the server has not noticed, it was told to end the session.
-    Cut,
+    DisconnectProbe,
     /// Somebody ended it, or that cannot be told from a line that was cut.
     Ended,
 }
 
 /// Says of the loss of a session whether nobody meant it. `silent`: whether the session had been silent for longer than it may.
 pub(crate) async fn judge(gangway: &Gangway, facts: &Facts, silent: bool, error: Error) -> Error {
-    if error.kind() != ErrorKind::SessionLost || error.is_server_gone() {
+    if error.kind() != ErrorKind::SessionLost || error.is_connection_lost() {
         return error;
     }
     match tokio::time::timeout(PATIENCE, fate(gangway, facts, &error)).await {
         Ok(Fate::Ended) => error,
-        Ok(Fate::Cut) if silent => error,
-        Ok(Fate::ServerGone | Fate::Cut) | Err(_) => error.server_gone(),
+        Ok(Fate::DisconnectProbe) if silent => error,
+        Ok(Fate::ServerGone | Fate::DisconnectProbe) | Err(_) => error.with_status(Status::ConnectionLost),
     }
 }
 
 async fn fate(gangway: &Gangway, facts: &Facts, error: &Error) -> Fate {
     let mut wire = match gangway.open().await {
         Ok(wire) => wire,
-        Err(error) if error.is_retryable() => return Fate::ServerGone,
+        Err(error) if error.is_temporary() => return Fate::ServerGone,
         Err(_) => return Fate::Ended,
     };
     let sql = format!("{}; {}", facts::IDENTITY, facts::AGE);
@@ -78,10 +78,10 @@ async fn of_session(wire: &mut Wire, facts: &Facts, status: &[Row]) -> Fate {
         Some(_) => {
             // It would go on with its statement and keep the lock until the end of that.
             let _ = wire.execute(&format!("KILL {id}")).await;
-            Fate::Cut
+            Fate::DisconnectProbe
         }
         None if facts::kills(status).is_some_and(|kills| kills == facts.kills_expected()) => {
-            Fate::Cut
+            Fate::DisconnectProbe
         }
         None => Fate::Ended,
     }

@@ -53,7 +53,7 @@ impl KillSwitch {
                 ErrorKind::Connect,
                 "the server did not answer when it was asked to end a statement",
             )
-            .retryable()),
+            .with_status(Status::Temporary)),
         }
     }
 

@@ -58,7 +58,7 @@ pub use dialect::DIALECT;
 
 /// What this backend says of itself.
 const CAPABILITIES: Capabilities = Capabilities::new(false, "GET_LOCK of the session")
-    .with_lock_query("SELECT IS_USED_LOCK('lockage:4006:<database>')");
+    .with_holder_query("SELECT IS_USED_LOCK('lockage:4006:<database>')");
 
 /// The backend for `mysql:` and `mariadb:` URLs; either serves both servers.
 ///
@@ -69,7 +69,7 @@ pub const BACKEND: Backend = Backend::new(
     &["mysql", "mariadb"],
     CAPABILITIES,
     |options| Box::pin(open(options)),
-    inspect,
+    check_script,
 );
 
 lockage_core::register_backend!(BACKEND);
@@ -98,9 +98,9 @@ async fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
     )))
 }
 
-fn inspect(migration: &Migration, each: &mut dyn FnMut(lockage_core::Statement<'_>)) -> Result<()> {
+fn check_script(migration: &Migration, each: &mut dyn FnMut(lockage_core::ParsedStatement<'_>)) -> Result<()> {
     let mut refused = None;
-    lockage_sql::inspect(DIALECT.syntax, false, migration, &mut |found| {
+    lockage_sql::check_script(DIALECT.syntax, false, migration, &mut |found| {
         if refused.is_none() {
             let place = || Location::at(migration.file(), found.line, 1);
             refused = statement::refuse(found.text).map(|error| error.with_location(place()));

@@ -4,7 +4,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lockage_core::Result;
-use lockage_sql::Manner;
+use lockage_sql::StatementMode;
 
 use crate::connection::{MysqlConnection, reach};
 use crate::dialect::literal;
@@ -25,23 +25,23 @@ impl MysqlConnection {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) async fn manner_of(&mut self, statement: &str) -> Result<Manner> {
+    pub(crate) async fn manner_of(&mut self, statement: &str) -> Result<StatementMode> {
         let (class, effective) = self.class_of(statement);
         let text = effective.as_deref().unwrap_or(statement);
         let deed = match class {
-            Class::Session => return Ok(Manner::Session),
+            Class::Session => return Ok(StatementMode::SessionSetting),
             Class::Ddl(deed) => {
                 // It may make such a table, or change one.
                 self.without_transactions = None;
                 deed
             }
             _ if self.writes_without_transaction(text).await? => Deed::Opaque,
-            _ => return Ok(Manner::Shared),
+            _ => return Ok(StatementMode::WithJournal),
         };
         let mut wire = reach(&self.wire).await?;
         let effective = effective.as_deref();
         let before = schema::before(&mut wire, &self.facts, &self.home, &deed, effective).await?;
-        Ok(Manner::Alone {
+        Ok(StatementMode::Autocommit {
             before: Some(before),
         })
     }

@@ -1,8 +1,8 @@
 //! The locks of other tools: names for `GET_LOCK`.
 
-use lockage_core::{ForeignTable, LockKey, Neighbour, Result, Tool};
+use lockage_core::{FoundTable, LockKey, ForeignLock, Result, Tool};
 use lockage_sql::neighbour::{
-    foreign_tables, golang_migrate, java_hash, rails, sqlx, sqlx_migrator,
+    find_tables, golang_migrate, java_hash, rails, sqlx, sqlx_migrator,
 };
 
 use crate::dialect::literal;
@@ -12,15 +12,15 @@ use crate::wire::Wire;
 
 /// The locks of a neighbour, as keys.
 pub(crate) fn locks(
-    neighbour: &Neighbour,
+    neighbour: &ForeignLock,
     database: &str,
     flavour: Flavour,
 ) -> Result<Vec<LockKey>> {
     Ok(vec![match neighbour {
-        Neighbour::Tool(tool) => {
-            LockKey::of_neighbour(Some(*tool), name(*tool, database, flavour)?)
+        ForeignLock::Tool(tool) => {
+            LockKey::foreign(Some(*tool), name(*tool, database, flavour)?)
         }
-        Neighbour::Lock(name) => LockKey::of_neighbour(None, name),
+        ForeignLock::Lock(name) => LockKey::foreign(None, name),
         _ => {
             return Err(lockage_core::Error::new(
                 lockage_core::ErrorKind::Unsupported,
@@ -66,7 +66,7 @@ pub(crate) async fn tables(
     wire: &mut Wire,
     database: &str,
     names: &[String],
-) -> Result<Vec<ForeignTable>> {
+) -> Result<Vec<FoundTable>> {
     let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
     let look = format!(
         "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS \
@@ -78,7 +78,7 @@ pub(crate) async fn tables(
         .run(&look)
         .await
         .map_err(|broken| error::plain(broken.error))?;
-    Ok(foreign_tables(sets.into_iter().flatten()))
+    Ok(find_tables(sets.into_iter().flatten()))
 }
 
 #[cfg(test)]

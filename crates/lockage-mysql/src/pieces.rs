@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lockage_core::{Error, ErrorKind};
-use lockage_sql::{Failure, Piece, Refusal};
+use lockage_sql::{CommandError, Command, AssertionError};
 
 use crate::error;
 use crate::kill::{Kill, KillSwitch};
@@ -17,18 +17,18 @@ pub(crate) async fn run(
     wire: &mut Wire,
     kill: &KillSwitch,
     limit: Option<Duration>,
-    pieces: &[Piece<'_>],
+    pieces: &[Command<'_>],
     done: &mut (dyn FnMut(usize) + Send),
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let mut convoy = Convoy::default();
     for (index, piece) in pieces.iter().enumerate() {
         match piece {
-            Piece::Own(sql) => convoy.push(index, sql),
-            Piece::Require(condition, refusal) => {
+            Command::Internal(sql) => convoy.push(index, sql),
+            Command::Assert(condition, refusal) => {
                 convoy.push(index, &format!("SELECT {condition}"));
                 convoy.sail(wire, Some(refusal), done).await?;
             }
-            Piece::Script(sql) => {
+            Command::Script(sql) => {
                 convoy.sail(wire, None, done).await?;
                 statement(wire, kill, limit, index, sql).await?;
                 done(index);
@@ -63,9 +63,9 @@ impl Convoy {
     async fn sail(
         &mut self,
         wire: &mut Wire,
-        refusal: Option<&Refusal>,
+        refusal: Option<&AssertionError>,
         done: &mut (dyn FnMut(usize) + Send),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let text = std::mem::take(&mut self.text);
         let pieces = std::mem::take(&mut self.pieces);
         let Some(last) = pieces.last().copied() else {
@@ -73,7 +73,7 @@ impl Convoy {
         };
         let sets = wire.run(&text).await.map_err(|broken| {
             let piece = pieces.get(broken.index).copied().unwrap_or(last);
-            Failure {
+            CommandError {
                 place: None,
                 ..error::failure(piece, &text, broken.error)
             }
@@ -83,7 +83,7 @@ impl Convoy {
                 .last()
                 .and_then(|rows| rows.first()?.first()?.as_deref());
             if answer != Some("1") {
-                return Err(Failure::new(last, refusal.clone().into()));
+                return Err(CommandError::new(last, refusal.clone().into()));
             }
         }
         let mut told = None;
@@ -104,9 +104,9 @@ async fn statement(
     limit: Option<Duration>,
     index: usize,
     sql: &str,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     if kill.take_cancelled() {
-        return Err(Failure::new(index, interrupted()));
+        return Err(CommandError::new(index, interrupted()));
     }
     let (outcome, late) = match limit {
         None => (wire.execute(sql).await, None),
@@ -118,7 +118,7 @@ async fn statement(
                     let (_, ended) = tokio::join!(kill.kill(Kill::Query), tokio::time::timeout(GRACE, &mut work));
                     let Ok(outcome) = ended else {
                         let lost = "a statement took too long and could not be ended; the session was given up";
-                        return Err(Failure::new(index, Error::new(ErrorKind::SessionLost, lost)));
+                        return Err(CommandError::new(index, Error::new(ErrorKind::SessionLost, lost)));
                     };
                     (outcome, Some(limit))
                 }
@@ -128,18 +128,18 @@ async fn statement(
     let cancelled = kill.take_cancelled();
     match outcome {
         // An interrupted SLEEP and its like end without an error. What committed by itself is done all the same.
-        Ok(()) if cancelled && wire.in_transaction() => Err(Failure::new(index, interrupted())),
+        Ok(()) if cancelled && wire.in_transaction() => Err(CommandError::new(index, interrupted())),
         Ok(()) => match late.filter(|_| wire.in_transaction()) {
-            Some(limit) => Err(Failure::new(index, too_late(limit))),
+            Some(limit) => Err(CommandError::new(index, too_late(limit))),
             None => Ok(()),
         },
         Err(error) => match error::number(&error) {
             // Nothing but a comment that is meant for other servers.
             Some(1065) => Ok(()),
             Some(1317 | 1969 | 3024) if cancelled => {
-                Err(Failure::new(index, interrupted().with_source(error)))
+                Err(CommandError::new(index, interrupted().with_source(error)))
             }
-            Some(1317) => Err(Failure::new(
+            Some(1317) => Err(CommandError::new(
                 index,
                 match late {
                     Some(limit) => too_late(limit).with_source(error),
@@ -152,7 +152,7 @@ async fn statement(
             )),
             _ => {
                 let failure = error::failure(index, sql, error);
-                Err(Failure {
+                Err(CommandError {
                     error: of_a_script(failure.error),
                     ..failure
                 })
@@ -163,7 +163,7 @@ async fn statement(
 
 /// What would be a failure to connect at the beginning is one of the statement later.
 fn of_a_script(error: Error) -> Error {
-    if error.kind() != ErrorKind::Connect || error.is_retryable() {
+    if error.kind() != ErrorKind::Connect || error.is_temporary() {
         return error;
     }
     Error::new(ErrorKind::MigrationFailed, error.message()).with_source(error)

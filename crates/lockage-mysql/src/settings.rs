@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockage_sql::Work;
+use lockage_sql::MigrationContext;
 
 use crate::dialect::backticked;
 
@@ -26,7 +26,7 @@ pub(crate) fn beginning() -> String {
 pub(crate) const READ_THE_NEWEST: &str = "SET SESSION wsrep_sync_wait = 1";
 
 /// What each migration begins with: everything as at the beginning of the session, the database included, and its own time limits.
-pub(crate) fn before_migration(work: &Work<'_>, home: &str) -> Vec<String> {
+pub(crate) fn before_migration(work: &MigrationContext<'_>, home: &str) -> Vec<String> {
     let wait = seconds(work.ddl_lock_timeout);
     vec![
         beginning(),

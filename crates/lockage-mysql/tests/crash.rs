@@ -273,7 +273,7 @@ async fn up_at_last(url: &str) -> Result<Report, Failure> {
     let begun = Instant::now();
     loop {
         match runner(url)?.up().await {
-            Err(error) if error.is_retryable() && begun.elapsed() < DEADLINE => {
+            Err(error) if error.is_temporary() && begun.elapsed() < DEADLINE => {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             done => return done.map_err(|error| format!("{error:?}").into()),

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Arguments, Failed, Trial};
 use lockage_mysql::BACKEND;
 use lockage_mysql::lockage_core::{
-    Attempt, ConnectOptions, ErrorKind, Event, LockKey, LockStrategy, MigrationSet, Observer,
+    TryLock, ConnectOptions, ErrorKind, Event, LockKey, LockStrategy, MigrationSet, Observer,
     Outcome, Registry, Runner, Unlocked,
 };
 use lockage_testkit::{Failure, unique_name};
@@ -184,7 +184,7 @@ async fn not_ready(cluster: &Cluster) -> Result<(), Failure> {
     let error = refused.map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
     assert!(
-        error.is_retryable() && error.hint().is_some_and(|hint| hint.contains("quorum")),
+        error.is_temporary() && error.hint().is_some_and(|hint| hint.contains("quorum")),
         "{error:?}"
     );
     assert_eq!(runner(node)?.up().await?.outcome, Outcome::Applied);
@@ -194,7 +194,7 @@ async fn not_ready(cluster: &Cluster) -> Result<(), Failure> {
 async fn excludes(cluster: &Cluster) -> Result<(), Failure> {
     let key = LockKey::default();
     for holder in &cluster.urls {
-        let Attempt::Locked(mut held) = connect(holder, LockStrategy::Auto)
+        let TryLock::Acquired(mut held) = connect(holder, LockStrategy::Auto)
             .await?
             .try_lock(&key)
             .await?
@@ -203,7 +203,7 @@ async fn excludes(cluster: &Cluster) -> Result<(), Failure> {
         };
         for other in &cluster.urls {
             let other = connect(other, LockStrategy::Auto).await?;
-            let Attempt::Busy(mut other) = other.try_lock(&key).await? else {
+            let TryLock::Busy(mut other) = other.try_lock(&key).await? else {
                 return Err("two sessions hold the lock".into());
             };
             let told = other

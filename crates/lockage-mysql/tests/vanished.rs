@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Arguments, Failed, Trial};
 use lockage_mysql::BACKEND;
 use lockage_mysql::lockage_core::{
-    Attempt, BoxFuture, ConnectOptions, LockKey, Locked, MigrationSet, NoObserver, Outcome,
+    TryLock, BoxFuture, ConnectOptions, LockKey, Locked, MigrationSet, NoObserver, Outcome,
     PlanOptions, Registry, Runner, Unlocked, plan,
 };
 use lockage_testkit::engine::{Island, MariadbOrigin};
@@ -129,8 +129,8 @@ impl Place {
         let mut session = connect(&self.url).await?;
         loop {
             session = match session.try_lock(&LockKey::default()).await? {
-                Attempt::Locked(locked) => return Ok(locked),
-                Attempt::Busy(session) => session,
+                TryLock::Acquired(locked) => return Ok(locked),
+                TryLock::Busy(session) => session,
             };
             if begun.elapsed() > DEADLINE {
                 return Err("the lock did not become free".into());
@@ -335,7 +335,7 @@ fn hold() -> ExitCode {
         .map_err(Failure::from)
         .and_then(|runtime| {
             runtime.block_on(async {
-                let Attempt::Locked(mut locked) =
+                let TryLock::Acquired(mut locked) =
                     connect(&url).await?.try_lock(&LockKey::default()).await?
                 else {
                     return Err("the lock is held".into());

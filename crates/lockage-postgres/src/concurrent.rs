@@ -1,7 +1,7 @@
 //! Statements that run alone, and what may be left of them.
 
 use lockage_core::{Error, ErrorKind, Result};
-use lockage_sql::{Failure, Piece, Row, Settled};
+use lockage_sql::{CommandError, Command, Row, Resolution};
 
 use crate::bare;
 use crate::connection::PostgresConnection;
@@ -16,7 +16,7 @@ const PATIENCE_MS: u32 = 3000;
 const TRIES: u32 = 3;
 
 impl PostgresConnection {
-    pub(crate) async fn run_alone(&mut self, statement: &str) -> Result<(), Failure> {
+    pub(crate) async fn run_alone(&mut self, statement: &str) -> Result<(), CommandError> {
         let words = bare::words(statement);
         if !bare::is_concurrent(&words) {
             return self.run_one(statement).await;
@@ -46,24 +46,24 @@ impl PostgresConnection {
         outcome
     }
 
-    async fn run_one(&mut self, statement: &str) -> Result<(), Failure> {
+    async fn run_one(&mut self, statement: &str) -> Result<(), CommandError> {
         self.link
-            .run(&[Piece::Script(statement)], &mut |_| {})
+            .run(&[Command::Script(statement)], &mut |_| {})
             .await
     }
 
     /// An index of the same name that is not valid: with IF NOT EXISTS the server would let it pass.
-    async fn look_before(&mut self, build: &Build) -> Result<Vec<Found>, Failure> {
+    async fn look_before(&mut self, build: &Build) -> Result<Vec<Found>, CommandError> {
         let before = self.indexes(&build.look()).await?;
         match before.iter().find(|found| build.has_name() && !found.valid) {
-            Some(found) => Err(Failure::new(0, invalid(found))),
+            Some(found) => Err(CommandError::new(0, invalid(found))),
             None => Ok(before),
         }
     }
 
-    async fn look_after(&mut self, build: &Build) -> Result<(), Failure> {
+    async fn look_after(&mut self, build: &Build) -> Result<(), CommandError> {
         match self.look_before(build).await {
-            Ok(found) if build.has_name() && found.is_empty() => Err(Failure::new(
+            Ok(found) if build.has_name() && found.is_empty() => Err(CommandError::new(
                 0,
                 Error::new(
                     ErrorKind::MigrationFailed,
@@ -75,7 +75,7 @@ impl PostgresConnection {
     }
 
     /// Drops what a failed build left, and says so.
-    async fn clear_away(&mut self, look: &str, before: &[Found], mut failure: Failure) -> Failure {
+    async fn clear_away(&mut self, look: &str, before: &[Found], mut failure: CommandError) -> CommandError {
         let canceller = std::sync::Arc::clone(self.link.canceller());
         let _untouched = canceller.hold_off();
         for left in self.left_over(look, before).await {
@@ -113,7 +113,7 @@ impl PostgresConnection {
         Vec::new()
     }
 
-    async fn drop_index(&mut self, found: &Found) -> Result<(), Failure> {
+    async fn drop_index(&mut self, found: &Found) -> Result<(), CommandError> {
         let mut outcome = Ok(());
         for _ in 0..TRIES {
             let before = self.lock_timeout_for(PATIENCE_MS, "true").await?;
@@ -130,7 +130,7 @@ impl PostgresConnection {
         outcome
     }
 
-    async fn indexes(&mut self, look: &str) -> Result<Vec<Found>, Failure> {
+    async fn indexes(&mut self, look: &str) -> Result<Vec<Found>, CommandError> {
         Ok(self
             .link
             .query(look)
@@ -141,7 +141,7 @@ impl PostgresConnection {
     }
 
     /// Sets the limit to nothing where it is ours.
-    async fn lift_lock_timeout(&mut self) -> Result<Option<String>, Failure> {
+    async fn lift_lock_timeout(&mut self) -> Result<Option<String>, CommandError> {
         match self.lock_timeout() {
             Some(ours) => {
                 self.lock_timeout_for(0, &format!("setting = '{ours}'"))
@@ -156,7 +156,7 @@ impl PostgresConnection {
         &mut self,
         milliseconds: u32,
         condition: &str,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<String>, CommandError> {
         if self.way == Way::Shared {
             // It would stay in a session that others use too.
             return Ok(None);
@@ -172,7 +172,7 @@ impl PostgresConnection {
             .and_then(|row| row.into_iter().next().flatten()))
     }
 
-    async fn set_lock_timeout(&mut self, milliseconds: Option<String>) -> Result<(), Failure> {
+    async fn set_lock_timeout(&mut self, milliseconds: Option<String>) -> Result<(), CommandError> {
         let Some(limit) = milliseconds else {
             return Ok(());
         };
@@ -185,7 +185,7 @@ impl PostgresConnection {
     }
 
     /// Whether a statement took effect whose end nobody saw.
-    pub(crate) async fn settle_alone(&mut self, statement: &str) -> Result<Settled> {
+    pub(crate) async fn settle_alone(&mut self, statement: &str) -> Result<Resolution> {
         let words = bare::words(statement);
         let word = |index: usize| words.get(index).map_or("", String::as_str);
         if let Some(build) = Build::parse(statement) {
@@ -236,7 +236,7 @@ impl PostgresConnection {
                         ),
                         false,
                     ),
-                    None => return Ok(Settled::NotDone),
+                    None => return Ok(Resolution::NotApplied),
                 }
             }
             ("COMMIT" | "ROLLBACK", "PREPARED") => (
@@ -250,64 +250,64 @@ impl PostgresConnection {
             // Harmless to repeat.
             ("VACUUM" | "REINDEX" | "CLUSTER" | "REPACK" | "DISCARD", _)
             | ("ALTER", "SYSTEM" | "DATABASE" | "SUBSCRIPTION") => {
-                return Ok(Settled::NotDone);
+                return Ok(Resolution::NotApplied);
             }
             (first, _) => {
-                return Ok(Settled::Unknown(format!(
+                return Ok(Resolution::Unknown(format!(
                     "{first} may commit, and nothing tells how far it came"
                 )));
             }
         };
         let there = !self.link.query(&is_there(look)).await?.is_empty();
         Ok(if there == made {
-            Settled::Done
+            Resolution::Applied
         } else {
-            Settled::NotDone
+            Resolution::NotApplied
         })
     }
 
-    async fn settle_build(&mut self, build: &Build) -> Result<Settled> {
+    async fn settle_build(&mut self, build: &Build) -> Result<Resolution> {
         let found = self.indexes(&build.look()).await?;
         let Some(found) = found.into_iter().next() else {
             return Ok(match build.has_name() {
-                true => Settled::NotDone,
-                false => Settled::Unknown(
+                true => Resolution::NotApplied,
+                false => Resolution::Unknown(
                     "the index has no name in the statement, and none of the table's is invalid"
                         .into(),
                 ),
             });
         };
         match found {
-            Found { valid: true, .. } => Ok(Settled::Done),
+            Found { valid: true, .. } => Ok(Resolution::Applied),
             Found {
                 builder: Some(session),
                 name,
                 ..
-            } => Ok(Settled::Unknown(format!(
+            } => Ok(Resolution::Unknown(format!(
                 "the index {name} is being built by session {session}"
             ))),
             // Nobody builds it, and its name is the one of the statement: it is what the run that died left.
             found if build.has_name() => match self.drop_index(&found).await {
-                Ok(()) => Ok(Settled::NotDone),
+                Ok(()) => Ok(Resolution::NotApplied),
                 Err(failure) => Err(failure.error.with_hint(format!(
                     "drop it by hand: DROP INDEX CONCURRENTLY {}",
                     found.name
                 ))),
             },
-            found => Ok(Settled::Unknown(format!(
+            found => Ok(Resolution::Unknown(format!(
                 "the table has the invalid index {}",
                 found.name
             ))),
         }
     }
 
-    async fn settle_detach(&mut self, words: &[String]) -> Result<Settled> {
+    async fn settle_detach(&mut self, words: &[String]) -> Result<Resolution> {
         let detach = words
             .iter()
             .position(|word| word == "PARTITION")
             .map_or(words.len(), |at| at + 1);
         let Some(child) = index::qualified(words.get(detach..).unwrap_or_default()) else {
-            return Ok(Settled::Unknown(
+            return Ok(Resolution::Unknown(
                 "the partition's name is not found in the statement".into(),
             ));
         };
@@ -317,11 +317,11 @@ impl PostgresConnection {
         );
         let rows: Vec<Row> = self.link.query(&look).await?;
         Ok(match rows.first().and_then(|row| row.first()?.as_deref()) {
-            None => Settled::Done,
-            Some("t") => Settled::Unknown(format!(
+            None => Resolution::Applied,
+            Some("t") => Resolution::Unknown(format!(
                 "{child} is half detached; ALTER TABLE … DETACH PARTITION {child} FINALIZE ends that"
             )),
-            Some(_) => Settled::NotDone,
+            Some(_) => Resolution::NotApplied,
         })
     }
 }

@@ -85,7 +85,7 @@ async fn open(address: &Address, tls: &Tls, deadline: Instant) -> Result<Link, R
             );
             let error = Error::new(ErrorKind::Connect, late)
                 .with_hint("check host and port; a slow way may take longer with --connect-timeout, or connect_timeout=<seconds> in the URL");
-            Err(Refused::Other(error.retryable()))
+            Err(Refused::Other(error.with_status(Status::Temporary)))
         }
     }
 }

@@ -7,7 +7,7 @@ use lockage_core::{
     Result,
 };
 use lockage_sql::{
-    Connection, Dialect, Failure, HISTORY_TABLE, Manner, Notice, Piece, Row, Settled, Work,
+    Connection, Dialect, CommandError, HISTORY_TABLE, StatementMode, Notice, Command, Row, Resolution, MigrationContext,
     double_quoted,
 };
 
@@ -52,7 +52,7 @@ pub(crate) struct PostgresConnection {
     /// Our session on the server, where the lock is a row and the session ours alone.
     pub(crate) standing: Option<Standing>,
     /// Whether some may lock by a row in a table.
-    pub(crate) may_meet_table_lock: bool,
+    pub(crate) must_check_table_lock: bool,
     /// The path that leads to the schema of the options, where the session is not ours alone.
     pub(crate) search_path: Option<String>,
     /// `application_name` of the migration in hand, until its first statements are sent.
@@ -80,7 +80,7 @@ impl PostgresConnection {
             lock_timeout: AtomicU32::new(0),
             is_leased: false,
             standing: None,
-            may_meet_table_lock: true,
+            must_check_table_lock: true,
             search_path: None,
             name: Mutex::default(),
             for_now: Mutex::default(),
@@ -100,9 +100,9 @@ impl PostgresConnection {
     /// that, nobody would know.
     async fn run_own(
         &mut self,
-        pieces: &[Piece<'_>],
+        pieces: &[Command<'_>],
         done: &mut (dyn FnMut(usize) + Send),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let canceller = Arc::clone(self.link.canceller());
         let _untouched = canceller.hold_off();
         for _ in 1..TRIES {
@@ -110,7 +110,7 @@ impl PostgresConnection {
                 // It was under way before.
                 Err(failure) if error::is_cancelled(&failure.error) => {
                     self.link
-                        .run(&[Piece::Own(DIALECT.rollback.into())], &mut |_| {})
+                        .run(&[Command::Internal(DIALECT.rollback.into())], &mut |_| {})
                         .await?;
                 }
                 ran => return ran,
@@ -122,9 +122,9 @@ impl PostgresConnection {
     /// Runs statements of a script.
     async fn run_script(
         &mut self,
-        pieces: &[Piece<'_>],
+        pieces: &[Command<'_>],
         done: &mut (dyn FnMut(usize) + Send),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let name = self.name.get_mut().unwrap_or_else(PoisonError::into_inner);
         let Some(marked) = name.take().and_then(|name| Marked::new(pieces, &name)) else {
             return self.link.run(pieces, done).await;
@@ -157,39 +157,39 @@ impl Connection for PostgresConnection {
             .or(self.link.parameters().user.as_deref())
     }
 
-    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
+    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, CommandError> {
         self.link.query(sql).await
     }
 
     async fn run(
         &mut self,
-        pieces: &[Piece<'_>],
+        pieces: &[Command<'_>],
         done: &mut (dyn FnMut(usize) + Send),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         if pieces.is_empty() {
             return Ok(());
         }
         for (index, piece) in pieces.iter().enumerate() {
-            if let Piece::Script(script) = piece
+            if let Command::Script(script) = piece
                 && bare::copies_to_client(script)
             {
-                return Err(Failure::new(index, copies_to_client()));
+                return Err(CommandError::new(index, copies_to_client()));
             }
         }
-        if pieces.iter().any(|piece| matches!(piece, Piece::Script(_))) {
+        if pieces.iter().any(|piece| matches!(piece, Command::Script(_))) {
             return self.run_script(pieces, done).await;
         }
         match pieces {
             // It commits by itself, in a session for which nothing can be set.
-            [Piece::Own(sql)] if self.way == Way::Shared && *sql != DIALECT.rollback => {
-                let first = Piece::Own("SET TRANSACTION READ WRITE".into());
+            [Command::Internal(sql)] if self.way == Way::Shared && *sql != DIALECT.rollback => {
+                let first = Command::Internal("SET TRANSACTION READ WRITE".into());
                 self.run_own(&[first, pieces[0].clone()], done).await
             }
             pieces => self.run_own(pieces, done).await,
         }
     }
 
-    async fn run_bare(&mut self, statement: &str) -> Result<(), Failure> {
+    async fn run_autocommit(&mut self, statement: &str) -> Result<(), CommandError> {
         self.run_alone(statement).await
     }
 
@@ -197,7 +197,7 @@ impl Connection for PostgresConnection {
         self.link.take_notices()
     }
 
-    async fn home_schema(&mut self) -> Result<Option<String>> {
+    async fn history_schema(&mut self) -> Result<Option<String>> {
         let look = home::look(&self.history);
         match self.value(&look).await? {
             Some(schema) => Ok(Some(schema)),
@@ -205,13 +205,13 @@ impl Connection for PostgresConnection {
         }
     }
 
-    async fn confirm_missing(&mut self, schema: Option<&str>) -> Result<()> {
+    async fn check_history_absent(&mut self, schema: Option<&str>) -> Result<()> {
         if schema.is_some() {
             // The server itself says so where that schema must not be entered.
             return Ok(());
         }
         let look = home::look_for_hidden(&self.history);
-        home::confirm_missing(self.link.query(&look).await?, &self.history)
+        home::check_history_absent(self.link.query(&look).await?, &self.history)
     }
 
     async fn ensure_schema(&mut self, schema: &str) -> Result<()> {
@@ -222,7 +222,7 @@ impl Connection for PostgresConnection {
         if self.value(&look).await?.is_some() {
             return Ok(());
         }
-        let create = Piece::Own(format!("CREATE SCHEMA {}", double_quoted(schema)).into());
+        let create = Command::Internal(format!("CREATE SCHEMA {}", double_quoted(schema)).into());
         match self.run(&[create], &mut |_| {}).await {
             Ok(()) => Ok(()),
             // Somebody else, who does not take our lock, made it meanwhile.
@@ -235,7 +235,7 @@ impl Connection for PostgresConnection {
         Some(key::is_ours(key))
     }
 
-    fn prepare(&self, work: &Work<'_>) -> Vec<String> {
+    fn prepare(&self, work: &MigrationContext<'_>) -> Vec<String> {
         let limit = |limit: Option<_>| limit.map_or(0, settings::milliseconds);
         let lock_timeout = limit(work.ddl_lock_timeout);
         let shared = self.way == Way::Shared;
@@ -271,30 +271,30 @@ impl Connection for PostgresConnection {
         level.into_iter().chain(for_now.iter().cloned()).collect()
     }
 
-    fn behind_begin(&self) -> Vec<String> {
+    fn after_begin(&self) -> Vec<String> {
         let for_now = self.for_now.lock().unwrap_or_else(PoisonError::into_inner);
         for_now.clone()
     }
 
-    fn before_commit(&self, _migration: &Migration) -> Vec<Piece<'static>> {
+    fn before_commit(&self, _migration: &Migration) -> Vec<Command<'static>> {
         let statements = match self.way {
             Way::Shared => settings::as_found(),
             _ => settings::as_ourselves(self.role()),
         };
         statements
             .into_iter()
-            .map(|statement| Piece::Own(statement.into()))
+            .map(|statement| Command::Internal(statement.into()))
             .collect()
     }
 
-    fn before_rows(&self) -> Vec<String> {
+    fn before_bookkeeping(&self) -> Vec<String> {
         match self.way {
             Way::Shared => settings::as_found(),
             _ => settings::as_ourselves_for_now(self.role()),
         }
     }
 
-    fn behind_setting(&self, statement: &str) -> Vec<String> {
+    fn after_session_setting(&self, statement: &str) -> Vec<String> {
         if bare::resets_all(&bare::words(statement)) && !self.settings.is_empty() {
             vec![settings::set(&self.settings)]
         } else {
@@ -302,11 +302,11 @@ impl Connection for PostgresConnection {
         }
     }
 
-    fn may_share_transaction(&self, statement: &str) -> bool {
+    fn allows_transaction(&self, statement: &str) -> bool {
         !bare::stands_alone(statement)
     }
 
-    async fn manner(&mut self, statement: &str) -> Result<Manner> {
+    async fn statement_mode(&mut self, statement: &str) -> Result<StatementMode> {
         let alone = bare::stands_alone(statement);
         let sets = !alone && bare::is_for_session(&bare::words(statement));
         if self.way == Way::Shared {
@@ -322,13 +322,13 @@ impl Connection for PostgresConnection {
             }
         }
         Ok(match (alone, sets) {
-            (true, _) => Manner::Alone { before: None },
-            (_, true) => Manner::Session,
-            _ => Manner::Shared,
+            (true, _) => StatementMode::Autocommit { before: None },
+            (_, true) => StatementMode::SessionSetting,
+            _ => StatementMode::WithJournal,
         })
     }
 
-    fn best_lock(&self) -> LockStrategy {
+    fn default_lock_strategy(&self) -> LockStrategy {
         match self.way {
             Way::Shared => LockStrategy::Table,
             _ => LockStrategy::Advisory,
@@ -339,16 +339,16 @@ impl Connection for PostgresConnection {
         self.take_stand().await
     }
 
-    fn may_meet_table_lock(&self) -> bool {
-        self.may_meet_table_lock
+    fn must_check_table_lock(&self) -> bool {
+        self.must_check_table_lock
     }
 
-    async fn is_locked_otherwise(&mut self, key: &LockKey) -> Result<bool> {
+    async fn native_lock_held_by_other(&mut self, key: &LockKey) -> Result<bool> {
         let held = self.value(&format!("SELECT {}", key::is_held(key))).await?;
         Ok(held.as_deref() == Some("t"))
     }
 
-    async fn tell_more(&mut self, holder: &mut LockHolder) {
+    async fn enrich_holder(&mut self, holder: &mut LockHolder) {
         let session = holder.session.as_ref().and_then(|pid| pid.parse().ok());
         let look = holder::look_at_session(session);
         // A courtesy: without it the row tells what it tells. Of several nobody knows which it is.
@@ -370,17 +370,17 @@ impl Connection for PostgresConnection {
         Some(format!("SELECT pg_terminate_backend({pid})"))
     }
 
-    fn session_name(&self) -> Option<String> {
+    fn session_id(&self) -> Option<String> {
         self.standing
             .as_ref()
             .map(|standing| standing.pid.to_string())
     }
 
-    fn session_condition(&self) -> Option<String> {
+    fn session_exists_sql(&self) -> Option<String> {
         self.standing.as_ref().map(Standing::condition)
     }
 
-    async fn another(&mut self) -> Result<Box<dyn Connection>> {
+    async fn open_sibling(&mut self) -> Result<Box<dyn Connection>> {
         let mut link = connect::open_again(&self.address, &self.tls).await?;
         if self.way != Way::Shared {
             link.query(&settings::set(&self.settings)).await?;
@@ -397,14 +397,14 @@ impl Connection for PostgresConnection {
             lock_timeout: AtomicU32::new(0),
             is_leased: true,
             standing: None,
-            may_meet_table_lock: true,
+            must_check_table_lock: true,
             search_path: None,
             name: Mutex::default(),
             for_now: Mutex::default(),
         }))
     }
 
-    async fn settle(&mut self, statement: &str) -> Result<Settled> {
+    async fn settle(&mut self, statement: &str) -> Result<Resolution> {
         self.settle_alone(statement).await
     }
 

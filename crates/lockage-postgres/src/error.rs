@@ -4,14 +4,14 @@ use std::error::Error as _;
 use std::io;
 
 use lockage_core::{Error, ErrorKind};
-use lockage_sql::{Cause, Failure};
+use lockage_sql::{FailureCause, CommandError};
 use tokio_postgres::error::{DbError, ErrorPosition, Severity};
 
 /// What a code of the server means for us.
 struct Meaning {
     /// `None` for an ordinary failure.
     kind: Option<ErrorKind>,
-    cause: Cause,
+    cause: FailureCause,
     /// Stands before the server's message.
     what: Option<&'static str>,
     hint: Option<&'static str>,
@@ -20,7 +20,7 @@ struct Meaning {
 const fn failed(what: Option<&'static str>, hint: Option<&'static str>) -> Meaning {
     Meaning {
         kind: None,
-        cause: Cause::Other,
+        cause: FailureCause::Other,
         what,
         hint,
     }
@@ -30,12 +30,12 @@ fn meaning(code: &str) -> Meaning {
     match code {
         // lock_not_available, deadlock_detected, serialization_failure
         "55P03" | "40P01" | "40001" => Meaning {
-            cause: Cause::TableBusy,
+            cause: FailureCause::LockTimeout,
             ..failed(None, None)
         },
         // undefined_table, invalid_schema_name
         "42P01" | "3F000" => Meaning {
-            cause: Cause::NoTable,
+            cause: FailureCause::MissingTable,
             ..failed(None, None)
         },
         // insufficient_privilege
@@ -84,7 +84,7 @@ fn meaning(code: &str) -> Meaning {
 const fn lost() -> Meaning {
     Meaning {
         kind: Some(ErrorKind::SessionLost),
-        cause: Cause::Other,
+        cause: FailureCause::Other,
         what: Some("the server ended the session"),
         hint: Some("run again; what was not committed is rolled back"),
     }
@@ -97,9 +97,9 @@ pub(crate) fn failure(
     error: tokio_postgres::Error,
     cancelled: bool,
     kind: ErrorKind,
-) -> Failure {
+) -> CommandError {
     let Some(db) = error.as_db_error() else {
-        return Failure::new(piece, of_driver(error));
+        return CommandError::new(piece, of_driver(error));
     };
     let code = db.code().code().to_owned();
     let fatal = matches!(
@@ -132,12 +132,12 @@ pub(crate) fn failure(
     }
     // connection exceptions, crash_shutdown, cannot_connect_now
     if code.starts_with("08") && code != "08P01" || matches!(&*code, "57P02" | "57P03") {
-        made = made.server_gone();
+        made = made.with_status(Status::ConnectionLost);
     }
     made = with_details(made, db);
-    Failure {
+    CommandError {
         cause: meaning.cause,
-        ..Failure::new(piece, made)
+        ..CommandError::new(piece, made)
     }
 }
 
@@ -167,7 +167,7 @@ fn of_driver(error: tokio_postgres::Error) -> Error {
             format!("the connection to the server broke: {message}"),
         )
         .with_hint("run again; what was not committed is rolled back")
-        .server_gone()
+        .with_status(Status::ConnectionLost)
         .with_source(error)
     } else {
         Error::new(ErrorKind::Unexpected, message).with_source(error)
@@ -191,8 +191,8 @@ pub(crate) fn of_connecting(error: tokio_postgres::Error, shown: &str) -> Error 
                 "name the certificate of the server's authority with sslrootcert=<path> in the URL; sslmode=verify-ca does not ask for \
                  the host's name, sslmode=require for no authority at all",
             ),
-            Some(_) => made.retryable(),
-            None if error.is_closed() => made.retryable(),
+            Some(_) => made.with_status(Status::Temporary),
+            None if error.is_closed() => made.with_status(Status::Temporary),
             None if message.contains("not support TLS") => made.with_hint(
                 "turn TLS on in the server; where the way to it is safe without, say sslmode=prefer or sslmode=disable",
             ),
@@ -210,17 +210,17 @@ pub(crate) fn of_connecting(error: tokio_postgres::Error, shown: &str) -> Error 
             "check user and password; the password may stand in the URL, in LOCKAGE_PASSWORD, or in a file named with --password-file",
         ),
         // invalid_catalog_name
-        "3D000" => made.with_hint("make the database, or let --create (ConnectOptions::create) make it").no_database(),
+        "3D000" => made.with_hint("make the database, or let --create (ConnectOptions::create) make it").with_status(Status::DatabaseMissing),
         // cannot_connect_now
-        "57P03" => made.with_hint("the server is starting or stopping").retryable(),
+        "57P03" => made.with_hint("the server is starting or stopping").with_status(Status::Temporary),
         // too_many_connections
-        "53300" => made.with_hint("raise max_connections, or have the services use fewer").retryable(),
+        "53300" => made.with_hint("raise max_connections, or have the services use fewer").with_status(Status::Temporary),
         "42501" => made.with_hint("give the user the right to connect: GRANT CONNECT ON DATABASE … TO …"),
         // protocol_violation, as PgBouncer says it
         "08P01" if db.message().contains("startup parameter") => made.with_hint(
             "a pooler refuses a parameter of the URL: take `options` out of it, or have PgBouncer take it with ignore_startup_parameters",
         ),
-        code if code.starts_with("57P") => made.retryable(),
+        code if code.starts_with("57P") => made.with_status(Status::Temporary),
         _ => match db.hint() {
             Some(hint) => made.with_hint(hint),
             None => made,

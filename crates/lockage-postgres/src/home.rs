@@ -29,7 +29,7 @@ pub(crate) fn look_for_hidden(table: &str) -> String {
 ///
 /// # Errors
 /// Where there is a history that cannot be seen, or no place in which to look for one.
-pub(crate) fn confirm_missing(rows: Vec<Row>, table: &str) -> Result<()> {
+pub(crate) fn check_history_absent(rows: Vec<Row>, table: &str) -> Result<()> {
     for row in rows {
         let mut columns = row.into_iter();
         let mut next = || columns.next().flatten();

@@ -49,7 +49,7 @@ mod tls;
 
 use lockage_core::{
     Backend, Capabilities, ConnectOptions, Error, ErrorKind, Location, Migration, Result, Session,
-    Statement,
+    ParsedStatement,
 };
 use lockage_sql::{Connection, SqlSession};
 
@@ -58,7 +58,7 @@ pub use lockage_core;
 pub use dialect::DIALECT;
 
 /// What this backend says of itself.
-const CAPABILITIES: Capabilities = Capabilities::new(true, "a session-level advisory lock").with_lock_query(
+const CAPABILITIES: Capabilities = Capabilities::new(true, "a session-level advisory lock").with_holder_query(
     "SELECT a.* FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.granted",
 );
 
@@ -76,7 +76,7 @@ pub const BACKEND: Backend = Backend::new(
             )
         })
     },
-    inspect,
+    check_script,
 );
 
 lockage_core::register_backend!(BACKEND);
@@ -91,9 +91,9 @@ pub async fn connect(options: &ConnectOptions) -> Result<impl Connection + use<>
 }
 
 /// Reads a script, and refuses what the server, or the way that a script is run, could never do.
-fn inspect(migration: &Migration, each: &mut dyn FnMut(Statement<'_>)) -> Result<()> {
+fn check_script(migration: &Migration, each: &mut dyn FnMut(ParsedStatement<'_>)) -> Result<()> {
     let mut refused = None;
-    lockage_sql::inspect(
+    lockage_sql::check_script(
         DIALECT.syntax,
         DIALECT.transactional_ddl,
         migration,
@@ -107,7 +107,7 @@ fn inspect(migration: &Migration, each: &mut dyn FnMut(Statement<'_>)) -> Result
     refused.map_or(Ok(()), Err)
 }
 
-fn refuse(migration: &Migration, statement: Statement<'_>) -> Option<Error> {
+fn refuse(migration: &Migration, statement: ParsedStatement<'_>) -> Option<Error> {
     let error = if bare::copies_to_client(statement.text) {
         connection::copies_to_client()
     } else if let Some(error) = bare::breaks_the_run(&bare::words(statement.text)) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use lockage_core::{Canceller, Error, ErrorKind, Result};
-use lockage_sql::{Failure, Notice, Piece, Place, Row};
+use lockage_sql::{CommandError, Notice, Command, ErrorPosition, Row};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
@@ -142,9 +142,9 @@ impl Link {
     }
 
     /// One simple query: it commits by itself, and keeps no snapshot once it is over.
-    pub(crate) async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
+    pub(crate) async fn query(&mut self, sql: &str) -> Result<Vec<Row>, CommandError> {
         let Some(client) = &self.client else {
-            return Err(Failure::new(0, closed()));
+            return Err(CommandError::new(0, closed()));
         };
         self.busy = true;
         let answer = client.simple_query(sql).await;
@@ -158,12 +158,12 @@ impl Link {
     /// All pieces as one simple query.
     pub(crate) async fn run(
         &mut self,
-        pieces: &[Piece<'_>],
+        pieces: &[Command<'_>],
         done: &mut (dyn FnMut(usize) + Send),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         lock(&self.notices).clear();
         let Some(client) = &self.client else {
-            return Err(Failure::new(0, closed()));
+            return Err(CommandError::new(0, closed()));
         };
         let mut through = 0;
         self.busy = true;
@@ -183,11 +183,11 @@ impl Link {
         let (index, byte) = place.map_or((through, None), |(index, byte)| (index, Some(byte)));
         let refused = error.code().is_some_and(|code| code.code() == "22P02");
         match pieces.get(index) {
-            Some(Piece::Require(_, refusal)) if refused => {
-                Err(Failure::new(index, refusal.clone().into()))
+            Some(Command::Assert(_, refusal)) if refused => {
+                Err(CommandError::new(index, refusal.clone().into()))
             }
-            Some(Piece::Script(_)) => Err(Failure {
-                place: byte.map(Place::Byte),
+            Some(Command::Script(_)) => Err(CommandError {
+                place: byte.map(ErrorPosition::Byte),
                 ..self.failure(index, error, ErrorKind::MigrationFailed).await
             }),
             _ => Err(self.failure(index, error, ErrorKind::MigrationFailed).await),
@@ -199,7 +199,7 @@ impl Link {
         piece: usize,
         error: tokio_postgres::Error,
         kind: ErrorKind,
-    ) -> Failure {
+    ) -> CommandError {
         // Where the connection broke, its task knows why.
         let error = match self.driver.take() {
             Some(driver) if error.is_closed() => match tokio::time::timeout(GRACE, driver).await {
@@ -215,7 +215,7 @@ impl Link {
         let mut failure = error::failure(piece, error, cancelled, kind);
         // An administrator ends one session or all of them with the same words.
         if error::sqlstate(&failure.error) == Some("57P01") && self.server_is_gone().await {
-            failure.error = failure.error.server_gone();
+            failure.error = failure.error.with_status(Status::ConnectionLost);
         }
         failure
     }

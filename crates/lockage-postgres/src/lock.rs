@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use lockage_core::{
-    Error, ErrorKind, ForeignTable, LockHolder, LockKey, LockProvider, Neighbour, Result,
+    Error, ErrorKind, FoundTable, LockHolder, LockKey, LockProvider, ForeignLock, Result,
 };
 use lockage_sql::{LOCK_TABLE, Row};
 
@@ -73,19 +73,19 @@ impl LockProvider for PostgresConnection {
         Ok(rows.into_iter().next().map(holder::read))
     }
 
-    fn native_name(&self, key: &LockKey) -> String {
+    fn native_lock_name(&self, key: &LockKey) -> String {
         key::advisory_number(key).to_string()
     }
 
-    async fn neighbour_locks(&mut self, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
+    async fn foreign_lock_keys(&mut self, neighbour: &ForeignLock) -> Result<Vec<LockKey>> {
         neighbour::locks(&mut self.link, neighbour).await
     }
 
-    async fn foreign_tables(&mut self, names: &[String]) -> Result<Vec<ForeignTable>> {
+    async fn find_tables(&mut self, names: &[String]) -> Result<Vec<FoundTable>> {
         neighbour::tables(&mut self.link, names).await
     }
 
-    async fn break_lock(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
+    async fn terminate_holder(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
         end::end(&mut self.link, key, holder).await
     }
 }
@@ -182,7 +182,7 @@ impl PostgresConnection {
             Some(_) => Answer::Busy,
         };
         standing::refuse_standby(value(seen, 3).as_deref())?;
-        self.may_meet_table_lock = value(seen, 1).as_deref() != Some("f");
+        self.must_check_table_lock = value(seen, 1).as_deref() != Some("f");
         self.link.note_server_start(value(seen, 2));
         self.is_set = true;
         Ok(answer)

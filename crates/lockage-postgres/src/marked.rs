@@ -1,6 +1,6 @@
 //! Which of the statements that were sent at once is the one in hand: others see the text as a whole, and `application_name` at once.
 
-use lockage_sql::{Failure, Piece};
+use lockage_sql::{CommandError, Command};
 
 use crate::application;
 use crate::dialect::literal;
@@ -11,15 +11,15 @@ const MOST: usize = 500;
 /// Pieces with statements of ours between those of a script.
 #[derive(Debug)]
 pub(crate) struct Marked<'a> {
-    pub(crate) pieces: Vec<Piece<'a>>,
+    pub(crate) pieces: Vec<Command<'a>>,
     /// Which of the pieces it was before; `None` for a mark.
     origin: Vec<Option<usize>>,
 }
 
 impl<'a> Marked<'a> {
     /// `None` where there is nothing to tell apart. The pieces are a transaction, and the name that is set there ends with it.
-    pub(crate) fn new(pieces: &[Piece<'a>], name: &str) -> Option<Self> {
-        let is_script = |piece: &&Piece<'_>| matches!(piece, Piece::Script(_));
+    pub(crate) fn new(pieces: &[Command<'a>], name: &str) -> Option<Self> {
+        let is_script = |piece: &&Command<'_>| matches!(piece, Command::Script(_));
         let scripts = pieces.iter().filter(is_script).count();
         if scripts < 2 {
             return None;
@@ -37,7 +37,7 @@ impl<'a> Marked<'a> {
                 if number > 1 && number % every == 0 {
                     let name = literal(&application::at_statement(name, number));
                     let mark = format!("SET LOCAL application_name = {name}");
-                    marked.pieces.push(Piece::Own(mark.into()));
+                    marked.pieces.push(Command::Internal(mark.into()));
                     marked.origin.push(None);
                 }
             }
@@ -55,10 +55,10 @@ impl<'a> Marked<'a> {
     }
 
     /// A failure, of the piece that it was before. A mark belongs to the one behind it.
-    pub(crate) fn in_its_place(&self, failure: Failure) -> Failure {
+    pub(crate) fn in_its_place(&self, failure: CommandError) -> CommandError {
         let behind = self.origin.iter().skip(failure.piece);
         let piece = behind.flatten().next().copied();
-        Failure {
+        CommandError {
             piece: piece.unwrap_or(failure.piece),
             ..failure
         }
@@ -71,18 +71,18 @@ mod tests {
 
     use super::*;
 
-    fn pieces(scripts: usize) -> Vec<Piece<'static>> {
-        let mut pieces = vec![Piece::Own("BEGIN".into())];
-        pieces.extend(vec![Piece::Script("SELECT 1"); scripts]);
-        pieces.push(Piece::Own("COMMIT".into()));
+    fn pieces(scripts: usize) -> Vec<Command<'static>> {
+        let mut pieces = vec![Command::Internal("BEGIN".into())];
+        pieces.extend(vec![Command::Script("SELECT 1"); scripts]);
+        pieces.push(Command::Internal("COMMIT".into()));
         pieces
     }
 
     fn texts(marked: &Marked<'_>) -> Vec<String> {
-        let text = |piece: &Piece<'_>| match piece {
-            Piece::Own(text) => text.to_string(),
-            Piece::Script(text) => (*text).to_owned(),
-            Piece::Require(condition, _) => condition.clone(),
+        let text = |piece: &Command<'_>| match piece {
+            Command::Internal(text) => text.to_string(),
+            Command::Script(text) => (*text).to_owned(),
+            Command::Assert(condition, _) => condition.clone(),
         };
         marked.pieces.iter().map(text).collect()
     }
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(told, [0, 1, 2, 3]);
         for (piece, before) in [(1, 1), (2, 2), (3, 2), (4, 3), (9, 9)] {
             let error = Error::new(ErrorKind::MigrationFailed, "");
-            let failure = marked.in_its_place(Failure::new(piece, error));
+            let failure = marked.in_its_place(CommandError::new(piece, error));
             assert_eq!(failure.piece, before, "{piece}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use lockage_sql::Piece;
+use lockage_sql::Command;
 
 /// Ends a piece, whatever it ends with itself.
 const END: &str = "\n;\n";
@@ -27,11 +27,11 @@ pub(crate) struct Message {
 impl Message {
     /// Joins pieces. A condition becomes a query that fails where it is not true. The beginnings of a script's statements are told in
     /// comments at the head, as many as may be seen; with their numbers where there are several.
-    pub(crate) fn join(pieces: &[Piece<'_>]) -> Self {
-        let length = |piece: &Piece<'_>| match piece {
-            Piece::Own(sql) => sql.len(),
-            Piece::Script(sql) => sql.len(),
-            Piece::Require(condition, _) => condition.len() + 80,
+    pub(crate) fn join(pieces: &[Command<'_>]) -> Self {
+        let length = |piece: &Command<'_>| match piece {
+            Command::Internal(sql) => sql.len(),
+            Command::Script(sql) => sql.len(),
+            Command::Assert(condition, _) => condition.len() + 80,
         };
         let length: usize = pieces.iter().map(|piece| length(piece) + END.len()).sum();
         let mut text = String::with_capacity(length + 4 * HEADLINES);
@@ -41,9 +41,9 @@ impl Message {
             .map(|piece| {
                 let start = text.len();
                 match piece {
-                    Piece::Own(sql) => text.push_str(sql),
-                    Piece::Script(sql) => text.push_str(sql),
-                    Piece::Require(condition, _) => text.push_str(&format!(
+                    Command::Internal(sql) => text.push_str(sql),
+                    Command::Script(sql) => text.push_str(sql),
+                    Command::Assert(condition, _) => text.push_str(&format!(
                         "SELECT CAST(CASE WHEN ({condition}) THEN '1' ELSE 'not true' END AS integer)"
                     )),
                 }
@@ -74,11 +74,11 @@ impl Message {
     }
 }
 
-fn write_head(text: &mut String, pieces: &[Piece<'_>]) {
+fn write_head(text: &mut String, pieces: &[Command<'_>]) {
     let scripts: Vec<&str> = pieces
         .iter()
         .filter_map(|piece| match piece {
-            Piece::Script(script) => Some(*script),
+            Command::Script(script) => Some(*script),
             _ => None,
         })
         .collect();
@@ -123,16 +123,16 @@ pub(crate) fn headline(seen: &str, number: Option<usize>) -> String {
 #[cfg(test)]
 mod tests {
     use lockage_core::ErrorKind;
-    use lockage_sql::Refusal;
+    use lockage_sql::AssertionError;
 
     use super::*;
 
     fn message() -> Message {
         Message::join(&[
-            Piece::Own("BEGIN".into()),
-            Piece::Require("a = b".into(), Refusal::new(ErrorKind::LockLost, "")),
-            Piece::Script("SELECT 'é',\n\tfalsch -- no end"),
-            Piece::Script("SELECT (1"),
+            Command::Internal("BEGIN".into()),
+            Command::Assert("a = b".into(), AssertionError::new(ErrorKind::LockLost, "")),
+            Command::Script("SELECT 'é',\n\tfalsch -- no end"),
+            Command::Script("SELECT (1"),
         ])
     }
 
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(headline(&text, Some(2)), "SELECT (1");
         assert_eq!(headline(&text, Some(3)), "statement 3");
         assert_eq!(headline("VACUUM", None), "VACUUM");
-        let alone = Message::join(&[Piece::Script("SELECT 1"), Piece::Own("COMMIT".into())]).text;
+        let alone = Message::join(&[Command::Script("SELECT 1"), Command::Internal("COMMIT".into())]).text;
         assert_eq!(headline(&alone, None), "SELECT 1");
     }
 
@@ -163,7 +163,7 @@ mod tests {
     fn the_head_stays_within_what_is_seen() {
         let long = "é".repeat(1000);
         for scripts in [1, 2, 5, 10, 1000] {
-            let text = Message::join(&vec![Piece::Script(&long); scripts]).text;
+            let text = Message::join(&vec![Command::Script(&long); scripts]).text;
             let head: String = text
                 .lines()
                 .take_while(|line| line.starts_with(HEAD))

@@ -1,8 +1,8 @@
 //! The locks of other tools: numbers of advisory locks.
 
-use lockage_core::{Error, ErrorKind, ForeignTable, LockKey, Neighbour, Result, Tool};
+use lockage_core::{Error, ErrorKind, FoundTable, LockKey, ForeignLock, Result, Tool};
 use lockage_sql::neighbour::{
-    foreign_tables, golang_migrate, java_hash, rails, sqlx, sqlx_migrator,
+    find_tables, golang_migrate, java_hash, rails, sqlx, sqlx_migrator,
 };
 
 use crate::dialect::literal;
@@ -13,17 +13,17 @@ const FLYWAY: i64 = 77_431_708_279_161;
 
 /// What the numbers of some tools depend on.
 #[derive(Debug)]
-struct Place {
+struct ErrorPosition {
     database: String,
     /// The schemas that have the tool's table; where none has, the one that it would make it in.
     schemas: Vec<String>,
 }
 
 /// The locks of a neighbour, as keys.
-pub(crate) async fn locks(link: &mut Link, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
+pub(crate) async fn locks(link: &mut Link, neighbour: &ForeignLock) -> Result<Vec<LockKey>> {
     let (tool, numbers) = match neighbour {
-        Neighbour::Tool(tool) => (Some(*tool), numbers(*tool, &place(link, *tool).await?)?),
-        Neighbour::Lock(text) => match text.parse() {
+        ForeignLock::Tool(tool) => (Some(*tool), numbers(*tool, &place(link, *tool).await?)?),
+        ForeignLock::Lock(text) => match text.parse() {
             Ok(number) => (None, vec![number]),
             Err(_) => {
                 return Err(Error::new(
@@ -39,13 +39,13 @@ pub(crate) async fn locks(link: &mut Link, neighbour: &Neighbour) -> Result<Vec<
             ));
         }
     };
-    let key = |number: i64| LockKey::of_neighbour(tool, number.to_string());
+    let key = |number: i64| LockKey::foreign(tool, number.to_string());
     Ok(numbers.into_iter().map(key).collect())
 }
 
 /// The numbers that a tool locks.
-fn numbers(tool: Tool, place: &Place) -> Result<Vec<i64>> {
-    let Place { database, schemas } = place;
+fn numbers(tool: Tool, place: &ErrorPosition) -> Result<Vec<i64>> {
+    let ErrorPosition { database, schemas } = place;
     Ok(match tool {
         Tool::Atlas => vec![2_686_470_616],
         Tool::Evolve => vec![12_345],
@@ -98,7 +98,7 @@ fn numbers(tool: Tool, place: &Place) -> Result<Vec<i64>> {
     })
 }
 
-async fn place(link: &mut Link, tool: Tool) -> Result<Place> {
+async fn place(link: &mut Link, tool: Tool) -> Result<ErrorPosition> {
     let rows = link
         .query("SELECT pg_catalog.current_database(), pg_catalog.current_schema()")
         .await?;
@@ -109,7 +109,7 @@ async fn place(link: &mut Link, tool: Tool) -> Result<Place> {
         Tool::Flyway => ("flyway_schema_history", "installed_rank"),
         Tool::GolangMigrate => ("schema_migrations", "dirty"),
         _ => {
-            return Ok(Place {
+            return Ok(ErrorPosition {
                 database,
                 schemas: Vec::new(),
             });
@@ -124,11 +124,11 @@ async fn place(link: &mut Link, tool: Tool) -> Result<Place> {
     if schemas.is_empty() {
         schemas.extend(current);
     }
-    Ok(Place { database, schemas })
+    Ok(ErrorPosition { database, schemas })
 }
 
 /// The tables of these names, in whatever schema.
-pub(crate) async fn tables(link: &mut Link, names: &[String]) -> Result<Vec<ForeignTable>> {
+pub(crate) async fn tables(link: &mut Link, names: &[String]) -> Result<Vec<FoundTable>> {
     let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
     let look = format!(
         "SELECT n.nspname, c.relname, a.attname FROM pg_catalog.pg_class c \
@@ -137,7 +137,7 @@ pub(crate) async fn tables(link: &mut Link, names: &[String]) -> Result<Vec<Fore
          WHERE c.relkind IN ('r', 'p') AND pg_catalog.lower(c.relname::text) IN ({}) ORDER BY 1, 2, a.attnum",
         names.join(", ")
     );
-    Ok(foreign_tables(link.query(&look).await?))
+    Ok(find_tables(link.query(&look).await?))
 }
 
 #[cfg(test)]
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_numbers_of_neighbours_never_change() {
-        let place = Place {
+        let place = ErrorPosition {
             database: "mydb".into(),
             schemas: vec!["public".into()],
         };
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn what_is_not_served_says_why() {
-        let place = Place {
+        let place = ErrorPosition {
             database: "mydb".into(),
             schemas: Vec::new(),
         };

@@ -30,7 +30,7 @@ pub(crate) fn refuse_standby(answer: Option<&str>) -> Result<()> {
         "the server is a standby, on which nothing can be written",
     )
     .with_hint("connect to the primary; of several hosts in the URL, target_session_attrs=read-write finds it")
-    .retryable())
+    .with_status(Status::Temporary))
 }
 
 /// A session of the server.

@@ -7,7 +7,7 @@ use lockage_core::ErrorKind;
 use tokio::time::Instant;
 
 use crate::Row;
-use crate::connection::{Cause, Connection, Failure, Piece};
+use crate::connection::{FailureCause, Connection, CommandError, Command};
 
 /// How often they are tried.
 const TRIES: u32 = 20;
@@ -16,7 +16,7 @@ const TRIES: u32 = 20;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs a query that only reads.
-pub(crate) async fn query(on: &mut impl Connection, sql: &str) -> Result<Vec<Row>, Failure> {
+pub(crate) async fn query(on: &mut impl Connection, sql: &str) -> Result<Vec<Row>, CommandError> {
     let mut tries = Tries::new();
     loop {
         match on.query(sql).await {
@@ -27,7 +27,7 @@ pub(crate) async fn query(on: &mut impl Connection, sql: &str) -> Result<Vec<Row
 }
 
 /// Runs pieces that are one transaction, or one statement. A failure takes back what was begun.
-pub(crate) async fn run(on: &mut impl Connection, pieces: &[Piece<'_>]) -> Result<(), Failure> {
+pub(crate) async fn run(on: &mut impl Connection, pieces: &[Command<'_>]) -> Result<(), CommandError> {
     let mut tries = Tries::new();
     loop {
         let Err(failure) = on.run(pieces, &mut |_| {}).await else {
@@ -41,11 +41,11 @@ pub(crate) async fn run(on: &mut impl Connection, pieces: &[Piece<'_>]) -> Resul
 }
 
 /// Takes the open transaction back after a failure in it.
-pub(crate) async fn roll_back(on: &mut impl Connection, failure: &Failure) {
+pub(crate) async fn roll_back(on: &mut impl Connection, failure: &CommandError) {
     if failure.error.kind() != ErrorKind::SessionLost {
         let rollback = on.dialect().rollback;
         // The failure is what is to be told. Were this to fail too, the next statement would say so.
-        let _ = on.run(&[Piece::own(rollback)], &mut |_| {}).await;
+        let _ = on.run(&[Command::own(rollback)], &mut |_| {}).await;
     }
 }
 
@@ -63,8 +63,8 @@ impl Tries {
     }
 
     /// Pauses where there is to be another try.
-    async fn pause_after(&mut self, failure: &Failure) -> bool {
-        let again = failure.cause == Cause::TableBusy
+    async fn pause_after(&mut self, failure: &CommandError) -> bool {
+        let again = failure.cause == FailureCause::LockTimeout
             && self.made < TRIES
             && self.begun.elapsed() < PATIENCE;
         if again {

@@ -31,20 +31,20 @@ pub trait Connection: LockProvider + fmt::Debug {
     }
 
     /// Runs one query of ours in one round trip and returns its rows.
-    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Failure>;
+    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, CommandError>;
 
     /// Runs pieces in order, in as few round trips as the engine allows, and stops at the first that fails. `done` is told each
     /// piece's index once it is through.
     async fn run(
         &mut self,
-        pieces: &[Piece<'_>],
+        pieces: &[Command<'_>],
         done: &mut (dyn FnMut(usize) + Send),
-    ) -> Result<(), Failure>;
+    ) -> Result<(), CommandError>;
 
     /// Runs one statement of a script outside a transaction. Overridden where such a statement can fail by halves and must be
     /// looked after: an index that was built concurrently and is not valid.
-    async fn run_bare(&mut self, statement: &str) -> Result<(), Failure> {
-        self.run(&[Piece::Script(statement)], &mut |_| {}).await
+    async fn run_autocommit(&mut self, statement: &str) -> Result<(), CommandError> {
+        self.run(&[Command::Script(statement)], &mut |_| {}).await
     }
 
     /// What the server said while the last pieces ran, each text once. Told to the observer when they are through.
@@ -54,7 +54,7 @@ pub trait Connection: LockProvider + fmt::Debug {
 
     /// The schema in which the history stands, or will be made, when the options name none; `None` where names need no schema.
     /// Asked under the lock, since a script may change what unqualified names mean.
-    async fn home_schema(&mut self) -> Result<Option<String>> {
+    async fn history_schema(&mut self) -> Result<Option<String>> {
         Ok(None)
     }
 
@@ -69,7 +69,7 @@ pub trait Connection: LockProvider + fmt::Debug {
 
     /// What runs once before a migration: time limits, a name in the process list, and a reset of what the migration before may
     /// have set.
-    fn prepare(&self, _work: &Work<'_>) -> Vec<String> {
+    fn prepare(&self, _work: &MigrationContext<'_>) -> Vec<String> {
         Vec::new()
     }
 
@@ -80,47 +80,47 @@ pub trait Connection: LockProvider + fmt::Debug {
 
     /// What runs behind the BEGIN of a transaction of the script's own, in one call with it. None of it may be a query: the script may say
     /// next what kind of transaction it is to be.
-    fn behind_begin(&self) -> Vec<String> {
+    fn after_begin(&self) -> Vec<String> {
         Vec::new()
     }
 
     /// What runs at the end of a script's transaction, before the history is written: rights and names as they were at the start,
     /// and checks of what the script left.
-    fn before_commit(&self, _migration: &Migration) -> Vec<Piece<'static>> {
+    fn before_commit(&self, _migration: &Migration) -> Vec<Command<'static>> {
         Vec::new()
     }
 
     /// What runs in a transaction of ours before rows are written, for a script without a transaction whose settings are to outlive
     /// it: rights as they were at the start, until the transaction ends.
-    fn before_rows(&self) -> Vec<String> {
+    fn before_bookkeeping(&self) -> Vec<String> {
         Vec::new()
     }
 
     /// What runs right behind a statement that only sets something, where it takes back what this session needs.
-    fn behind_setting(&self, _statement: &str) -> Vec<String> {
+    fn after_session_setting(&self, _statement: &str) -> Vec<String> {
         Vec::new()
     }
 
     /// Asked when the history's table was not found, by the name that a schema of the options or nothing stands before. Fails where
     /// there is, or may be, one that this session cannot see: that is no empty history.
-    async fn confirm_missing(&mut self, _schema: Option<&str>) -> Result<()> {
+    async fn check_history_absent(&mut self, _schema: Option<&str>) -> Result<()> {
         Ok(())
     }
 
     /// Whether a statement of a script without a transaction may share one with its journal row.
-    fn may_share_transaction(&self, statement: &str) -> bool;
+    fn allows_transaction(&self, statement: &str) -> bool;
 
     /// How a statement of a script without a transaction is brought under one roof with its journal row. Asked right before it runs.
-    async fn manner(&mut self, statement: &str) -> Result<Manner> {
-        Ok(if self.may_share_transaction(statement) {
-            Manner::Shared
+    async fn statement_mode(&mut self, statement: &str) -> Result<StatementMode> {
+        Ok(if self.allows_transaction(statement) {
+            StatementMode::WithJournal
         } else {
-            Manner::Alone { before: None }
+            StatementMode::Autocommit { before: None }
         })
     }
 
     /// Whether [`keepsake`](Self::keepsake) is to be asked behind the statements of this script.
-    fn keeps_session(&self) -> bool {
+    fn has_session_state(&self) -> bool {
         false
     }
 
@@ -140,34 +140,34 @@ pub trait Connection: LockProvider + fmt::Debug {
     }
 
     /// The same as [`settle`](Self::settle) with what [`manner`](Self::manner) had noted before the statement.
-    async fn settle_since(&mut self, statement: &str, _before: Option<&str>) -> Result<Settled> {
+    async fn resolve_with_snapshot(&mut self, statement: &str, _before: Option<&str>) -> Result<Resolution> {
         self.settle(statement).await
     }
 
     /// How the migration lock is made where the options leave it to the backend.
-    fn best_lock(&self) -> LockStrategy {
+    fn default_lock_strategy(&self) -> LockStrategy {
         LockStrategy::Advisory
     }
 
     /// Has the server end this session when it is silent for so long, and keeps it from being silent while it has nothing to do; `None`
     /// ends that. Asked for while a lock in a table is held: a holder that vanished must be gone before its lease is.
-    async fn prove_alive(&mut self, _silence: Option<Duration>) -> Result<()> {
+    async fn set_idle_timeout(&mut self, _silence: Option<Duration>) -> Result<()> {
         Ok(())
     }
 
     /// A condition that is true on another connection while this session stands on the server; `None` where the server does not tell.
-    fn session_condition(&self) -> Option<String> {
+    fn session_exists_sql(&self) -> Option<String> {
         None
     }
 
     /// Tells whether the server hung up on this session, without asking it; `None` where nobody listens. Where somebody does,
-    /// [`session_condition`](Self::session_condition) is looked at only behind that.
-    fn cut(&self) -> Option<Cut> {
+    /// [`session_exists_sql`](Self::session_exists_sql) is looked at only behind that.
+    fn cut(&self) -> Option<DisconnectProbe> {
         None
     }
 
     /// One more connection to the same database, for the heartbeats of a lock in a table.
-    async fn another(&mut self) -> Result<Box<dyn Connection>> {
+    async fn open_sibling(&mut self) -> Result<Box<dyn Connection>> {
         Err(Error::new(
             ErrorKind::Unsupported,
             format!("{} has no lock in a table", self.dialect().engine),
@@ -181,25 +181,25 @@ pub trait Connection: LockProvider + fmt::Debug {
 
     /// Whether some may lock by a row in a table while this session uses the engine's own lock: then that row is looked at too, and the
     /// two kinds exclude each other. Asked behind a try.
-    fn may_meet_table_lock(&self) -> bool {
+    fn must_check_table_lock(&self) -> bool {
         false
     }
 
     /// Whether somebody holds the engine's own lock, where the two kinds may meet.
-    async fn is_locked_otherwise(&mut self, _key: &LockKey) -> Result<bool> {
+    async fn native_lock_held_by_other(&mut self, _key: &LockKey) -> Result<bool> {
         Ok(false)
     }
 
     /// Adds to what a row in a table tells of its holder what the server tells: the migration and the statement in hand, and how it gets on.
-    async fn tell_more(&mut self, _holder: &mut LockHolder) {}
+    async fn enrich_holder(&mut self, _holder: &mut LockHolder) {}
 
     /// Makes sure that the session of a holder stands no longer on the server, whose lease ran out: `session` as
-    /// [`session_name`](Self::session_name) had it, and since when it holds the lock. `false` when it stands and cannot be ended.
+    /// [`session_id`](Self::session_id) had it, and since when it holds the lock. `false` when it stands and cannot be ended.
     async fn end_holder(&mut self, _session: &str, _since: Option<&str>) -> Result<bool> {
         Ok(true)
     }
 
-    /// The statement with which an administrator ends a session, by its [`session_name`](Self::session_name); `None` where there is none.
+    /// The statement with which an administrator ends a session, by its [`session_id`](Self::session_id); `None` where there is none.
     fn ending(&self, _session: &str) -> Option<String> {
         None
     }
@@ -215,13 +215,13 @@ pub trait Connection: LockProvider + fmt::Debug {
     }
 
     /// What the server calls this session, where it numbers them.
-    fn session_name(&self) -> Option<String> {
+    fn session_id(&self) -> Option<String> {
         None
     }
 
     /// Finds out whether a statement took effect that was begun by a run which did not live to see its end.
-    async fn settle(&mut self, _statement: &str) -> Result<Settled> {
-        Ok(Settled::Unknown(
+    async fn settle(&mut self, _statement: &str) -> Result<Resolution> {
+        Ok(Resolution::Unknown(
             "the engine does not tell whether it took effect".into(),
         ))
     }
@@ -236,12 +236,12 @@ pub trait Connection: LockProvider + fmt::Debug {
 }
 
 /// Whether the server hung up; see [`Connection::cut`]. It keeps no connection open.
-pub type Cut = Arc<dyn Fn() -> bool + Send + Sync>;
+pub type DisconnectProbe = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// What is about to run; see [`Connection::prepare`].
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
-pub struct Work<'a> {
+pub struct MigrationContext<'a> {
     /// The migration.
     pub migration: &'a Migration,
     /// How long a statement may run.
@@ -250,7 +250,7 @@ pub struct Work<'a> {
     pub ddl_lock_timeout: Option<Duration>,
 }
 
-impl<'a> Work<'a> {
+impl<'a> MigrationContext<'a> {
     pub(crate) fn new(migration: &'a Migration, options: &lockage_core::ConnectOptions) -> Self {
         let directives = migration.directives();
         Self {
@@ -272,16 +272,16 @@ pub struct Notice {
 
 /// A part of what is sent to the server.
 #[derive(Debug, Clone)]
-pub enum Piece<'a> {
+pub enum Command<'a> {
     /// A statement of ours.
     Own(Cow<'a, str>),
     /// A statement of a script.
     Script(&'a str),
     /// A condition, as SQL, that must be true for what follows to run.
-    Require(String, Refusal),
+    Require(String, AssertionError),
 }
 
-impl Piece<'_> {
+impl Command<'_> {
     pub(crate) fn own(sql: impl Into<String>) -> Self {
         Self::Own(Cow::Owned(sql.into()))
     }
@@ -289,14 +289,14 @@ impl Piece<'_> {
 
 /// What it means that a condition is not true.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct AssertionError {
     /// The kind of the error.
     pub kind: ErrorKind,
     /// Its message.
     pub message: String,
 }
 
-impl Refusal {
+impl AssertionError {
     /// A refusal.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
@@ -314,20 +314,20 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<AssertionError> for Error {
+    fn from(refusal: AssertionError) -> Self {
         Self::new(refusal.kind, refusal.message)
     }
 }
 
 /// How a statement comes under one roof with its journal row; see [`Connection::manner`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Manner {
+pub enum StatementMode {
     /// In one transaction with it.
     Shared,
     /// It commits by itself, between a row that says so and a row that says it is done.
     Alone {
-        /// What the schema looks like now, for [`Connection::settle_since`].
+        /// What the schema looks like now, for [`Connection::resolve_with_snapshot`].
         before: Option<String>,
     },
     /// It does nothing but set something for the session: not journaled, and run again by whoever goes on behind it.
@@ -336,7 +336,7 @@ pub enum Manner {
 
 /// What [`Connection::settle`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settled {
+pub enum Resolution {
     /// It took effect.
     Done,
     /// It did not, or what it left was taken away: it may run again.
@@ -348,7 +348,7 @@ pub enum Settled {
 /// Why a piece failed, as far as the layer above acts on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Cause {
+pub enum FailureCause {
     /// The table, the schema or the database that it reads does not exist.
     NoTable,
     /// It waited too long for a table that others use.
@@ -359,7 +359,7 @@ pub enum Cause {
 
 /// Where in a piece it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum ErrorPosition {
     /// At this byte.
     Byte(usize),
     /// In this line, counted from one.
@@ -368,31 +368,31 @@ pub enum Place {
 
 /// A piece that failed.
 #[derive(Debug)]
-pub struct Failure {
+pub struct CommandError {
     /// Its index.
     pub piece: usize,
     /// Where in it, where the server tells.
-    pub place: Option<Place>,
+    pub place: Option<ErrorPosition>,
     /// Why.
-    pub cause: Cause,
+    pub cause: FailureCause,
     /// The error, without a location.
     pub error: Error,
 }
 
-impl Failure {
+impl CommandError {
     /// A failure whose cause needs no action.
     pub fn new(piece: usize, error: Error) -> Self {
         Self {
             piece,
             place: None,
-            cause: Cause::Other,
+            cause: FailureCause::Other,
             error,
         }
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
+impl From<CommandError> for Error {
+    fn from(failure: CommandError) -> Self {
         failure.error
     }
 }

@@ -1,13 +1,13 @@
 use lockage_core::{Error, ErrorKind};
 
-use crate::Cause;
+use crate::FailureCause;
 
 /// What is known of some of an engine's error numbers. An engine keeps a table of these.
 #[derive(Debug)]
 pub struct KnownError {
     numbers: &'static [u32],
     kind: ErrorKind,
-    cause: Cause,
+    cause: FailureCause,
     retryable: bool,
     hint: Option<&'static str>,
 }
@@ -18,7 +18,7 @@ impl KnownError {
         Self {
             numbers,
             kind,
-            cause: Cause::Other,
+            cause: FailureCause::Other,
             retryable: false,
             hint: None,
         }
@@ -26,7 +26,7 @@ impl KnownError {
 
     /// With the cause that the SQL layer acts on.
     #[must_use]
-    pub const fn with_cause(self, cause: Cause) -> Self {
+    pub const fn with_cause(self, cause: FailureCause) -> Self {
         Self { cause, ..self }
     }
 
@@ -63,12 +63,12 @@ impl KnownError {
     }
 
     /// The cause that the SQL layer acts on.
-    pub fn cause(&self) -> Cause {
+    pub fn cause(&self) -> FailureCause {
         self.cause
     }
 
     /// Whether the same call may succeed later.
-    pub fn is_retryable(&self) -> bool {
+    pub fn is_temporary(&self) -> bool {
         self.retryable
     }
 
@@ -79,7 +79,7 @@ impl KnownError {
             error = error.with_hint(hint);
         }
         if self.retryable {
-            error = error.retryable();
+            error = error.with_status(Status::Temporary);
         }
         error
     }

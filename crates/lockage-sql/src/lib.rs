@@ -20,7 +20,7 @@ mod statements;
 mod table_lock;
 
 pub use connection::{
-    Cause, Connection, Cut, Failure, Manner, Notice, Piece, Place, Refusal, Row, Settled, Work,
+    FailureCause, Connection, DisconnectProbe, CommandError, StatementMode, Notice, Command, ErrorPosition, AssertionError, Row, Resolution, MigrationContext,
 };
 pub use dialect::{Dialect, create_if_not_exists, double_quoted, single_quoted};
 pub use history::TABLE as HISTORY_TABLE;
@@ -28,5 +28,5 @@ pub use identity::client_host;
 pub use journal::TABLE as JOURNAL_TABLE;
 pub use known_error::KnownError;
 pub use session::SqlSession;
-pub use statements::inspect;
+pub use statements::check_script;
 pub use table_lock::TABLE as LOCK_TABLE;

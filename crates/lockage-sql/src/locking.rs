@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use lockage_core::{
-    ForeignTable, LockHolder, LockKey, LockProvider, LockStrategy, Neighbour, Result,
+    FoundTable, LockHolder, LockKey, LockProvider, LockStrategy, ForeignLock, Result,
 };
 
 use crate::SqlSession;
@@ -30,12 +30,12 @@ impl<C: Connection> SqlSession<C> {
             return lock.holds(connection, key).await;
         }
         // Looked at first as well, so that a waiter writes nothing.
-        if connection.is_locked_otherwise(key).await?
+        if connection.native_lock_held_by_other(key).await?
             || !lock.try_lock(connection, schema.as_deref(), key).await?
         {
             return Ok(false);
         }
-        if connection.is_locked_otherwise(key).await? {
+        if connection.native_lock_held_by_other(key).await? {
             lock.unlock(connection, key).await?;
             return Ok(false);
         }
@@ -44,7 +44,7 @@ impl<C: Connection> SqlSession<C> {
 
     /// Looks for a row behind a try that got the engine's own lock.
     async fn or_step_back(&mut self, key: &LockKey) -> Result<bool> {
-        if !self.connection.may_meet_table_lock() {
+        if !self.connection.must_check_table_lock() {
             return Ok(true);
         }
         let schema = self.lock_schema().await?;
@@ -70,7 +70,7 @@ impl<C: Connection> LockProvider for SqlSession<C> {
                 // The try has shown that the engine's own lock would exclude nobody.
                 Err(_)
                     if self.options.lock_strategy == LockStrategy::Auto
-                        && self.connection.best_lock() == LockStrategy::Table =>
+                        && self.connection.default_lock_strategy() == LockStrategy::Table =>
                 {
                     self.lock_in_table();
                 }
@@ -112,15 +112,15 @@ impl<C: Connection> LockProvider for SqlSession<C> {
         }
         let in_table = self.table_lock.is_some();
         let mut holder = None;
-        if !in_table || self.connection.may_meet_table_lock() {
+        if !in_table || self.connection.must_check_table_lock() {
             holder = self.connection.holder(key).await?;
         }
-        if holder.is_none() && (in_table || self.connection.may_meet_table_lock()) {
+        if holder.is_none() && (in_table || self.connection.must_check_table_lock()) {
             let schema = self.lock_schema().await?;
             let lock = TableLock::new(String::new());
             let row = lock.holder(&mut self.connection, schema.as_deref(), key);
             if let Some(mut told) = row.await? {
-                self.connection.tell_more(&mut told).await;
+                self.connection.enrich_holder(&mut told).await;
                 holder = Some(told);
             }
         }
@@ -139,24 +139,24 @@ impl<C: Connection> LockProvider for SqlSession<C> {
         Ok(Some(holder))
     }
 
-    fn native_name(&self, key: &LockKey) -> String {
+    fn native_lock_name(&self, key: &LockKey) -> String {
         match &self.table_lock {
             // A row of ours is nobody else's lock.
             Some(_) if key.as_foreign().is_none() => format!("{LOCK_TABLE} {key}"),
-            _ => self.connection.native_name(key),
+            _ => self.connection.native_lock_name(key),
         }
     }
 
-    async fn neighbour_locks(&mut self, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
-        self.connection.neighbour_locks(neighbour).await
+    async fn foreign_lock_keys(&mut self, neighbour: &ForeignLock) -> Result<Vec<LockKey>> {
+        self.connection.foreign_lock_keys(neighbour).await
     }
 
-    async fn foreign_tables(&mut self, names: &[String]) -> Result<Vec<ForeignTable>> {
-        self.connection.foreign_tables(names).await
+    async fn find_tables(&mut self, names: &[String]) -> Result<Vec<FoundTable>> {
+        self.connection.find_tables(names).await
     }
 
-    async fn break_lock(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
-        let in_table = self.table_lock.is_some() || self.connection.may_meet_table_lock();
+    async fn terminate_holder(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
+        let in_table = self.table_lock.is_some() || self.connection.must_check_table_lock();
         if in_table {
             let engines_own = self.connection.holder(key).await?;
             if engines_own.is_none_or(|own| own.session != holder.session) {
@@ -166,6 +166,6 @@ impl<C: Connection> LockProvider for SqlSession<C> {
                     .await;
             }
         }
-        self.connection.break_lock(key, holder).await
+        self.connection.terminate_holder(key, holder).await
     }
 }

@@ -1,6 +1,6 @@
 //! What is the same on several engines of other tools' locks: their arithmetic, and their tables.
 
-use lockage_core::ForeignTable;
+use lockage_core::FoundTable;
 
 use crate::Row;
 
@@ -41,15 +41,15 @@ pub fn java_hash(text: &str) -> i32 {
 }
 
 /// Puts rows of schema, table and column, sorted by the first two, together to tables.
-pub fn foreign_tables(rows: impl IntoIterator<Item = Row>) -> Vec<ForeignTable> {
-    let mut tables: Vec<ForeignTable> = Vec::new();
+pub fn find_tables(rows: impl IntoIterator<Item = Row>) -> Vec<FoundTable> {
+    let mut tables: Vec<FoundTable> = Vec::new();
     for row in rows {
         let mut columns = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || columns.next().unwrap_or_default();
         let (schema, name, column) = (next(), next(), next());
         match tables.last_mut() {
             Some(last) if last.schema == schema && last.name == name => last.columns.push(column),
-            _ => tables.push(ForeignTable {
+            _ => tables.push(FoundTable {
                 schema,
                 name,
                 columns: vec![column],

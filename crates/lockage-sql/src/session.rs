@@ -3,13 +3,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Action, Applied, Canceller, Capabilities, ConnectOptions, Event, Held, History, LockStrategy,
+    Action, StepResult, Canceller, Capabilities, ConnectOptions, Event, LockProof, History, LockStrategy,
     Migrator, Observer, Result, Step,
 };
 
 use crate::Dialect;
 use crate::again;
-use crate::connection::{Cause, Connection, Failure, Notice, Piece, Refusal};
+use crate::connection::{FailureCause, Connection, CommandError, Notice, Command, AssertionError};
 use crate::history::{self, HistoryTable};
 use crate::identity::applied_by;
 use crate::journal::{self, JournalTable};
@@ -38,7 +38,7 @@ impl<C: Connection> SqlSession<C> {
         let by = applied_by(connection.user());
         let schema = options.schema.as_deref();
         let strategy = match options.lock_strategy {
-            LockStrategy::Auto => connection.best_lock(),
+            LockStrategy::Auto => connection.default_lock_strategy(),
             strategy => strategy,
         };
         let (history, journal) = tables(dialect, schema, by, &options);
@@ -75,7 +75,7 @@ impl<C: Connection> SqlSession<C> {
                 self.connection.ensure_schema(schema).await?;
                 Some(schema.clone())
             }
-            None => self.connection.home_schema().await?,
+            None => self.connection.history_schema().await?,
         };
         let dialect = self.connection.dialect();
         let by = applied_by(self.connection.user());
@@ -88,13 +88,13 @@ impl<C: Connection> SqlSession<C> {
     /// history must say.
     pub(crate) async fn requirements(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         step: &Step,
-    ) -> Result<Vec<Piece<'static>>> {
+    ) -> Result<Vec<Command<'static>>> {
         let mut pieces = self.require_lock(held).await?;
         let migration = &step.migration;
         let (condition, message) = match step.action {
-            Action::Run | Action::Record => (
+            Action::Apply | Action::MarkApplied => (
                 self.history.not_applied(migration),
                 format!("{migration} is already applied; it was not run again"),
             ),
@@ -104,19 +104,19 @@ impl<C: Connection> SqlSession<C> {
             ),
             _ => return Ok(pieces),
         };
-        pieces.push(Piece::Require(
+        pieces.push(Command::Assert(
             condition,
-            Refusal::new(lockage_core::ErrorKind::Diverged, message),
+            AssertionError::new(lockage_core::ErrorKind::Diverged, message),
         ));
         Ok(pieces)
     }
 
-    pub(crate) async fn require_lock(&mut self, held: &Held) -> Result<Vec<Piece<'static>>> {
+    pub(crate) async fn require_lock(&mut self, held: &LockProof) -> Result<Vec<Command<'static>>> {
         let mut pieces = self.require_own_lock(held).await?;
         for lock in held.neighbours() {
-            let refusal = Refusal::lock_lost(lock);
+            let refusal = AssertionError::lock_lost(lock);
             match self.connection.lock_condition(lock) {
-                Some(condition) => pieces.push(Piece::Require(condition, refusal)),
+                Some(condition) => pieces.push(Command::Assert(condition, refusal)),
                 None if self.connection.holds(lock).await? => {}
                 None => return Err(refusal.into()),
             }
@@ -124,16 +124,16 @@ impl<C: Connection> SqlSession<C> {
         Ok(pieces)
     }
 
-    async fn require_own_lock(&mut self, held: &Held) -> Result<Vec<Piece<'static>>> {
-        let refusal = Refusal::lock_lost(held.key());
+    async fn require_own_lock(&mut self, held: &LockProof) -> Result<Vec<Command<'static>>> {
+        let refusal = AssertionError::lock_lost(held.key());
         if let Some(table_lock) = &self.table_lock {
             return match table_lock.condition(held.key()) {
-                Some(condition) => Ok(vec![Piece::Require(condition, refusal)]),
+                Some(condition) => Ok(vec![Command::Assert(condition, refusal)]),
                 None => Err(refusal.into()),
             };
         }
         match self.connection.lock_condition(held.key()) {
-            Some(condition) => Ok(vec![Piece::Require(condition, refusal)]),
+            Some(condition) => Ok(vec![Command::Assert(condition, refusal)]),
             None if self.connection.holds(held.key()).await? => Ok(Vec::new()),
             None => Err(refusal.into()),
         }
@@ -141,7 +141,7 @@ impl<C: Connection> SqlSession<C> {
 
     /// What is required before a statement that may run with rights which its script took. They may not reach a lock in a table: that is
     /// looked at behind the statement, where it can be taken back.
-    pub(crate) async fn require_lock_first(&mut self, held: &Held) -> Result<Vec<Piece<'static>>> {
+    pub(crate) async fn require_lock_first(&mut self, held: &LockProof) -> Result<Vec<Command<'static>>> {
         if self.table_lock.is_some() && self.connection.dialect().transactional_ddl {
             return Ok(Vec::new());
         }
@@ -149,7 +149,7 @@ impl<C: Connection> SqlSession<C> {
     }
 
     /// What stands at the end of a transaction that only the holder of a lock in a table may commit.
-    pub(crate) fn fence(&self) -> Vec<Piece<'static>> {
+    pub(crate) fn fence(&self) -> Vec<Command<'static>> {
         self.table_lock
             .as_ref()
             .map_or_else(Vec::new, TableLock::fence)
@@ -159,24 +159,24 @@ impl<C: Connection> SqlSession<C> {
     pub(crate) async fn lock_schema(&mut self) -> Result<Option<String>> {
         match &self.options.schema {
             Some(schema) => Ok(Some(schema.clone())),
-            None => self.connection.home_schema().await,
+            None => self.connection.history_schema().await,
         }
     }
 
     /// Runs statements of ours in one transaction.
     pub(crate) async fn write(
         &mut self,
-        requirements: Vec<Piece<'static>>,
+        requirements: Vec<Command<'static>>,
         statements: Vec<String>,
     ) -> Result<()> {
         let dialect = self.connection.dialect();
-        let mut pieces = vec![Piece::own(dialect.begin)];
+        let mut pieces = vec![Command::own(dialect.begin)];
         // First: what a script has taken in rights may not reach our tables.
-        pieces.extend(self.connection.before_rows().into_iter().map(Piece::own));
+        pieces.extend(self.connection.before_bookkeeping().into_iter().map(Command::own));
         pieces.extend(requirements);
-        pieces.extend(statements.into_iter().map(Piece::own));
+        pieces.extend(statements.into_iter().map(Command::own));
         pieces.extend(self.fence());
-        pieces.push(Piece::own(dialect.commit));
+        pieces.push(Command::own(dialect.commit));
         Ok(again::run(&mut self.connection, &pieces).await?)
     }
 
@@ -191,7 +191,7 @@ impl<C: Connection> SqlSession<C> {
     }
 
     /// Takes the open transaction back after a failure in it.
-    pub(crate) async fn roll_back(&mut self, failure: Failure) -> Failure {
+    pub(crate) async fn roll_back(&mut self, failure: CommandError) -> CommandError {
         again::roll_back(&mut self.connection, &failure).await;
         failure
     }
@@ -224,9 +224,9 @@ impl<C: Connection> Migrator for SqlSession<C> {
     async fn history(&mut self) -> Result<History> {
         let rows = match again::query(&mut self.connection, &self.history.select()).await {
             Ok(rows) => Some(rows),
-            Err(failure) if failure.cause == Cause::NoTable => {
+            Err(failure) if failure.cause == FailureCause::MissingTable => {
                 let schema = self.options.schema.as_deref();
-                self.connection.confirm_missing(schema).await?;
+                self.connection.check_history_absent(schema).await?;
                 None
             }
             Err(failure) => return Err(failure.into()),
@@ -240,7 +240,7 @@ impl<C: Connection> Migrator for SqlSession<C> {
         Ok(History { rows })
     }
 
-    async fn ensure_history(&mut self, held: &Held) -> Result<()> {
+    async fn ensure_history(&mut self, held: &LockProof) -> Result<()> {
         if !self.at_home {
             self.settle_at_home().await?;
             self.history().await?;
@@ -255,17 +255,17 @@ impl<C: Connection> Migrator for SqlSession<C> {
 
     async fn apply(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         step: &Step,
         observer: &dyn Observer,
-    ) -> Result<Applied> {
+    ) -> Result<StepResult> {
         let transactional =
             self.connection.dialect().transactional_ddl && step.migration.directives().transaction;
         match step.action {
-            Action::Run | Action::Undo if transactional => {
+            Action::Apply | Action::Undo if transactional => {
                 self.apply_in_transaction(held, step, observer).await
             }
-            Action::Run | Action::Undo => self.apply_by_statement(held, step, observer).await,
+            Action::Apply | Action::Undo => self.apply_by_statement(held, step, observer).await,
             _ => self.apply_to_history(held, step).await,
         }
     }

@@ -4,7 +4,7 @@ use std::io;
 
 use lockage_core::{Error, ErrorKind, Location, Migration, Result, ScriptReader};
 
-use crate::connection::{Failure, Place};
+use crate::connection::{CommandError, ErrorPosition};
 use crate::script::{
     SplitError, SplitErrorKind, Splitter, Statement, Syntax, TransactionControl, leading_words,
     transaction_control,
@@ -120,13 +120,13 @@ fn split_error(migration: &Migration, error: SplitError) -> Error {
 pub(crate) fn locate(
     migration: &Migration,
     statement: &Statement,
-    place: Option<Place>,
+    place: Option<ErrorPosition>,
 ) -> Location {
     let text = statement.text.as_str();
     let start = match place {
         None => 0,
-        Some(Place::Byte(byte)) => text.floor_char_boundary(byte),
-        Some(Place::Line(line)) => text
+        Some(ErrorPosition::Byte(byte)) => text.floor_char_boundary(byte),
+        Some(ErrorPosition::Line(line)) => text
             .split_inclusive('\n')
             .take(line.saturating_sub(1) as usize)
             .map(str::len)
@@ -148,7 +148,7 @@ pub(crate) fn locate(
 }
 
 /// Puts a failed statement's place into its error.
-pub(crate) fn explain(migration: &Migration, statement: &Statement, failure: Failure) -> Error {
+pub(crate) fn explain(migration: &Migration, statement: &Statement, failure: CommandError) -> Error {
     failure
         .error
         .with_location(locate(migration, statement, failure.place))
@@ -158,11 +158,11 @@ pub(crate) fn explain(migration: &Migration, statement: &Statement, failure: Fai
 ///
 /// # Errors
 /// [`ErrorKind::InvalidMigration`] with the place of the mistake.
-pub fn inspect(
+pub fn check_script(
     syntax: &'static Syntax,
     transactional_ddl: bool,
     migration: &Migration,
-    each: &mut dyn FnMut(lockage_core::Statement<'_>),
+    each: &mut dyn FnMut(lockage_core::ParsedStatement<'_>),
 ) -> Result<()> {
     let mut seen = None;
     for statement in Statements::open(
@@ -175,7 +175,7 @@ pub fn inspect(
             // The same once more.
             continue;
         }
-        each(lockage_core::Statement {
+        each(lockage_core::ParsedStatement {
             text: &statement.text,
             line: statement.line,
         });

@@ -76,7 +76,7 @@ impl Address {
             Ok(_) if path.is_dir() => Err(unreachable(path, io::ErrorKind::IsADirectory.into())),
             Ok(_) => Ok(()),
             Err(error) => Err(unreachable(folder, error)
-                .no_database()
+                .with_status(Status::DatabaseMissing)
                 .with_hint("make the folder, or let --create (ConnectOptions::create) make it")),
         }
     }

@@ -3,12 +3,12 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Canceller, Error, ErrorKind, ForeignTable, LockHolder, LockKey, LockProvider, Migration,
-    Neighbour, Result,
+    Canceller, Error, ErrorKind, FoundTable, LockHolder, LockKey, LockProvider, Migration,
+    ForeignLock, Result,
 };
 use lockage_sql::script::leading_words;
 use lockage_sql::{
-    Cause, Connection, Dialect, Failure, Manner, Piece, Refusal, Row, Settled, Work,
+    FailureCause, Connection, Dialect, CommandError, StatementMode, Command, AssertionError, Row, Resolution, MigrationContext,
 };
 use rusqlite::types::ValueRef;
 use tokio::sync::mpsc;
@@ -68,15 +68,15 @@ impl LockProvider for SqliteConnection {
             .await?
     }
 
-    async fn neighbour_locks(&mut self, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
+    async fn foreign_lock_keys(&mut self, neighbour: &ForeignLock) -> Result<Vec<LockKey>> {
         Err(neighbour::refusal(neighbour))
     }
 
-    async fn foreign_tables(&mut self, names: &[String]) -> Result<Vec<ForeignTable>> {
+    async fn find_tables(&mut self, names: &[String]) -> Result<Vec<FoundTable>> {
         neighbour::tables(self, names).await
     }
 
-    async fn break_lock(&mut self, _key: &LockKey, holder: &LockHolder) -> Result<()> {
+    async fn terminate_holder(&mut self, _key: &LockKey, holder: &LockHolder) -> Result<()> {
         let process = holder.session.as_deref().unwrap_or("of an unknown number");
         let host = holder.host.as_deref().unwrap_or("an unknown host");
         let error = Error::new(
@@ -95,9 +95,9 @@ impl Connection for SqliteConnection {
         &DIALECT
     }
 
-    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
+    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, CommandError> {
         let sql = sql.to_owned();
-        let lost = |error| Failure::new(0, error);
+        let lost = |error| CommandError::new(0, error);
         self.worker
             .ask(move |owned| query(owned, &sql))
             .await
@@ -106,9 +106,9 @@ impl Connection for SqliteConnection {
 
     async fn run(
         &mut self,
-        pieces: &[Piece<'_>],
+        pieces: &[Command<'_>],
         done: &mut (dyn FnMut(usize) + Send),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let pieces: Vec<Owning> = pieces.iter().map(Owning::from).collect();
         let (through, mut seen) = mpsc::unbounded_channel();
         let work = self.worker.ask(move |owned| run(owned, &pieces, &through));
@@ -117,7 +117,7 @@ impl Connection for SqliteConnection {
             tokio::select! {
                 biased;
                 Some(index) = seen.recv() => done(index),
-                ended = &mut work => return ended.map_err(|error| Failure::new(0, error))?,
+                ended = &mut work => return ended.map_err(|error| CommandError::new(0, error))?,
             }
         }
     }
@@ -127,7 +127,7 @@ impl Connection for SqliteConnection {
         Ok(())
     }
 
-    fn prepare(&self, work: &Work<'_>) -> Vec<String> {
+    fn prepare(&self, work: &MigrationContext<'_>) -> Vec<String> {
         let migration = work.migration.to_string();
         let (statement_timeout, busy_timeout) = (work.statement_timeout, work.ddl_lock_timeout);
         self.worker.tell(move |owned| {
@@ -143,31 +143,31 @@ impl Connection for SqliteConnection {
         vec![format!("PRAGMA foreign_keys = {foreign_keys}")]
     }
 
-    fn before_commit(&self, migration: &Migration) -> Vec<Piece<'static>> {
+    fn before_commit(&self, migration: &Migration) -> Vec<Command<'static>> {
         if migration.directives().foreign_keys {
             return Vec::new();
         }
-        let refusal = Refusal::new(
+        let refusal = AssertionError::new(
             ErrorKind::MigrationFailed,
             "the script leaves rows whose foreign keys point nowhere; `PRAGMA foreign_key_check` lists such rows",
         );
-        vec![Piece::Require(
+        vec![Command::Assert(
             "NOT EXISTS (SELECT 1 FROM pragma_foreign_key_check)".into(),
             refusal,
         )]
     }
 
-    fn may_share_transaction(&self, statement: &str) -> bool {
-        manner(statement) == Manner::Shared
+    fn allows_transaction(&self, statement: &str) -> bool {
+        manner(statement) == StatementMode::WithJournal
     }
 
-    async fn manner(&mut self, statement: &str) -> Result<Manner> {
+    async fn statement_mode(&mut self, statement: &str) -> Result<StatementMode> {
         Ok(manner(statement))
     }
 
-    async fn settle(&mut self, _statement: &str) -> Result<Settled> {
+    async fn settle(&mut self, _statement: &str) -> Result<Resolution> {
         // Only VACUUM commits by itself, and it may be repeated.
-        Ok(Settled::NotDone)
+        Ok(Resolution::NotApplied)
     }
 
     fn canceller(&self) -> Arc<dyn Canceller> {
@@ -193,12 +193,12 @@ impl Canceller for Stop {
 
 /// How SQLite takes a statement: some it refuses, or ignores, inside a transaction, and most of those set something for the session,
 /// which whoever goes on behind them needs again.
-fn manner(statement: &str) -> Manner {
+fn statement_mode(statement: &str) -> StatementMode {
     let words = leading_words(statement, DIALECT.syntax, 1);
     match words.first().map(String::as_str) {
-        Some("VACUUM") => Manner::Alone { before: None },
-        Some("PRAGMA" | "ATTACH" | "DETACH") => Manner::Session,
-        _ => Manner::Shared,
+        Some("VACUUM") => StatementMode::Autocommit { before: None },
+        Some("PRAGMA" | "ATTACH" | "DETACH") => StatementMode::SessionSetting,
+        _ => StatementMode::WithJournal,
     }
 }
 
@@ -206,28 +206,28 @@ fn manner(statement: &str) -> Manner {
 enum Owning {
     Own(String),
     Script(String),
-    Require(String, Refusal),
+    Require(String, AssertionError),
 }
 
-impl From<&Piece<'_>> for Owning {
-    fn from(piece: &Piece<'_>) -> Self {
+impl From<&Command<'_>> for Owning {
+    fn from(piece: &Command<'_>) -> Self {
         match piece {
-            Piece::Own(sql) => Self::Own(sql.to_string()),
-            Piece::Script(sql) => Self::Script((*sql).to_owned()),
-            Piece::Require(condition, refusal) => {
+            Command::Internal(sql) => Self::Own(sql.to_string()),
+            Command::Script(sql) => Self::Script((*sql).to_owned()),
+            Command::Assert(condition, refusal) => {
                 Self::Require(format!("SELECT {condition}"), refusal.clone())
             }
         }
     }
 }
 
-fn query(owned: &mut Owned, sql: &str) -> Result<Vec<Row>, Failure> {
+fn query(owned: &mut Owned, sql: &str) -> Result<Vec<Row>, CommandError> {
     let connection = owned.connection(false).map_err(|error| failure(0, error))?;
     let Some(connection) = connection else {
         let error = Error::new(ErrorKind::Connect, "the database does not exist");
-        return Err(Failure {
-            cause: Cause::NoTable,
-            ..Failure::new(0, error)
+        return Err(CommandError {
+            cause: FailureCause::MissingTable,
+            ..CommandError::new(0, error)
         });
     };
     rows(connection, sql).map_err(|error| failure(0, error))
@@ -263,13 +263,13 @@ fn run(
     owned: &mut Owned,
     pieces: &[Owning],
     through: &mpsc::UnboundedSender<usize>,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let signal = Arc::clone(owned.signal());
     let (limit, busy_limit) = (owned.statement_timeout, owned.busy_timeout);
     let connection = match owned.connection(true).map_err(|error| failure(0, error))? {
         Some(connection) => connection,
         None => {
-            return Err(Failure::new(
+            return Err(CommandError::new(
                 0,
                 Error::new(ErrorKind::Unexpected, "no database was made"),
             ));
@@ -279,7 +279,7 @@ fn run(
         let rollback = matches!(piece, Owning::Own(sql) if sql == DIALECT.rollback);
         if signal.is_stopped() && !rollback {
             signal.clear();
-            return Err(Failure::new(
+            return Err(CommandError::new(
                 index,
                 Error::new(ErrorKind::Interrupted, "the statement was interrupted"),
             ));
@@ -302,7 +302,7 @@ fn run(
         signal.set_deadline(None);
         match outcome {
             Ok(None) => {}
-            Ok(Some(refusal)) => return Err(Failure::new(index, refusal.into())),
+            Ok(Some(refusal)) => return Err(CommandError::new(index, refusal.into())),
             // The script itself ended the transaction, as ROLLBACK after an error does.
             Err(_) if rollback && connection.is_autocommit() => {}
             Err(error) => {
@@ -332,7 +332,7 @@ fn run(
 fn run_piece(
     connection: &rusqlite::Connection,
     piece: &Owning,
-) -> rusqlite::Result<Option<Refusal>> {
+) -> rusqlite::Result<Option<AssertionError>> {
     match piece {
         Owning::Own(sql) | Owning::Script(sql) => {
             let mut statement = connection.prepare(sql)?;

@@ -1,7 +1,7 @@
 //! From SQLite's result codes to kinds.
 
 use lockage_core::{Error, ErrorKind};
-use lockage_sql::{Cause, Failure, Place};
+use lockage_sql::{FailureCause, CommandError, ErrorPosition};
 use rusqlite::ffi::{ErrorCode, SQLITE_READONLY_DIRECTORY};
 
 /// Whether somebody else is writing.
@@ -13,16 +13,16 @@ pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 /// Judges an error of rusqlite. `piece` is the index of what failed.
-pub(crate) fn failure(piece: usize, error: rusqlite::Error) -> Failure {
+pub(crate) fn failure(piece: usize, error: rusqlite::Error) -> CommandError {
     judge(piece, error, ErrorKind::Connect)
 }
 
 /// Judges the error of a script's statement: a file that it attaches and that cannot be opened is the script's business.
-pub(crate) fn failure_of_script(piece: usize, error: rusqlite::Error) -> Failure {
+pub(crate) fn failure_of_script(piece: usize, error: rusqlite::Error) -> CommandError {
     judge(piece, error, ErrorKind::MigrationFailed)
 }
 
-fn judge(piece: usize, error: rusqlite::Error, unusable: ErrorKind) -> Failure {
+fn judge(piece: usize, error: rusqlite::Error, unusable: ErrorKind) -> CommandError {
     let (code, message, offset) = match &error {
         rusqlite::Error::SqliteFailure(code, message) => (Some(*code), message.clone(), None),
         rusqlite::Error::SqlInputError {
@@ -36,16 +36,16 @@ fn judge(piece: usize, error: rusqlite::Error, unusable: ErrorKind) -> Failure {
     };
     let message = message.unwrap_or_else(|| error.to_string());
     let cause = match code.map(|code| code.code) {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Cause::TableBusy,
-        _ if message.starts_with("no such table") => Cause::NoTable,
-        _ => Cause::Other,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => FailureCause::LockTimeout,
+        _ if message.starts_with("no such table") => FailureCause::MissingTable,
+        _ => FailureCause::Other,
     };
     let made = match code.map(|code| code.code) {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(
             ErrorKind::Unexpected,
             format!("the database is in use: {message}"),
         )
-        .retryable(),
+        .with_status(Status::Temporary),
         Some(ErrorCode::NotADatabase) => {
             Error::new(unusable, "the file is not an SQLite database")
         }
@@ -72,9 +72,9 @@ fn judge(piece: usize, error: rusqlite::Error, unusable: ErrorKind) -> Failure {
         Some(code) => made.with_context("sqlite_code", code.extended_code.to_string()),
         None => made,
     };
-    Failure {
+    CommandError {
         piece,
-        place: offset.map(Place::Byte),
+        place: offset.map(ErrorPosition::Byte),
         cause,
         error: made.with_source(error),
     }

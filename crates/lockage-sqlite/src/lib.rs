@@ -21,7 +21,7 @@ mod worker;
 
 use lockage_core::{
     Backend, Capabilities, ConnectOptions, Error, ErrorKind, Location, LockStrategy, Migration,
-    Result, Session, Statement,
+    Result, Session, ParsedStatement,
 };
 use lockage_sql::script::leading_words;
 use lockage_sql::{Connection, SqlSession};
@@ -44,7 +44,7 @@ pub const BACKEND: Backend = Backend::new(
     &["sqlite", "sqlite3"],
     CAPABILITIES,
     |options| Box::pin(async move { open(options) }),
-    inspect,
+    check_script,
 );
 
 lockage_core::register_backend!(BACKEND);
@@ -59,7 +59,7 @@ pub fn connect(options: &ConnectOptions) -> Result<impl Connection + use<>> {
 }
 
 /// Reads a script, and refuses what SQLite would ignore without a word.
-fn inspect(migration: &Migration, each: &mut dyn FnMut(Statement<'_>)) -> Result<()> {
+fn check_script(migration: &Migration, each: &mut dyn FnMut(ParsedStatement<'_>)) -> Result<()> {
     let directives = migration.directives();
     let wrong = |line, message: &str, hint: &str| {
         Error::new(ErrorKind::InvalidMigration, message)
@@ -74,7 +74,7 @@ fn inspect(migration: &Migration, each: &mut dyn FnMut(Statement<'_>)) -> Result
         ));
     }
     let mut ignored = None;
-    lockage_sql::inspect(dialect::DIALECT.syntax, true, migration, &mut |statement| {
+    lockage_sql::check_script(dialect::DIALECT.syntax, true, migration, &mut |statement| {
         let words = leading_words(statement.text, dialect::DIALECT.syntax, 2);
         if directives.transaction
             && words.len() == 2
@@ -125,7 +125,7 @@ fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
     let capabilities = if address.is_file() {
         CAPABILITIES
     } else {
-        CAPABILITIES.within_one_process()
+        CAPABILITIES.single_process()
     };
     let mut options = options.clone();
     options.schema = Some(dialect::SCHEMA.into());

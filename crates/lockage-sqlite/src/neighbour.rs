@@ -1,22 +1,22 @@
 //! The locks of other tools, of which SQLite has none to take.
 
-use lockage_core::{Error, ErrorKind, ForeignTable, Neighbour, Result, Tool};
-use lockage_sql::neighbour::foreign_tables;
+use lockage_core::{Error, ErrorKind, FoundTable, ForeignLock, Result, Tool};
+use lockage_sql::neighbour::find_tables;
 use lockage_sql::{Connection, single_quoted};
 
 use crate::connection::SqliteConnection;
 
 /// Why the lock of a neighbour is not taken.
-pub(crate) fn refusal(neighbour: &Neighbour) -> Error {
+pub(crate) fn refusal(neighbour: &ForeignLock) -> Error {
     match neighbour {
-        Neighbour::Tool(tool @ Tool::Wolverine) => tool.refused(
+        ForeignLock::Tool(tool @ Tool::Wolverine) => tool.refused(
             "it is SQLite's own, BEGIN EXCLUSIVE, and there is none besides; each migration of ours holds it in turn, and waits while it is \
              held, without being asked to",
         ),
-        Neighbour::Tool(tool @ Tool::EfCore) => tool.refused(
+        ForeignLock::Tool(tool @ Tool::EfCore) => tool.refused(
             "it is a row that stays when whoever wrote it dies, so a run of ours that is killed would keep it out for ever",
         ),
-        Neighbour::Tool(tool) => tool.refused("it takes none on SQLite"),
+        ForeignLock::Tool(tool) => tool.refused("it takes none on SQLite"),
         _ => Error::new(
             ErrorKind::Unsupported,
             "SQLite has no locks by number or name",
@@ -28,7 +28,7 @@ pub(crate) fn refusal(neighbour: &Neighbour) -> Error {
 pub(crate) async fn tables(
     connection: &mut SqliteConnection,
     names: &[String],
-) -> Result<Vec<ForeignTable>> {
+) -> Result<Vec<FoundTable>> {
     let names: Vec<String> = names.iter().map(|name| single_quoted(name)).collect();
     let look = format!(
         "SELECT '', m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c \
@@ -37,8 +37,8 @@ pub(crate) async fn tables(
     );
     let rows = match connection.query(&look).await {
         Ok(rows) => rows,
-        Err(failure) if failure.cause == lockage_sql::Cause::NoTable => Vec::new(),
+        Err(failure) if failure.cause == lockage_sql::FailureCause::MissingTable => Vec::new(),
         Err(failure) => return Err(failure.into()),
     };
-    Ok(foreign_tables(rows))
+    Ok(find_tables(rows))
 }

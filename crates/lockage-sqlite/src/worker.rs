@@ -42,7 +42,7 @@ impl Signal {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Work that was stopped has ended.
+    /// MigrationContext that was stopped has ended.
     pub(crate) fn clear(&self) {
         self.stop.store(false, Ordering::Relaxed);
     }

@@ -284,7 +284,7 @@ async fn a_history_is_repaired() {
         .iter()
         .map(|repair| repair.step.action)
         .collect();
-    assert_eq!(shown, [Action::Accept, Action::Forget]);
+    assert_eq!(shown, [Action::UpdateChecksum, Action::DeleteRow]);
     let confirmed = changed.repairs().await.unwrap();
     changed.repair(&confirmed).await.unwrap();
     assert!(changed.repairs().await.unwrap().is_empty());
@@ -339,8 +339,8 @@ async fn a_statement_in_doubt_is_settled_by_the_user() {
     );
     place.client().execute_batch(&begun).unwrap();
     let runner = place.runner(&files);
-    let doubts = runner.doubts(false).await.unwrap();
-    runner.repair(&doubts).await.unwrap();
+    let in_doubt = runner.in_doubt(false).await.unwrap();
+    runner.repair(&in_doubt).await.unwrap();
     assert_eq!(
         place.text("SELECT count(*) FROM lockage_journal WHERE state = 'started'"),
         "Integer(0)"
@@ -350,8 +350,8 @@ async fn a_statement_in_doubt_is_settled_by_the_user() {
         "Integer(2)"
     );
     place.client().execute_batch(&begun).unwrap();
-    let doubts = runner.doubts(true).await.unwrap();
-    runner.repair(&doubts).await.unwrap();
+    let in_doubt = runner.in_doubt(true).await.unwrap();
+    runner.repair(&in_doubt).await.unwrap();
     assert_eq!(
         place.text("SELECT count(*) FROM lockage_journal WHERE state = 'done'"),
         "Integer(3)"

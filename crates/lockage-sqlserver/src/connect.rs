@@ -48,14 +48,14 @@ impl Gangway {
     pub(crate) async fn open_or_create(&self, create: bool) -> Result<Wire> {
         let database = &self.address.database;
         match self.dial(database).await {
-            Err(Refused::Driver(error)) if error::is_no_database(&error) => {
+            Err(Refused::Driver(error)) if error::is_database_missing(&error) => {
                 if create {
                     self.create(database).await?;
                     return self.open().await;
                 }
                 let told = self.explain(Refused::Driver(error));
                 Err(match self.is_missing(database).await {
-                    true => told.no_database(),
+                    true => told.with_status(Status::DatabaseMissing),
                     false => told,
                 })
             }
@@ -116,7 +116,7 @@ impl Gangway {
             };
             let passing = match &refused {
                 Refused::Driver(error @ tiberius::error::Error::Server(_)) => {
-                    error::plain(error.clone()).is_retryable()
+                    error::plain(error.clone()).is_temporary()
                 }
                 _ => false,
             };
@@ -154,13 +154,13 @@ impl Gangway {
                 ErrorKind::Connect,
                 format!("{shown} did not answer within {:?}", self.timeout),
             )
-            .retryable(),
+            .with_status(Status::Temporary),
             Refused::Config(what) => Error::new(ErrorKind::InvalidConfig, format!("cannot connect to {shown}: {what}")),
             Refused::Io(cause) => {
                 let made = Error::new(ErrorKind::Connect, format!("cannot connect to {shown}: {cause}"));
                 let made = match cause.kind() {
                     std::io::ErrorKind::InvalidData => made,
-                    _ => made.retryable(),
+                    _ => made.with_status(Status::Temporary),
                 };
                 made.with_source(cause)
             }
@@ -187,8 +187,8 @@ impl Gangway {
                 } else if unencrypted {
                     made = made.with_hint("a server that demands encryption hangs up here: leave encrypt=false out");
                 }
-                if cause.is_retryable() {
-                    made = made.retryable();
+                if cause.is_temporary() {
+                    made = made.with_status(Status::Temporary);
                 }
                 made.with_source(cause)
             }

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Canceller, ConnectOptions, Error, ErrorKind, ForeignTable, LockHolder, LockKey, LockProvider,
-    LockStrategy, Migration, Neighbour, Result,
+    Canceller, ConnectOptions, Error, ErrorKind, FoundTable, LockHolder, LockKey, LockProvider,
+    LockStrategy, Migration, ForeignLock, Result,
 };
-use lockage_sql::{Connection, Cut, Dialect, Failure, Notice, Piece, Row, Work};
+use lockage_sql::{Connection, DisconnectProbe, Dialect, CommandError, Notice, Command, Row, MigrationContext};
 
 use crate::cancel::StopSign;
 use crate::connect::Gangway;
@@ -73,7 +73,7 @@ impl SqlServerConnection {
     fn wire(&mut self) -> Result<&mut Wire> {
         self.wire
             .as_mut()
-            .ok_or_else(|| Error::new(ErrorKind::SessionLost, "the session has ended").retryable())
+            .ok_or_else(|| Error::new(ErrorKind::SessionLost, "the session has ended").with_status(Status::Temporary))
     }
 
     fn time_limit(&self) -> MutexGuard<'_, Option<Duration>> {
@@ -158,13 +158,13 @@ impl SqlServerConnection {
         &mut self,
         convoy: &mut Convoy,
         done: &mut (dyn FnMut(usize) + Send),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         if convoy.is_empty() {
             return Ok(());
         }
         let convoy = std::mem::take(convoy);
         let first = convoy.pieces().next().unwrap_or_default();
-        let at_first = |error| Failure::new(first, error);
+        let at_first = |error| CommandError::new(first, error);
         self.come_home().await.map_err(at_first)?;
         let facts = self.facts().await.map_err(at_first)?;
         let batch = convoy.batch(self.transaction.as_deref(), &facts);
@@ -183,8 +183,8 @@ impl SqlServerConnection {
     }
 
     /// Runs a batch of a script, as long as it may.
-    async fn script(&mut self, index: usize, sql: &str) -> Result<(), Failure> {
-        let here = |error| Failure::new(index, error);
+    async fn script(&mut self, index: usize, sql: &str) -> Result<(), CommandError> {
+        let here = |error| CommandError::new(index, error);
         self.facts().await.map_err(here)?;
         if self.stop.take() {
             return Err(here(interrupted()));
@@ -206,7 +206,7 @@ impl SqlServerConnection {
             End::Done(Ok(())) => Ok(()),
             End::Done(Err(error)) => {
                 let failure = error::failure(index, Some(sql), error);
-                Err(Failure {
+                Err(CommandError {
                     error: of_a_script(failure.error, cancelled),
                     ..failure
                 })
@@ -290,20 +290,20 @@ impl LockProvider for SqlServerConnection {
         lock::holder(self.wire()?, &lock, facts.babelfish).await
     }
 
-    fn native_name(&self, key: &LockKey) -> String {
+    fn native_lock_name(&self, key: &LockKey) -> String {
         lock::resource(key)
     }
 
-    async fn neighbour_locks(&mut self, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
+    async fn foreign_lock_keys(&mut self, neighbour: &ForeignLock) -> Result<Vec<LockKey>> {
         neighbour::locks(neighbour, &self.facts().await?.database)
     }
 
-    async fn foreign_tables(&mut self, names: &[String]) -> Result<Vec<ForeignTable>> {
+    async fn find_tables(&mut self, names: &[String]) -> Result<Vec<FoundTable>> {
         self.come_home().await?;
         neighbour::tables(self.wire()?, names).await
     }
 
-    async fn break_lock(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
+    async fn terminate_holder(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
         self.come_home().await?;
         let (lock, facts) = (self.lock(key), self.facts().await?);
         lock::end(self.wire()?, &lock, holder, facts.babelfish).await
@@ -320,11 +320,11 @@ impl Connection for SqlServerConnection {
         Some(&self.gangway.address().user)
     }
 
-    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
+    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, CommandError> {
         if self.trace != Trace::default() {
             self.come_home()
                 .await
-                .map_err(|error| Failure::new(0, error))?;
+                .map_err(|error| CommandError::new(0, error))?;
         }
         match self.ask(sql).await {
             Ok(sets) => Ok(sets.into_iter().next().unwrap_or_default()),
@@ -334,15 +334,15 @@ impl Connection for SqlServerConnection {
 
     async fn run(
         &mut self,
-        pieces: &[Piece<'_>],
+        pieces: &[Command<'_>],
         done: &mut (dyn FnMut(usize) + Send),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let mut convoy = Convoy::default();
         for (index, piece) in pieces.iter().enumerate() {
             match piece {
-                Piece::Own(sql) => convoy.own(index, sql),
-                Piece::Require(condition, refusal) => convoy.require(index, condition, refusal),
-                Piece::Script(sql) => {
+                Command::Internal(sql) => convoy.own(index, sql),
+                Command::Assert(condition, refusal) => convoy.require(index, condition, refusal),
+                Command::Script(sql) => {
                     self.send(&mut convoy, done).await?;
                     self.script(index, sql).await?;
                     done(index);
@@ -356,7 +356,7 @@ impl Connection for SqlServerConnection {
         std::mem::take(&mut self.notices)
     }
 
-    async fn home_schema(&mut self) -> Result<Option<String>> {
+    async fn history_schema(&mut self) -> Result<Option<String>> {
         self.come_home().await?;
         let table = literal(&bracketed(&self.history_table));
         let sql = format!("SELECT COALESCE(OBJECT_SCHEMA_NAME(OBJECT_ID({table})), SCHEMA_NAME())");
@@ -375,17 +375,17 @@ impl Connection for SqlServerConnection {
         Some(self.lock(key).condition())
     }
 
-    fn prepare(&self, work: &Work<'_>) -> Vec<String> {
+    fn prepare(&self, work: &MigrationContext<'_>) -> Vec<String> {
         *self.time_limit() = work.statement_timeout;
         vec![settings::BEGINNING.to_owned(), settings::lock_timeout(work)]
     }
 
-    fn before_commit(&self, _migration: &Migration) -> Vec<Piece<'static>> {
+    fn before_commit(&self, _migration: &Migration) -> Vec<Command<'static>> {
         Vec::new()
     }
 
     /// Any statement that can be in a transaction may share it.
-    fn may_share_transaction(&self, statement: &str) -> bool {
+    fn allows_transaction(&self, statement: &str) -> bool {
         !crate::manner::refuses_a_transaction(statement)
     }
 
@@ -393,7 +393,7 @@ impl Connection for SqlServerConnection {
         self.open_transactions.map(|open| open > 0)
     }
 
-    fn best_lock(&self) -> LockStrategy {
+    fn default_lock_strategy(&self) -> LockStrategy {
         match self.has_own_locks {
             true => LockStrategy::Advisory,
             false => LockStrategy::Table,
@@ -408,17 +408,17 @@ impl Connection for SqlServerConnection {
         Ok(())
     }
 
-    fn session_condition(&self) -> Option<String> {
+    fn session_exists_sql(&self) -> Option<String> {
         self.standing.as_ref().map(Standing::condition)
     }
 
-    fn cut(&self) -> Option<Cut> {
+    fn cut(&self) -> Option<DisconnectProbe> {
         self.wire.as_ref().map(Wire::cut)
     }
 
-    async fn tell_more(&mut self, holder: &mut LockHolder) {
+    async fn enrich_holder(&mut self, holder: &mut LockHolder) {
         if let Ok(wire) = self.wire() {
-            standing::tell_more(wire, holder).await;
+            standing::enrich_holder(wire, holder).await;
         }
     }
 
@@ -433,7 +433,7 @@ impl Connection for SqlServerConnection {
         standing::end(self.wire()?, session).await
     }
 
-    async fn another(&mut self) -> Result<Box<dyn Connection>> {
+    async fn open_sibling(&mut self) -> Result<Box<dyn Connection>> {
         let wire = self.gangway.open().await?;
         let mut another = Self::new(self.gangway.clone(), wire, self.history_table.clone());
         another.facts().await?;
@@ -444,7 +444,7 @@ impl Connection for SqlServerConnection {
         Some(format!("KILL {}", session.split(' ').next()?))
     }
 
-    fn session_name(&self) -> Option<String> {
+    fn session_id(&self) -> Option<String> {
         match &self.standing {
             Some(standing) => Some(standing.name()),
             None => self.facts.as_ref().map(|facts| facts.session.clone()),

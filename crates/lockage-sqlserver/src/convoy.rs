@@ -1,7 +1,7 @@
 //! Statements of ours that follow each other travel as one batch.
 
 use lockage_core::{Error, ErrorKind};
-use lockage_sql::{Failure, Refusal, Row};
+use lockage_sql::{CommandError, AssertionError, Row};
 
 use crate::dialect::DIALECT;
 use crate::error;
@@ -22,7 +22,7 @@ pub(crate) type Transaction = Option<String>;
 pub(crate) struct Convoy {
     text: String,
     pieces: Vec<usize>,
-    refusals: Vec<(usize, Refusal)>,
+    refusals: Vec<(usize, AssertionError)>,
     begins: bool,
     ends: bool,
 }
@@ -47,7 +47,7 @@ impl Convoy {
         self.text.push_str(";\n");
     }
 
-    pub(crate) fn require(&mut self, index: usize, condition: &str, refusal: &Refusal) {
+    pub(crate) fn require(&mut self, index: usize, condition: &str, refusal: &AssertionError) {
         self.pieces.push(index);
         self.refusals.push((index, refusal.clone()));
         self.text.push_str(&format!(
@@ -84,7 +84,7 @@ impl Convoy {
     }
 
     /// Reads what the batch answered: its last row is the proof that it ran to its end.
-    pub(crate) fn arrive(&self, answer: Result<Vec<Vec<Row>>, Broken>) -> Result<Arrival, Failure> {
+    pub(crate) fn arrive(&self, answer: Result<Vec<Vec<Row>>, Broken>) -> Result<Arrival, CommandError> {
         let first = self.pieces.first().copied().unwrap_or_default();
         let sets = answer.map_err(|broken| self.failure(first, broken.error))?;
         let row = sets.last().and_then(|rows| rows.first());
@@ -102,11 +102,11 @@ impl Convoy {
                 ErrorKind::Unexpected,
                 "the server did not run all that it was sent",
             );
-            Failure::new(first, error)
+            CommandError::new(first, error)
         })
     }
 
-    fn failure(&self, first: usize, error: tiberius::error::Error) -> Failure {
+    fn failure(&self, first: usize, error: tiberius::error::Error) -> CommandError {
         if let tiberius::error::Error::Server(server) = &error {
             let index = || {
                 server
@@ -122,7 +122,7 @@ impl Convoy {
             match server.code() {
                 REFUSED => {
                     if let Some((index, refusal)) = refusal() {
-                        return Failure::new(*index, refusal.clone().into());
+                        return CommandError::new(*index, refusal.clone().into());
                     }
                 }
                 NOT_OURS => {
@@ -130,7 +130,7 @@ impl Convoy {
                         ErrorKind::MigrationFailed,
                         "the script ended the transaction that it runs in, or left another one open in it",
                     );
-                    return Failure::new(
+                    return CommandError::new(
                         first,
                         ended.with_hint(
                             "look at what the procedures that it calls do; what was committed stays. Such a script needs \

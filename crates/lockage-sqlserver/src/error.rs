@@ -1,7 +1,7 @@
 //! From SQL Server's error numbers to kinds.
 
 use lockage_core::{Error, ErrorKind};
-use lockage_sql::{Cause, Failure, KnownError, Place};
+use lockage_sql::{FailureCause, CommandError, KnownError, ErrorPosition};
 
 use ErrorKind::{Connect, MigrationFailed, SessionLost, Unexpected, Unsupported};
 
@@ -22,12 +22,12 @@ const TABLE: &[KnownError] = &[
         &[615, 921, 922, 4221, 10928, 10929, 10936, 17197, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920],
         Connect,
     )
-    .retryable(),
+    .with_status(Status::Temporary),
     // Killed; shut down.
-    entry(&[596, 6005, 6006, 17188, 17148], SessionLost).retryable(),
-    entry(&[208], MigrationFailed).with_cause(Cause::NoTable),
+    entry(&[596, 6005, 6006, 17188, 17148], SessionLost).with_status(Status::Temporary),
+    entry(&[208], MigrationFailed).with_cause(FailureCause::MissingTable),
     // Lock request timed out; deadlock victim; snapshot conflicts.
-    entry(&[1222, 1205, 3960, 3961], MigrationFailed).with_cause(Cause::TableBusy),
+    entry(&[1222, 1205, 3960, 3961], MigrationFailed).with_cause(FailureCause::LockTimeout),
     entry(&[226, 574, 3021, 3023, 5069, 12321, 15002, 40508], MigrationFailed).with_hint(
         "where it is refused only inside a transaction, put `-- lockage: no-transaction` at the head of the file",
     ),
@@ -38,7 +38,7 @@ const TABLE: &[KnownError] = &[
 ];
 
 /// Whether a login was refused for its database: it is not there, or not for this login.
-pub(crate) fn is_no_database(error: &tiberius::error::Error) -> bool {
+pub(crate) fn is_database_missing(error: &tiberius::error::Error) -> bool {
     match error {
         tiberius::error::Error::Server(server) => matches!(number(server), 4060 | 911),
         _ => false,
@@ -53,13 +53,13 @@ fn number(server: &tiberius::error::TokenError) -> u32 {
 }
 
 /// Judges an error of the driver. `piece` is the index of what failed; `sql` its text where it is a batch of a script.
-pub(crate) fn failure(piece: usize, sql: Option<&str>, error: tiberius::error::Error) -> Failure {
+pub(crate) fn failure(piece: usize, sql: Option<&str>, error: tiberius::error::Error) -> CommandError {
     let place = sql.and_then(|sql| place(sql, &error));
     let (cause, error) = judge(error);
-    Failure {
+    CommandError {
         place,
         cause,
-        ..Failure::new(piece, error)
+        ..CommandError::new(piece, error)
     }
 }
 
@@ -82,12 +82,12 @@ fn number_of(message: &str) -> u32 {
     }
 }
 
-fn judge(error: tiberius::error::Error) -> (Cause, Error) {
+fn judge(error: tiberius::error::Error) -> (FailureCause, Error) {
     let server = match &error {
         tiberius::error::Error::Server(server) => server,
         tiberius::error::Error::Io { message, .. } => {
             let made = Error::new(SessionLost, format!("the connection broke: {message}"));
-            return (Cause::Other, made.retryable().with_source(error));
+            return (FailureCause::Other, made.with_status(Status::Temporary).with_source(error));
         }
         // What follows such an answer cannot be told from the rest of it.
         tiberius::error::Error::Protocol(_) => {
@@ -95,7 +95,7 @@ fn judge(error: tiberius::error::Error) -> (Cause, Error) {
                 SessionLost,
                 format!("the connection is out of step: {error}"),
             );
-            return (Cause::Other, made.retryable().with_source(error));
+            return (FailureCause::Other, made.with_status(Status::Temporary).with_source(error));
         }
         tiberius::error::Error::Encoding(_)
         | tiberius::error::Error::Utf8
@@ -104,11 +104,11 @@ fn judge(error: tiberius::error::Error) -> (Cause, Error) {
                 Unsupported,
                 format!("the driver cannot read an answer: {error}"),
             );
-            return (Cause::Other, made.with_source(error));
+            return (FailureCause::Other, made.with_source(error));
         }
         _ => {
             let made = Error::new(Unexpected, error.to_string());
-            return (Cause::Other, made.with_source(error));
+            return (FailureCause::Other, made.with_source(error));
         }
     };
     let found = KnownError::find(TABLE, number(server));
@@ -125,7 +125,7 @@ fn judge(error: tiberius::error::Error) -> (Cause, Error) {
 
 /// The line of a batch in which it failed. The server counts within a procedure where one was called, and within the batch where one was
 /// being made.
-fn place(sql: &str, error: &tiberius::error::Error) -> Option<Place> {
+fn place(sql: &str, error: &tiberius::error::Error) -> Option<ErrorPosition> {
     let tiberius::error::Error::Server(server) = error else {
         return None;
     };
@@ -135,7 +135,7 @@ fn place(sql: &str, error: &tiberius::error::Error) -> Option<Place> {
     };
     let lines = u32::try_from(sql.lines().count()).unwrap_or(u32::MAX);
     let within = (1..=lines).contains(&server.line());
-    (within && (server.procedure().is_empty() || makes_one())).then(|| Place::Line(server.line()))
+    (within && (server.procedure().is_empty() || makes_one())).then(|| ErrorPosition::Line(server.line()))
 }
 
 #[cfg(test)]
@@ -164,7 +164,7 @@ mod tests {
         };
         let error = plain(broken);
         assert_eq!(error.kind(), SessionLost);
-        assert!(error.is_retryable());
+        assert!(error.is_temporary());
         let strange = plain(tiberius::error::Error::Protocol("invalid token".into()));
         assert_eq!(strange.kind(), SessionLost);
     }

@@ -57,7 +57,7 @@ pub use dialect::DIALECT;
 
 /// What this backend says of itself.
 const CAPABILITIES: Capabilities = Capabilities::new(true, "sp_getapplock of the session")
-    .with_lock_query("SELECT * FROM sys.dm_tran_locks WHERE resource_type = 'APPLICATION'");
+    .with_holder_query("SELECT * FROM sys.dm_tran_locks WHERE resource_type = 'APPLICATION'");
 
 /// The backend for `sqlserver:` and `mssql:` URLs.
 ///
@@ -69,7 +69,7 @@ pub const BACKEND: Backend = Backend::new(
     &["sqlserver", "mssql"],
     CAPABILITIES,
     |options| Box::pin(open(options)),
-    inspect,
+    check_script,
 );
 
 lockage_core::register_backend!(BACKEND);
@@ -98,9 +98,9 @@ async fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
     )))
 }
 
-fn inspect(migration: &Migration, each: &mut dyn FnMut(lockage_core::Statement<'_>)) -> Result<()> {
+fn check_script(migration: &Migration, each: &mut dyn FnMut(lockage_core::ParsedStatement<'_>)) -> Result<()> {
     let mut refused = None;
-    lockage_sql::inspect(DIALECT.syntax, true, migration, &mut |found| {
+    lockage_sql::check_script(DIALECT.syntax, true, migration, &mut |found| {
         if refused.is_none() && !migration.directives().transaction {
             let place = || Location::at(migration.file(), found.line, 1);
             refused = trace::refuse(found.text).map(|error| error.with_location(place()));

@@ -1,17 +1,17 @@
 //! The locks of other tools: resources of application locks.
 
-use lockage_core::{Error, ErrorKind, ForeignTable, LockKey, Neighbour, Result, Tool};
-use lockage_sql::neighbour::{foreign_tables, java_hash};
+use lockage_core::{Error, ErrorKind, FoundTable, LockKey, ForeignLock, Result, Tool};
+use lockage_sql::neighbour::{find_tables, java_hash};
 
 use crate::dialect::literal;
 use crate::error;
 use crate::wire::Wire;
 
 /// The locks of a neighbour, as keys.
-pub(crate) fn locks(neighbour: &Neighbour, database: &str) -> Result<Vec<LockKey>> {
+pub(crate) fn locks(neighbour: &ForeignLock, database: &str) -> Result<Vec<LockKey>> {
     Ok(vec![match neighbour {
-        Neighbour::Tool(tool) => LockKey::of_neighbour(Some(*tool), name(*tool, database)?),
-        Neighbour::Lock(name) => LockKey::of_neighbour(None, name),
+        ForeignLock::Tool(tool) => LockKey::foreign(Some(*tool), name(*tool, database)?),
+        ForeignLock::Lock(name) => LockKey::foreign(None, name),
         _ => {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -48,7 +48,7 @@ pub(crate) fn principal(tool: Option<Tool>) -> Option<&'static str> {
 }
 
 /// The tables of these names.
-pub(crate) async fn tables(wire: &mut Wire, names: &[String]) -> Result<Vec<ForeignTable>> {
+pub(crate) async fn tables(wire: &mut Wire, names: &[String]) -> Result<Vec<FoundTable>> {
     let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
     let look = format!(
         "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS \
@@ -59,7 +59,7 @@ pub(crate) async fn tables(wire: &mut Wire, names: &[String]) -> Result<Vec<Fore
         .run(&look)
         .await
         .map_err(|broken| error::plain(broken.error))?;
-    Ok(foreign_tables(sets.into_iter().flatten()))
+    Ok(find_tables(sets.into_iter().flatten()))
 }
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn the_names_of_neighbours_never_change() {
-        let lock = |tool| locks(&Neighbour::Tool(tool), "mydb").map(|mut keys| keys.remove(0));
+        let lock = |tool| locks(&ForeignLock::Tool(tool), "mydb").map(|mut keys| keys.remove(0));
         for (tool, name) in [
             (Tool::EfCore, "__EFMigrationsLock"),
             (Tool::Flyway, "Flyway--804152094"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockage_sql::Work;
+use lockage_sql::MigrationContext;
 
 /// The same on every server, so that a script means the same everywhere. An error ends the batch and the transaction that it stands in.
 pub(crate) const BEGINNING: &str = "SET XACT_ABORT ON; SET NOCOUNT ON; SET IMPLICIT_TRANSACTIONS OFF; SET ROWCOUNT 0; \
@@ -19,7 +19,7 @@ pub(crate) const OWN_NEEDS: &str =
     "SET XACT_ABORT ON; SET IMPLICIT_TRANSACTIONS OFF; SET ROWCOUNT 0; SET ANSI_WARNINGS ON;";
 
 /// How long a statement of a migration waits for a table.
-pub(crate) fn lock_timeout(work: &Work<'_>) -> String {
+pub(crate) fn lock_timeout(work: &MigrationContext<'_>) -> String {
     let wait = work.ddl_lock_timeout.map_or(-1, milliseconds);
     format!("SET LOCK_TIMEOUT {wait}")
 }

@@ -99,7 +99,7 @@ pub(crate) async fn is_shown(wire: &mut Wire, name: &str) -> bool {
 }
 
 /// Adds the statement that a holder has in hand, where the server shows it to this user.
-pub(crate) async fn tell_more(wire: &mut Wire, holder: &mut LockHolder) {
+pub(crate) async fn enrich_holder(wire: &mut Wire, holder: &mut LockHolder) {
     let Some(session) = holder.session.as_deref().and_then(Standing::parse) else {
         return;
     };

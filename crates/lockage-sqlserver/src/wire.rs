@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use lockage_sql::{Cut, Notice, Row};
+use lockage_sql::{DisconnectProbe, Notice, Row};
 use tiberius::{Client, QueryItem};
 use tokio::sync::watch;
 use tokio_util::compat::Compat;
@@ -59,7 +59,7 @@ impl Wire {
     }
 
     /// Tells whether the server hung up, or this is no more.
-    pub(crate) fn cut(&self) -> Cut {
+    pub(crate) fn cut(&self) -> DisconnectProbe {
         let line = Arc::downgrade(&self.line);
         Arc::new(move || line.upgrade().is_none_or(|line| line.is_cut()))
     }

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lockage_core::{
-    Attempt, ConnectOptions, Error, History, LockKey, LockWait, Locked, MigrationSet, PlanOptions,
+    TryLock, ConnectOptions, Error, History, LockKey, LockWait, Locked, MigrationSet, PlanOptions,
     Registry, Report, Runner, Session, State, Step, Unlocked, plan,
 };
 use tempfile::TempDir;
@@ -106,8 +106,8 @@ impl Scene {
             .within("a try for a free lock", session.try_lock(key))
             .await?
         {
-            Attempt::Locked(locked) => Ok(locked),
-            Attempt::Busy(_) => {
+            TryLock::Acquired(locked) => Ok(locked),
+            TryLock::Busy(_) => {
                 Err(format!("the lock {key} is free, but a session did not get it").into())
             }
         }
@@ -131,8 +131,8 @@ impl Scene {
             )
             .await?
         {
-            Attempt::Locked(_) => Err(format!("two sessions hold the lock {key} at once").into()),
-            Attempt::Busy(session) => Ok(session),
+            TryLock::Acquired(_) => Err(format!("two sessions hold the lock {key} at once").into()),
+            TryLock::Busy(session) => Ok(session),
         }
     }
 
@@ -142,8 +142,8 @@ impl Scene {
         self.within(what, async {
             loop {
                 match session.try_lock(key).await? {
-                    Attempt::Locked(locked) => return Ok::<_, Error>(locked),
-                    Attempt::Busy(busy) => session = busy,
+                    TryLock::Acquired(locked) => return Ok::<_, Error>(locked),
+                    TryLock::Busy(busy) => session = busy,
                 }
                 tokio::time::sleep(LOOK_AGAIN).await;
             }

@@ -24,7 +24,7 @@ use crate::{EmbeddedFile, MigrationSet};
 #[macro_export]
 macro_rules! embed {
     ($($folder:tt)*) => {
-        $crate::private::embed!($crate, $($folder)*)
+        $crate::__private::embed!($crate, $($folder)*)
     };
 }
 

@@ -82,7 +82,7 @@ pub fn runner(url: impl Into<String>, migrations: impl IntoMigrations) -> Result
 }
 
 #[doc(hidden)]
-pub mod private {
+pub mod __private {
     //! What [`embed!`](crate::embed) needs. Not for use by hand.
     pub use crate::embed::embedded;
     pub use lockage_macros::embed;

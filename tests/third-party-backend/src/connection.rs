@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use lockage_core::{
     Canceller, ConnectOptions, Error, ErrorKind, LockHolder, LockKey, LockProvider, Result,
 };
-use lockage_sql::{Connection, Dialect, Failure, Piece, Refusal, Row, Work};
+use lockage_sql::{Connection, Dialect, CommandError, Command, AssertionError, Row, MigrationContext};
 
 use crate::address::Address;
 use crate::attachment::Attachment;
@@ -61,15 +61,15 @@ impl FirebirdConnection {
     async fn ask<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Attachment) -> Result<T, rsfbclient_core::FbError> + Send + 'static,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, CommandError> {
         let answer = self.worker.ask(job).await;
         answer
-            .map_err(|error| Failure::new(0, error))?
+            .map_err(|error| CommandError::new(0, error))?
             .map_err(|error| failure(0, error))
     }
 
     /// Runs a statement of a script; one that takes too long is cancelled.
-    async fn script(&self, sql: &str, limits: Limits) -> Result<(), Failure> {
+    async fn script(&self, sql: &str, limits: Limits) -> Result<(), CommandError> {
         let sql = sql.to_owned();
         let work = self.ask(move |own| own.run(&sql));
         let Some(limit) = limits.statement else {
@@ -86,8 +86,8 @@ impl FirebirdConnection {
         self.canceller()
             .cancel()
             .await
-            .map_err(|error| Failure::new(0, error))?;
-        work.await.map_err(|failure| Failure {
+            .map_err(|error| CommandError::new(0, error))?;
+        work.await.map_err(|failure| CommandError {
             error: late,
             ..failure
         })
@@ -126,11 +126,11 @@ impl LockProvider for FirebirdConnection {
         Ok(self.ask(move |own| own.holder(&name)).await?)
     }
 
-    fn native_name(&self, key: &LockKey) -> String {
+    fn native_lock_name(&self, key: &LockKey) -> String {
         lock::name(key)
     }
 
-    async fn break_lock(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
+    async fn terminate_holder(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
         let still = self.holder(key).await?;
         let session = still
             .and_then(|still| still.session)
@@ -153,20 +153,20 @@ impl Connection for FirebirdConnection {
         Some(&self.user)
     }
 
-    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
+    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, CommandError> {
         let sql = sql.to_owned();
         self.ask(move |own| own.query(&sql)).await
     }
 
     async fn run(
         &mut self,
-        pieces: &[Piece<'_>],
+        pieces: &[Command<'_>],
         done: &mut (dyn FnMut(usize) + Send),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let limits = self.limits();
         for (index, piece) in pieces.iter().enumerate() {
             let outcome = match piece {
-                Piece::Own(sql) => {
+                Command::Internal(sql) => {
                     let (sql, wait) = (sql.to_string(), limits.seconds());
                     self.ask(move |own| {
                         own.wait = wait;
@@ -174,10 +174,10 @@ impl Connection for FirebirdConnection {
                     })
                     .await
                 }
-                Piece::Script(sql) => self.script(sql, limits).await,
-                Piece::Require(condition, refusal) => self.require(condition, refusal).await,
+                Command::Script(sql) => self.script(sql, limits).await,
+                Command::Assert(condition, refusal) => self.require(condition, refusal).await,
             };
-            outcome.map_err(|failure| Failure {
+            outcome.map_err(|failure| CommandError {
                 piece: index,
                 ..failure
             })?;
@@ -193,7 +193,7 @@ impl Connection for FirebirdConnection {
         ))
     }
 
-    fn prepare(&self, work: &Work<'_>) -> Vec<String> {
+    fn prepare(&self, work: &MigrationContext<'_>) -> Vec<String> {
         *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Limits {
             statement: work.statement_timeout,
             wait: work.ddl_lock_timeout,
@@ -201,7 +201,7 @@ impl Connection for FirebirdConnection {
         Vec::new()
     }
 
-    fn may_share_transaction(&self, _statement: &str) -> bool {
+    fn allows_transaction(&self, _statement: &str) -> bool {
         true
     }
 
@@ -215,11 +215,11 @@ impl Connection for FirebirdConnection {
 }
 
 impl FirebirdConnection {
-    async fn require(&self, condition: &str, refusal: &Refusal) -> Result<(), Failure> {
+    async fn require(&self, condition: &str, refusal: &AssertionError) -> Result<(), CommandError> {
         let ask = format!("SELECT 1 FROM RDB$DATABASE WHERE {condition}");
         let rows = self.ask(move |own| own.query(&ask)).await?;
         if rows.is_empty() {
-            return Err(Failure::new(0, refusal.clone().into()));
+            return Err(CommandError::new(0, refusal.clone().into()));
         }
         Ok(())
     }

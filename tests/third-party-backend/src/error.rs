@@ -1,24 +1,24 @@
 use lockage_core::{Error, ErrorKind};
-use lockage_sql::{Cause, Failure, Place};
+use lockage_sql::{FailureCause, CommandError, ErrorPosition};
 use rsfbclient_core::FbError;
 
 /// What the driver tells: it drops the server's numbers but for the SQLCODE, which says little, so these go by the server's texts.
-pub(crate) fn failure(piece: usize, error: FbError) -> Failure {
+pub(crate) fn failure(piece: usize, error: FbError) -> CommandError {
     let (kind, cause) = match &error {
         FbError::Sql { msg, .. } => classify(msg),
         // The stream is out of step, or gone.
-        FbError::Io(_) | FbError::Other(_) => (ErrorKind::SessionLost, Cause::Other),
+        FbError::Io(_) | FbError::Other(_) => (ErrorKind::SessionLost, FailureCause::Other),
     };
     let message = match &error {
         FbError::Sql { msg, .. } => msg.split_whitespace().collect::<Vec<_>>().join(" "),
         other => format!("the connection to the server failed: {other}"),
     };
-    let place = line(&message).map(Place::Line);
+    let place = line(&message).map(ErrorPosition::Line);
     let mut made = Error::new(kind, message);
-    if cause == Cause::TableBusy {
-        made = made.retryable();
+    if cause == FailureCause::LockTimeout {
+        made = made.with_status(Status::Temporary);
     }
-    Failure {
+    CommandError {
         piece,
         place,
         cause,
@@ -26,7 +26,7 @@ pub(crate) fn failure(piece: usize, error: FbError) -> Failure {
     }
 }
 
-fn classify(message: &str) -> (ErrorKind, Cause) {
+fn classify(message: &str) -> (ErrorKind, FailureCause) {
     let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
     if says(&[
         "connection shutdown",
@@ -34,15 +34,15 @@ fn classify(message: &str) -> (ErrorKind, Cause) {
         "Connection is killed",
         "Error reading data from the connection",
     ]) {
-        (ErrorKind::SessionLost, Cause::Other)
+        (ErrorKind::SessionLost, FailureCause::Other)
     } else if says(&["operation was cancelled"]) {
-        (ErrorKind::Interrupted, Cause::Other)
+        (ErrorKind::Interrupted, FailureCause::Other)
     } else if says(&["Table unknown"]) {
-        (ErrorKind::MigrationFailed, Cause::NoTable)
+        (ErrorKind::MigrationFailed, FailureCause::MissingTable)
     } else if says(&["lock conflict", "lock time-out", "deadlock", "is in use"]) {
-        (ErrorKind::MigrationFailed, Cause::TableBusy)
+        (ErrorKind::MigrationFailed, FailureCause::LockTimeout)
     } else {
-        (ErrorKind::MigrationFailed, Cause::Other)
+        (ErrorKind::MigrationFailed, FailureCause::Other)
     }
 }
 

@@ -20,7 +20,7 @@ mod worker;
 
 use lockage_core::{
     Backend, Capabilities, ConnectOptions, Error, ErrorKind, Location, LockStrategy, Migration,
-    Result, Session, Statement,
+    Result, Session, ParsedStatement,
 };
 use lockage_sql::SqlSession;
 use lockage_sql::script::transaction_control;
@@ -38,7 +38,7 @@ pub const BACKEND: Backend = Backend::new(
     &["firebird"],
     CAPABILITIES,
     |options| Box::pin(async move { open(options).await }),
-    inspect,
+    check_script,
 );
 
 lockage_core::register_backend!(BACKEND);
@@ -72,9 +72,9 @@ async fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
 }
 
 /// Reads a script, and refuses what would end the transaction that a statement shares with its journal row.
-fn inspect(migration: &Migration, each: &mut dyn FnMut(Statement<'_>)) -> Result<()> {
+fn check_script(migration: &Migration, each: &mut dyn FnMut(ParsedStatement<'_>)) -> Result<()> {
     let mut refused = None;
-    lockage_sql::inspect(
+    lockage_sql::check_script(
         DIALECT.syntax,
         DIALECT.transactional_ddl,
         migration,

@@ -46,7 +46,7 @@ impl DatabaseArgs {
         layer.flag(Setting::LockName, self.lock_name.as_deref());
         layer.flag(Setting::LockStrategy, self.lock_strategy.as_deref());
         let align = (!self.align.is_empty()).then(|| self.align.join(","));
-        layer.flag(Setting::Align, align.as_deref());
+        layer.flag(Setting::ForeignLocks, align.as_deref());
     }
 }
 

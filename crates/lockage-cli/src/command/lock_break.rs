@@ -38,7 +38,7 @@ pub(super) fn run(args: &BreakArgs, settings: &Settings, output: &Output) -> Ans
                 shown.short
             ));
         }
-        runner.break_lock(&holder, args.timeout).await?;
+        runner.terminate_holder(&holder, args.timeout).await?;
         Ok(Some(shown))
     })?;
     Ok(Box::new(Broken {

@@ -1,6 +1,6 @@
 use std::io::{self, Write};
 
-use lockage::{NeighbourLock, PlanOptions, Tool};
+use lockage::{ForeignLockStatus, PlanOptions, Tool};
 use serde::Serialize;
 
 use super::holder::Holder;
@@ -12,14 +12,14 @@ use crate::output::{Answer, Output, Style};
 pub(super) fn run(settings: &Settings, output: &Output) -> Answered {
     let target = Target::without_files(settings, output)?;
     let (holder, neighbours) = target.run(PlanOptions::default(), async |runner| {
-        Ok((runner.lock_holder().await?, runner.neighbour_locks().await?))
+        Ok((runner.lock_holder().await?, runner.foreign_lock_status().await?))
     })?;
     Ok(Box::new(LockStatus {
         outcome: if holder.is_some() { "held" } else { "free" },
         lock: settings.lock.to_string(),
         database: target.database(),
         holder: holder.as_ref().map(Holder::of),
-        neighbours: neighbours.iter().map(Neighbour::of).collect(),
+        neighbours: neighbours.iter().map(ForeignLock::of).collect(),
         query: holder
             .as_ref()
             .and_then(|holder| holder.query.clone())
@@ -34,14 +34,14 @@ struct LockStatus {
     lock: String,
     database: String,
     holder: Option<Holder>,
-    neighbours: Vec<Neighbour>,
+    neighbours: Vec<ForeignLock>,
     query: Option<String>,
     error: Option<()>,
 }
 
 /// The lock of another tool.
 #[derive(Serialize)]
-struct Neighbour {
+struct ForeignLock {
     tool: Option<&'static str>,
     lock: Option<String>,
     taken: bool,
@@ -50,8 +50,8 @@ struct Neighbour {
     reason: Option<String>,
 }
 
-impl Neighbour {
-    fn of(neighbour: &NeighbourLock) -> Self {
+impl ForeignLock {
+    fn of(neighbour: &ForeignLockStatus) -> Self {
         let lock = neighbour.lock.as_ref();
         Self {
             tool: neighbour.tool.map(Tool::name),

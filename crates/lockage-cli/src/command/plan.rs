@@ -1,6 +1,6 @@
 use std::io::{self, Write};
 
-use lockage::survey::{Entry, Standing, survey};
+use lockage::status::{MigrationEntry, MigrationStatus, survey};
 use lockage::{Action, Backend, Error, History, Migration, Plan, PlanOptions, State, Step, plan};
 use serde::ser::{Error as _, SerializeSeq};
 use serde::{Serialize, Serializer};
@@ -31,7 +31,7 @@ pub(super) fn show(target: &Target<'_>, options: PlanOptions, way: Way) -> Answe
     let history = target.run(PlanOptions::default(), async |runner| {
         match runner.history().await {
             // What the run would make is empty.
-            Err(error) if error.is_no_database() && target.settings.create => {
+            Err(error) if error.is_database_missing() && target.settings.create => {
                 Ok(History::default())
             }
             history => history,
@@ -44,8 +44,8 @@ pub(super) fn show(target: &Target<'_>, options: PlanOptions, way: Way) -> Answe
     let mistakes = plan
         .steps
         .iter()
-        .filter_map(|step| target.backend.inspect(&step.migration, &mut |_| {}).err());
-    if let Some(error) = Error::all(mistakes) {
+        .filter_map(|step| target.backend.check_script(&step.migration, &mut |_| {}).err());
+    if let Some(error) = Error::combine(mistakes) {
         return Err(error);
     }
     let entries = survey(&target.set, &history);
@@ -102,7 +102,7 @@ impl Shown {
     fn of(
         target: &Target<'_>,
         plan: &Plan,
-        entries: &[Entry],
+        entries: &[MigrationEntry],
         history: &History,
         way: Way,
     ) -> Self {
@@ -139,7 +139,7 @@ impl Shown {
 }
 
 impl Planned {
-    fn of(backend: Backend, step: &Step, entries: &[Entry], history: &History) -> Self {
+    fn of(backend: Backend, step: &Step, entries: &[MigrationEntry], history: &History) -> Self {
         let migration = &step.migration;
         let entry = entries.iter().find(|entry| {
             let same = |other: &Migration| other.file() == migration.file();
@@ -151,8 +151,8 @@ impl Planned {
             kind: migration.kind().as_str(),
             action: match step.action {
                 Action::Undo => "undo",
-                Action::Record => "record",
-                Action::Forget => "forget",
+                Action::MarkApplied => "record",
+                Action::DeleteRow => "forget",
                 _ => "run",
             },
             file: migration.file().to_owned(),
@@ -173,14 +173,14 @@ impl Planned {
 }
 
 /// How many statements an earlier run has committed.
-fn committed(entry: &Entry) -> u32 {
+fn committed(entry: &MigrationEntry) -> u32 {
     match (entry.standing, &entry.row) {
-        (Standing::Failed | Standing::Running, Some(row)) => row.statements_done,
+        (MigrationStatus::Failed | MigrationStatus::Running, Some(row)) => row.statements_done,
         _ => 0,
     }
 }
 
-fn why(entry: &Entry) -> String {
+fn why(entry: &MigrationEntry) -> String {
     let done = |what: &str| match &entry.row {
         Some(row) if row.statements_done == 0 => format!("{what}; nothing of it is committed"),
         Some(row) => format!(
@@ -190,14 +190,14 @@ fn why(entry: &Entry) -> String {
         None => what.to_owned(),
     };
     match (entry.standing, &entry.row) {
-        (Standing::Running, _) => done("begun and not finished"),
-        (Standing::Failed, _) => done("failed before"),
+        (MigrationStatus::Running, _) => done("begun and not finished"),
+        (MigrationStatus::Failed, _) => done("failed before"),
         (_, Some(row)) if row.state == State::Undone => "undone before".to_owned(),
-        (Standing::Pending, Some(_)) => "changed since it was applied".to_owned(),
-        (Standing::Pending, None) if entry.kind == lockage::Kind::Baseline => {
+        (MigrationStatus::Pending, Some(_)) => "changed since it was applied".to_owned(),
+        (MigrationStatus::Pending, None) if entry.kind == lockage::Kind::Baseline => {
             "a fresh database starts here".to_owned()
         }
-        (Standing::OutOfOrder, _) => "not applied yet, and older than an applied one".to_owned(),
+        (MigrationStatus::OutOfOrder, _) => "not applied yet, and older than an applied one".to_owned(),
         _ => "not applied yet".to_owned(),
     }
 }
@@ -217,7 +217,7 @@ impl Statements {
     fn each(&self, mut each: impl FnMut(Statement<'_>)) -> lockage::Result<()> {
         let mut index = 0;
         self.backend
-            .inspect(&self.step.migration, &mut |statement| {
+            .check_script(&self.step.migration, &mut |statement| {
                 each(Statement {
                     line: statement.line,
                     sql: statement.text,

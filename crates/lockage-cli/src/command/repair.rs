@@ -1,7 +1,7 @@
 use std::io::{self, Write};
 
 use comfy_table::Cell;
-use lockage::survey::{Entry, Standing};
+use lockage::status::{MigrationEntry, MigrationStatus};
 use lockage::{Action, Kind, PlanOptions};
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ pub(super) fn run(args: &RepairArgs, settings: &Settings, output: &Output) -> An
     let (repairs, report) = target.run(PlanOptions::default(), async |runner| {
         let found = match args.settle {
             None => runner.repairs().await?,
-            Some(answer) => runner.doubts(answer == Settle::Done).await?,
+            Some(answer) => runner.in_doubt(answer == Settle::Done).await?,
         };
         let repairs = Shown(
             found
@@ -79,7 +79,7 @@ struct Repair {
     #[serde(skip_serializing_if = "Option::is_none")]
     statement: Option<String>,
     #[serde(skip)]
-    standing: Standing,
+    standing: MigrationStatus,
     /// The action in words.
     #[serde(skip)]
     what: &'static str,
@@ -129,16 +129,16 @@ impl Repair {
         let (entry, action) = (&repair.entry, repair.step.action);
         let row = entry.row.as_ref();
         let (word, what) = match action {
-            Action::Accept => ("accept", "take the file as it is now for what was applied"),
-            Action::SettleDone => (
+            Action::UpdateChecksum => ("accept", "take the file as it is now for what was applied"),
+            Action::ResolveApplied => (
                 "settle_done",
                 "the statement under way took effect; go on behind it",
             ),
-            Action::SettleAgain => (
+            Action::ResolveNotApplied => (
                 "settle_again",
                 "the statement under way did not take effect; run it again",
             ),
-            _ if entry.standing == Standing::Missing => ("forget", "forget it: it has no file"),
+            _ if entry.standing == MigrationStatus::Missing => ("forget", "forget it: it has no file"),
             _ => (
                 "forget",
                 "forget how far it came, and start again from its first statement",
@@ -148,7 +148,7 @@ impl Repair {
             version: version(entry),
             name: entry.name.clone(),
             kind: entry.kind.as_str(),
-            statement: matches!(action, Action::SettleDone | Action::SettleAgain)
+            statement: matches!(action, Action::ResolveApplied | Action::ResolveNotApplied)
                 .then(|| under_way(entry, target))
                 .flatten(),
             state: entry.standing.as_str(),
@@ -176,15 +176,15 @@ impl Repair {
 }
 
 /// The statement behind those that are done, as the file has it now.
-fn under_way(entry: &Entry, target: &Target<'_>) -> Option<String> {
+fn under_way(entry: &MigrationEntry, target: &Target<'_>) -> Option<String> {
     let done = entry.row.as_ref()?.statements_done;
     let script = match entry.standing {
-        Standing::Undoing => target.set.find(Kind::Undo, entry.version.as_ref()?)?,
+        MigrationStatus::Undoing => target.set.find(Kind::Undo, entry.version.as_ref()?)?,
         _ => entry.migration.as_ref()?,
     };
     let (mut index, mut found) = (0, None);
     // A script that cannot be read is told by the run that is to go on with it.
-    let _ = target.backend.inspect(script, &mut |statement| {
+    let _ = target.backend.check_script(script, &mut |statement| {
         if index == done {
             found = Some(statement.text.to_owned());
         }

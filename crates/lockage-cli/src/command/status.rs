@@ -2,7 +2,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use comfy_table::{Cell, Color};
-use lockage::survey::{Entry, Standing, survey};
+use lockage::status::{MigrationEntry, MigrationStatus, survey};
 use lockage::{ErrorKind, Kind, PlanOptions, plan};
 use serde::Serialize;
 
@@ -38,7 +38,7 @@ pub(super) fn run(settings: &Settings, output: &Output) -> Answered {
     }))
 }
 
-fn pending(entries: &[Entry]) -> Vec<Pending> {
+fn pending(entries: &[MigrationEntry]) -> Vec<Pending> {
     let pending = entries.iter().filter(|entry| entry.standing.is_pending());
     pending
         .map(|entry| Pending {
@@ -48,10 +48,10 @@ fn pending(entries: &[Entry]) -> Vec<Pending> {
         .collect()
 }
 
-fn future(entries: &[Entry]) -> Vec<String> {
+fn future(entries: &[MigrationEntry]) -> Vec<String> {
     let future = entries
         .iter()
-        .filter(|entry| entry.standing == Standing::Future);
+        .filter(|entry| entry.standing == MigrationStatus::Future);
     future
         .filter_map(|entry| Some(entry.row.as_ref()?.version.clone()))
         .collect()
@@ -83,7 +83,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(entry: &Entry) -> Self {
+    fn of(entry: &MigrationEntry) -> Self {
         // What was undone is pending again: when it once was applied tells nothing.
         let row = entry
             .row
@@ -114,7 +114,7 @@ impl Row {
 }
 
 /// The version; what is none is told as it stands in the history.
-pub(super) fn version(entry: &Entry) -> Option<String> {
+pub(super) fn version(entry: &MigrationEntry) -> Option<String> {
     match (&entry.version, &entry.row) {
         (Some(version), _) => Some(version.to_string()),
         (None, Some(row)) if entry.kind != Kind::Repeatable => Some(row.version.clone()),
@@ -123,11 +123,11 @@ pub(super) fn version(entry: &Entry) -> Option<String> {
 }
 
 /// The colour of a state.
-pub(super) fn color(standing: Standing) -> Color {
+pub(super) fn color(standing: MigrationStatus) -> Color {
     match standing {
-        Standing::Applied => Color::Green,
-        Standing::Pending | Standing::Running => Color::Yellow,
-        Standing::Ignored | Standing::Future => Color::Blue,
+        MigrationStatus::Applied => Color::Green,
+        MigrationStatus::Pending | MigrationStatus::Running => Color::Yellow,
+        MigrationStatus::Ignored | MigrationStatus::Future => Color::Blue,
         _ => Color::Red,
     }
 }

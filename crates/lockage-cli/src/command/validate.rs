@@ -42,8 +42,8 @@ fn inspect(settings: &Settings, set: &MigrationSet) -> Result<()> {
     let backend = registry.find(url.scheme())?;
     let mistakes = set
         .iter()
-        .filter_map(|migration| backend.inspect(migration, &mut |_| {}).err());
-    Error::all(mistakes).map_or(Ok(()), Err)
+        .filter_map(|migration| backend.check_script(migration, &mut |_| {}).err());
+    Error::combine(mistakes).map_or(Ok(()), Err)
 }
 
 #[derive(Serialize)]

@@ -176,7 +176,7 @@ impl ConfigFile {
                 Words::One(word) => word.clone(),
                 Words::Several(words) => words.join(","),
             };
-            layer.set(Setting::Align, words, Source::File(self.at(align)));
+            layer.set(Setting::ForeignLocks, words, Source::File(self.at(align)));
         }
         if let Some(value) = &table.lock_id {
             let source = Source::File(self.at(value));

@@ -81,7 +81,7 @@ impl Places {
             strict: switch(Setting::Strict)?,
             dir: text(Setting::Dir).map_or_else(|| PathBuf::from("migrations"), PathBuf::from),
             lock: self.lock()?,
-            align: self.read(Setting::Align, value::align)?.unwrap_or_default(),
+            align: self.read(Setting::ForeignLocks, value::align)?.unwrap_or_default(),
             wait: self
                 .read(Setting::Wait, value::wait)?
                 .unwrap_or(LockWait::DEFAULT),

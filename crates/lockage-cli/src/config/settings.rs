@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lockage::{
-    Align, ConnectOptions, DatabaseUrl, Error, ErrorKind, LockKey, LockStrategy, LockWait,
+    ForeignLocks, ConnectOptions, DatabaseUrl, Error, ErrorKind, LockKey, LockStrategy, LockWait,
     MigrationSet, PlanOptions, Result, Version,
 };
 
@@ -23,7 +23,7 @@ pub(crate) struct Settings {
     /// The lock.
     pub(crate) lock: LockKey,
     /// Whose locks are taken besides.
-    pub(crate) align: Align,
+    pub(crate) align: ForeignLocks,
     /// How long to wait for them.
     pub(crate) wait: LockWait,
     /// Whether a missing database is made.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockage::{Align, DatabaseUrl, Error, LockKey, LockStrategy, LockWait, Result};
+use lockage::{ForeignLocks, DatabaseUrl, Error, LockKey, LockStrategy, LockWait, Result};
 
 use super::layer::Given;
 use crate::output::redact::redact;
@@ -38,8 +38,8 @@ pub(super) fn lock_strategy(given: &Given) -> Result<LockStrategy> {
 }
 
 /// Words between commas or blanks.
-pub(super) fn align(given: &Given) -> Result<Align> {
-    Align::parse(given.text.split([',', ' '])).map_err(|error| told(given, &error))
+pub(super) fn align(given: &Given) -> Result<ForeignLocks> {
+    ForeignLocks::parse(given.text.split([',', ' '])).map_err(|error| told(given, &error))
 }
 
 /// The core's word on a value, with where the value stands.
@@ -53,7 +53,7 @@ fn told(given: &Given, error: &Error) -> Error {
 
 pub(super) fn wait(given: &Given) -> Result<LockWait> {
     match given.text.trim() {
-        "no" => Ok(LockWait::No),
+        "no" => Ok(LockWait::Never),
         "forever" => Ok(LockWait::Forever),
         _ => time(given, ", or `no`, or `forever`").map(LockWait::For),
     }

@@ -194,7 +194,7 @@ error: near \"TABEL\": syntax error
         let cause = std::io::Error::other("cannot parse postgres://app:hunter2@db");
         let other = Error::new(ErrorKind::InvalidMigration, "second");
         let error = Error::new(ErrorKind::Connect, "first\n  line two ").with_source(cause);
-        let error = Error::all([error, other]).unwrap();
+        let error = Error::combine([error, other]).unwrap();
         let shown = plain(&error);
         assert!(shown.starts_with("error: first"), "{shown}");
         assert!(

@@ -204,7 +204,7 @@ impl Mistake {
             column: location.and_then(|location| location.column),
             line_text: location.and_then(|location| location.line_text.clone()),
             hint: error.hint().map(clean),
-            retryable: error.is_retryable(),
+            retryable: error.is_temporary(),
             context: error
                 .context()
                 .map(|(key, value)| (key, clean(value)))
@@ -250,7 +250,7 @@ mod tests {
             .with_context("code", "1")
             .with_source(std::io::Error::other("cause"));
         let failure = Failure {
-            error: Error::all([first, second]).unwrap(),
+            error: Error::combine([first, second]).unwrap(),
             database: Some("sqlite:a.db".into()),
             lock: Some("4006".into()),
             deed: Deed::Applied,

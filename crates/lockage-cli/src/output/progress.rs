@@ -89,11 +89,11 @@ impl Progress {
         current.title = format!("[{}/{steps}] {verb} {}", index + 1, step.migration);
         current.file = step.migration.file().to_owned();
         current.statements.clear();
-        let runs = matches!(step.action, Action::Run | Action::Undo);
+        let runs = matches!(step.action, Action::Apply | Action::Undo);
         if runs && (self.0.bar.is_some() || self.0.output.verbose) {
             let statements = &mut current.statements;
             // A script that cannot be read is the run's to tell.
-            let _ = self.0.backend.inspect(&step.migration, &mut |statement| {
+            let _ = self.0.backend.check_script(&step.migration, &mut |statement| {
                 if statements.len() < REMEMBERED {
                     statements.push((statement.line, head(statement.text, HEAD)));
                 }
@@ -202,7 +202,7 @@ impl Observer for Progress {
                     step.migration
                 ));
             }
-            Event::BeginningAnew { message } => {
+            Event::Reconnecting { message } => {
                 self.say(&format!("beginning anew: {}", redact(message)));
             }
             Event::StepFinished { step, took } => self.finished(step, *took),
@@ -224,10 +224,10 @@ fn told(holder: &LockHolder) -> String {
 fn verbs(action: Action) -> (&'static str, &'static str) {
     match action {
         Action::Undo => ("undoing", "undid"),
-        Action::Record => ("recording", "recorded"),
-        Action::Forget => ("forgetting", "forgot"),
-        Action::Accept => ("accepting", "accepted"),
-        Action::SettleDone | Action::SettleAgain => ("settling", "settled"),
+        Action::MarkApplied => ("recording", "recorded"),
+        Action::DeleteRow => ("forgetting", "forgot"),
+        Action::UpdateChecksum => ("accepting", "accepted"),
+        Action::ResolveApplied | Action::ResolveNotApplied => ("settling", "settled"),
         _ => ("applying", "applied"),
     }
 }

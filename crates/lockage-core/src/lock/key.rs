@@ -55,8 +55,8 @@ impl LockKey {
     }
 
     /// The lock of a neighbour, by the number or name that the engine itself knows it by: what a backend answers when it is asked for
-    /// [`neighbour_locks`](crate::LockProvider::neighbour_locks).
-    pub fn of_neighbour(tool: Option<Tool>, native: impl Into<String>) -> Self {
+    /// [`foreign_lock_keys`](crate::LockProvider::foreign_lock_keys).
+    pub fn foreign(tool: Option<Tool>, native: impl Into<String>) -> Self {
         Self(Repr::Foreign(tool, native.into()))
     }
 

@@ -9,9 +9,9 @@ mod wait;
 
 pub use holder::LockHolder;
 pub use key::LockKey;
-pub use neighbour::{Align, Neighbour, Tool};
-pub use provider::{Held, LockProvider};
-pub use traces::ForeignTable;
+pub use neighbour::{ForeignLocks, ForeignLock, Tool};
+pub use provider::{LockProof, LockProvider};
+pub use traces::FoundTable;
 pub(crate) use traces::{tables, tools};
 pub use wait::LockWait;
 pub(crate) use wait::Patience;

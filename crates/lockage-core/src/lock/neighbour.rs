@@ -180,7 +180,7 @@ impl FromStr for Tool {
 /// Whose lock is to be taken besides our own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Neighbour {
+pub enum ForeignLock {
     /// A tool's, with its defaults.
     Tool(Tool),
     /// A lock by the engine's own number or name: of a tool that is set up otherwise, or that is not known here.
@@ -188,7 +188,7 @@ pub enum Neighbour {
 }
 
 /// Reads a tool's name, or `lock:` and the engine's own number or name of a lock.
-impl FromStr for Neighbour {
+impl FromStr for ForeignLock {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -201,12 +201,12 @@ impl FromStr for Neighbour {
 
 /// Which neighbours' locks a run takes besides its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Align {
+pub struct ForeignLocks {
     auto: bool,
-    named: Vec<Neighbour>,
+    named: Vec<ForeignLock>,
 }
 
-impl Align {
+impl ForeignLocks {
     /// Nobody's.
     pub fn none() -> Self {
         Self::default()
@@ -222,7 +222,7 @@ impl Align {
 
     /// The same, and one more.
     #[must_use]
-    pub fn with(mut self, neighbour: Neighbour) -> Self {
+    pub fn with(mut self, neighbour: ForeignLock) -> Self {
         if !self.named.contains(&neighbour) {
             self.named.push(neighbour);
         }
@@ -254,7 +254,7 @@ impl Align {
     }
 
     /// Those that are named.
-    pub fn named(&self) -> &[Neighbour] {
+    pub fn named(&self) -> &[ForeignLock] {
         &self.named
     }
 
@@ -280,14 +280,14 @@ mod tests {
 
     #[test]
     fn an_alignment_is_read_from_words() {
-        let align = Align::parse(["sqlx", " lock: 42 ", "", "sqlx", "auto"]).unwrap();
+        let align = ForeignLocks::parse(["sqlx", " lock: 42 ", "", "sqlx", "auto"]).unwrap();
         assert!(align.is_auto() && !align.is_none());
         assert_eq!(
             align.named(),
-            [Neighbour::Tool(Tool::Sqlx), Neighbour::Lock("42".into())]
+            [ForeignLock::Tool(Tool::Sqlx), ForeignLock::Lock("42".into())]
         );
-        assert!(Align::parse(["lock:"]).is_err());
-        assert!(Align::parse([]).unwrap().is_none());
+        assert!(ForeignLocks::parse(["lock:"]).is_err());
+        assert!(ForeignLocks::parse([]).unwrap().is_none());
     }
 
     #[test]

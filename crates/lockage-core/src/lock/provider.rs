@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{ForeignTable, LockHolder, LockKey, Neighbour};
+use super::{FoundTable, LockHolder, LockKey, ForeignLock};
 use crate::{Error, ErrorKind, Result};
 
 /// A session's side of the lock. A backend answers only "did you get it?": waiting, its deadline, its events and the release
@@ -37,7 +37,7 @@ pub trait LockProvider: Send {
     async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>>;
 
     /// What the engine itself calls a lock. Two keys with one name are one lock.
-    fn native_name(&self, key: &LockKey) -> String {
+    fn native_lock_name(&self, key: &LockKey) -> String {
         key.to_string()
     }
 
@@ -45,7 +45,7 @@ pub trait LockProvider: Send {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] with the reason where it takes none, or none that can be taken safely. That is the default.
-    async fn neighbour_locks(&mut self, _neighbour: &Neighbour) -> Result<Vec<LockKey>> {
+    async fn foreign_lock_keys(&mut self, _neighbour: &ForeignLock) -> Result<Vec<LockKey>> {
         Err(Error::new(
             ErrorKind::Unsupported,
             "this backend does not know the locks of other tools",
@@ -54,7 +54,7 @@ pub trait LockProvider: Send {
 
     /// The tables of the database whose names, in lower case, are among these, in whatever schema. What there is to see is enough; the
     /// default sees nothing.
-    async fn foreign_tables(&mut self, _names: &[String]) -> Result<Vec<ForeignTable>> {
+    async fn find_tables(&mut self, _names: &[String]) -> Result<Vec<FoundTable>> {
         Ok(Vec::new())
     }
 
@@ -63,7 +63,7 @@ pub trait LockProvider: Send {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`], with what an administrator can do, where this user or this engine cannot. That is the default.
-    async fn break_lock(&mut self, _key: &LockKey, _holder: &LockHolder) -> Result<()> {
+    async fn terminate_holder(&mut self, _key: &LockKey, _holder: &LockHolder) -> Result<()> {
         Err(Error::new(
             ErrorKind::Unsupported,
             "this backend cannot end the session of another process",
@@ -73,12 +73,12 @@ pub trait LockProvider: Send {
 
 /// The proof that a lock is held, without which nothing can be written. Only [`Locked`](crate::Locked) has one.
 #[derive(Debug)]
-pub struct Held {
+pub struct LockProof {
     key: LockKey,
     neighbours: Vec<LockKey>,
 }
 
-impl Held {
+impl LockProof {
     pub(crate) fn new(key: LockKey, neighbours: Vec<LockKey>) -> Self {
         Self { key, neighbours }
     }

@@ -4,7 +4,7 @@ use super::Tool;
 
 /// A table that somebody made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ForeignTable {
+pub struct FoundTable {
     /// Its schema; on MySQL the database. Empty where an engine has none.
     pub schema: String,
     /// Its name.
@@ -41,7 +41,7 @@ impl Trace {
         self
     }
 
-    fn is_of(&self, found: &ForeignTable) -> bool {
+    fn is_of(&self, found: &FoundTable) -> bool {
         let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
         same(&found.name, self.table)
             && self.schema.is_none_or(|schema| same(&found.schema, schema))
@@ -96,7 +96,7 @@ pub(crate) fn tables() -> Vec<String> {
 }
 
 /// The tools that left these tables.
-pub(crate) fn tools(found: &[ForeignTable]) -> Vec<Tool> {
+pub(crate) fn tools(found: &[FoundTable]) -> Vec<Tool> {
     let mut tools: Vec<Tool> = TRACES
         .iter()
         .filter(|trace| found.iter().any(|table| trace.is_of(table)))
@@ -119,7 +119,7 @@ mod tests {
     fn found(tables: &[(&str, &str, &str)]) -> Vec<Tool> {
         let tables: Vec<_> = tables
             .iter()
-            .map(|(schema, name, columns)| ForeignTable {
+            .map(|(schema, name, columns)| FoundTable {
                 schema: (*schema).into(),
                 name: (*name).into(),
                 columns: columns.split(' ').map(str::to_owned).collect(),

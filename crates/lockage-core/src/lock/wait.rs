@@ -62,7 +62,7 @@ impl Patience {
     pub(crate) fn is_over(&self) -> bool {
         match self.wait {
             LockWait::For(limit) => self.waited() >= limit,
-            LockWait::No => true,
+            LockWait::Never => true,
             LockWait::Forever => false,
         }
     }
@@ -109,7 +109,7 @@ mod tests {
         assert!(patience.waited() >= limit && patience.waited() < limit + Duration::from_millis(5));
         assert!((26..=90).contains(&tries), "{tries}");
         assert_eq!(told, [1, 3, 7]);
-        assert!(Patience::new(LockWait::No).is_over());
+        assert!(Patience::new(LockWait::Never).is_over());
         assert!(!Patience::new(LockWait::Forever).is_over());
     }
 }

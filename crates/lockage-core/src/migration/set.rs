@@ -106,13 +106,13 @@ impl MigrationSet {
     }
 
     /// The migrations of one kind, in order.
-    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Arc<Migration>> {
+    pub fn iter_kind(&self, kind: Kind) -> impl Iterator<Item = &Arc<Migration>> {
         self.iter().filter(move |migration| migration.kind == kind)
     }
 
     /// The migration of a kind and version.
     pub fn find(&self, kind: Kind, version: &Version) -> Option<&Arc<Migration>> {
-        self.of_kind(kind)
+        self.iter_kind(kind)
             .find(|migration| migration.version.as_ref() == Some(version))
     }
 
@@ -136,7 +136,7 @@ impl MigrationSet {
             ))
         });
         errors.extend(duplicates(&migrations));
-        match Error::all(errors) {
+        match Error::combine(errors) {
             Some(error) => Err(error),
             None => Ok(Self {
                 migrations: Arc::new(migrations),
@@ -230,7 +230,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(keys(&set), ["9", "9", "10", "R:a", "R:b"]);
-        assert_eq!(set.of_kind(Kind::Versioned).count(), 2);
+        assert_eq!(set.iter_kind(Kind::Versioned).count(), 2);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{Aim, Runner};
 use crate::lock::Patience;
 use crate::{
-    Attempt, Error, ErrorKind, Event, LockHolder, LockKey, LockWait, Locked, Plan, Report, Result,
+    TryLock, Error, ErrorKind, Event, LockHolder, LockKey, LockWait, Locked, Plan, Report, Result,
     Unlocked,
 };
 
@@ -57,9 +57,9 @@ impl Runner {
         patience: &mut Patience,
     ) -> Result<Acquired> {
         loop {
-            match session.try_lock_with(&self.key, neighbours).await? {
-                Attempt::Locked(locked) => return Ok(Acquired::Locked(Box::new(locked))),
-                Attempt::Busy(busy) => session = busy,
+            match session.try_lock_all(&self.key, neighbours).await? {
+                TryLock::Acquired(locked) => return Ok(Acquired::Locked(Box::new(locked))),
+                TryLock::Busy(busy) => session = busy,
             }
             let key = session.refused().unwrap_or(&self.key).clone();
             let over = patience.is_over();
@@ -113,7 +113,7 @@ fn lock_timeout(
     );
     // Who does not wait has no use for how long one look took.
     let waited = match wait {
-        LockWait::No => String::new(),
+        LockWait::Never => String::new(),
         _ => format!(" within {:.1} s", patience.waited().as_secs_f64()),
     };
     Error::new(

@@ -21,12 +21,12 @@ impl Runner {
                 Err(error) => return Err(error),
             };
             let loss = match &mut loss {
-                _ if error.is_server_gone() => {
+                _ if error.is_connection_lost() => {
                     let before = loss.take();
                     loss.insert(Loss::new(error, report, before, Patience::new(self.wait)))
                 }
                 // It is not back yet.
-                Some(loss) if error.kind() == ErrorKind::Connect && error.is_retryable() => loss,
+                Some(loss) if error.kind() == ErrorKind::Connect && error.is_temporary() => loss,
                 _ => return Err(error),
             };
             if loss.patience.is_over() {
@@ -40,7 +40,7 @@ impl Runner {
                 )));
             }
             if !std::mem::replace(&mut loss.told, true) {
-                self.observer.on_event(&Event::BeginningAnew {
+                self.observer.on_event(&Event::Reconnecting {
                     message: &loss.message,
                 });
             }

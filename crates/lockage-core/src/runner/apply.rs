@@ -80,7 +80,7 @@ impl Runner {
             let took = begun.elapsed();
             report.close_step();
             // A rebuild takes back what it applies again.
-            if !matches!(aim, Aim::Rebuild) || step.action == Action::Run {
+            if !matches!(aim, Aim::Rebuild) || step.action == Action::Apply {
                 report.record(step, took);
             }
             report.set_pending(&plan.steps[index + 1..], &plan);

@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::Runner;
 use super::look::end;
 use crate::lock::Patience;
-use crate::{Align, Error, ErrorKind, LockHolder, LockKey, LockWait, Result, Tool, Unlocked};
+use crate::{ForeignLocks, Error, ErrorKind, LockHolder, LockKey, LockWait, Result, Tool, Unlocked};
 
 /// A neighbour of this database.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct NeighbourLock {
+pub struct ForeignLockStatus {
     /// The tool, where it is one that is known.
     pub tool: Option<Tool>,
     /// Its lock, or why that cannot be taken.
@@ -31,27 +31,27 @@ impl Runner {
     }
 
     /// The locks of the neighbours: of those that this runner aligns itself with, and of those whose tables are found in the database.
-    pub async fn neighbour_locks(&self) -> Result<Vec<NeighbourLock>> {
+    pub async fn foreign_lock_status(&self) -> Result<Vec<ForeignLockStatus>> {
         let mut session = self.open().await?;
         let found = self
-            .or_interrupted(self.look_at_neighbours(&mut session))
+            .or_interrupted(self.read_foreign_locks(&mut session))
             .await?;
         end(session).await?;
         Ok(found)
     }
 
-    async fn look_at_neighbours(&self, session: &mut Unlocked) -> Result<Vec<NeighbourLock>> {
+    async fn read_foreign_locks(&self, session: &mut Unlocked) -> Result<Vec<ForeignLockStatus>> {
         let everybody = self
             .align
             .named()
             .iter()
             .cloned()
-            .fold(Align::auto(), Align::with);
+            .fold(ForeignLocks::auto(), ForeignLocks::with);
         let named = session.neighbours(&self.align).await?.locks;
         let all = session.neighbours(&everybody).await?;
         let mut found = Vec::new();
         for lock in all.locks {
-            found.push(NeighbourLock {
+            found.push(ForeignLockStatus {
                 tool: lock.tool(),
                 taken: named.contains(&lock) || session.is_same_lock(&lock, &self.key),
                 holder: session.holder(&lock).await?,
@@ -61,7 +61,7 @@ impl Runner {
         found.extend(
             all.left_out
                 .into_iter()
-                .map(|(tool, reason)| NeighbourLock {
+                .map(|(tool, reason)| ForeignLockStatus {
                     tool: Some(tool),
                     lock: Err(reason),
                     taken: false,
@@ -77,7 +77,7 @@ impl Runner {
     /// # Errors
     /// [`ErrorKind::Unsupported`], with what an administrator can do, where this user or this engine cannot;
     /// [`ErrorKind::LockTimeout`] when the session was ended and still holds the lock at the end of `patience`.
-    pub async fn break_lock(&self, holder: &LockHolder, patience: Duration) -> Result<()> {
+    pub async fn terminate_holder(&self, holder: &LockHolder, patience: Duration) -> Result<()> {
         let mut session = self.open().await?;
         let work = self.end_and_wait(&mut session, holder, patience);
         self.or_interrupted(work).await?;
@@ -90,7 +90,7 @@ impl Runner {
         holder: &LockHolder,
         limit: Duration,
     ) -> Result<()> {
-        session.break_lock(&self.key, holder).await?;
+        session.terminate_holder(&self.key, holder).await?;
         let mut patience = Patience::new(LockWait::For(limit));
         while session
             .holder(&self.key)

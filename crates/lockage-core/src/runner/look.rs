@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Aim, Repairs, Runner};
 use crate::lock::Patience;
-use crate::survey::{Entry, survey};
+use crate::status::{MigrationEntry, survey};
 use crate::{
     Action, Error, ErrorKind, Event, History, LockWait, Outcome, Plan, Report, Result, Unlocked,
 };
@@ -17,7 +17,7 @@ const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 impl Runner {
     /// Where every migration stands.
-    pub async fn status(&self) -> Result<Vec<Entry>> {
+    pub async fn status(&self) -> Result<Vec<MigrationEntry>> {
         Ok(survey(&self.set, &self.history().await?))
     }
 
@@ -43,11 +43,11 @@ impl Runner {
 
     /// What was under way when a run died, for [`repair`](Self::repair), with the answer whether the statement in hand took effect or is
     /// to run again.
-    pub async fn doubts(&self, took_effect: bool) -> Result<Repairs> {
+    pub async fn in_doubt(&self, took_effect: bool) -> Result<Repairs> {
         let answer = if took_effect {
-            Action::SettleDone
+            Action::ResolveApplied
         } else {
-            Action::SettleAgain
+            Action::ResolveNotApplied
         };
         let history = self.history().await?;
         Ok(Repairs::of_doubts(&self.set, &history, answer))
@@ -98,7 +98,7 @@ impl Runner {
                     return Ok(waited(report, &patience));
                 }
                 Some(Err(error))
-                    if !(error.is_retryable() || error.kind() == ErrorKind::SessionLost) =>
+                    if !(error.is_temporary() || error.kind() == ErrorKind::SessionLost) =>
                 {
                     return Err(error);
                 }
@@ -128,7 +128,7 @@ impl Runner {
     /// As [`check`](Self::check); in a database that is not there, everything is pending.
     async fn look_if_current(&self) -> Result<Report> {
         match self.or_interrupted(self.check()).await {
-            Err(error) if error.is_no_database() => self.judge(&History::default()),
+            Err(error) if error.is_database_missing() => self.judge(&History::default()),
             seen => seen,
         }
     }
@@ -142,7 +142,7 @@ impl Runner {
                 patience.waited().as_secs_f64()
             ),
         )
-        .retryable()
+        .with_status(Status::Temporary)
     }
 
     pub(super) async fn open(&self) -> Result<Unlocked> {

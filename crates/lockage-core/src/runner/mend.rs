@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::repair;
-use crate::survey::{Entry, Standing, survey};
+use crate::status::{MigrationEntry, MigrationStatus, survey};
 use crate::{
     Action, Error, ErrorKind, History, Kind, Migration, MigrationSet, Plan, PlanOptions, Result,
     State, Step, Version, plan,
@@ -37,7 +37,7 @@ pub(super) fn plan_baseline(
                     Arc::new(Migration::without_file(Kind::Baseline, version, "baseline"))
                 });
             Ok(Plan {
-                steps: vec![Step::new(mark, Action::Record)],
+                steps: vec![Step::new(mark, Action::MarkApplied)],
                 ..Plan::default()
             })
         }
@@ -63,9 +63,9 @@ pub(super) fn plan_rebuild(set: &MigrationSet, history: &History) -> Result<Plan
         match (entry.kind, entry.standing) {
             (Kind::Repeatable, _) if entry.row.is_none() => {}
             (Kind::Repeatable, _) => {
-                steps.push(Step::new(repair::migration(&entry), Action::Forget))
+                steps.push(Step::new(repair::migration(&entry), Action::DeleteRow))
             }
-            (Kind::Versioned, Standing::Applied | Standing::Diverged | Standing::Undoing) => {
+            (Kind::Versioned, MigrationStatus::Applied | MigrationStatus::Diverged | MigrationStatus::Undoing) => {
                 let undo = entry
                     .version
                     .as_ref()
@@ -75,13 +75,13 @@ pub(super) fn plan_rebuild(set: &MigrationSet, history: &History) -> Result<Plan
                     None => errors.push(not_rebuilt(&entry, "has no undo script")),
                 }
             }
-            (_, Standing::Pending | Standing::OutOfOrder | Standing::Ignored) => {}
+            (_, MigrationStatus::Pending | MigrationStatus::OutOfOrder | MigrationStatus::Ignored) => {}
             (_, standing) => {
                 errors.push(not_rebuilt(&entry, &format!("is {}", standing.as_str())));
             }
         }
     }
-    if let Some(error) = Error::all(errors) {
+    if let Some(error) = Error::combine(errors) {
         return Err(error);
     }
     steps.extend(plan::plan(set, &History::default(), &PlanOptions::default())?.steps);
@@ -91,7 +91,7 @@ pub(super) fn plan_rebuild(set: &MigrationSet, history: &History) -> Result<Plan
     })
 }
 
-fn not_rebuilt(entry: &Entry, what: &str) -> Error {
+fn not_rebuilt(entry: &MigrationEntry, what: &str) -> Error {
     let version = entry
         .version
         .as_ref()
@@ -130,12 +130,12 @@ mod tests {
         let rows = vec![applied("1"), applied("2"), repeatable];
         let rebuild = plan_rebuild(&set, &History { rows }).unwrap();
         let expected = [
-            ("R:v", Action::Forget),
+            ("R:v", Action::DeleteRow),
             ("2", Action::Undo),
             ("1", Action::Undo),
-            ("1", Action::Run),
-            ("2", Action::Run),
-            ("R:v", Action::Run),
+            ("1", Action::Apply),
+            ("2", Action::Apply),
+            ("R:v", Action::Apply),
         ];
         assert_eq!(
             actions(&rebuild),
@@ -166,9 +166,9 @@ mod tests {
             plan_baseline(&set, &History { rows }, version)
         };
         let plan = baseline(&[], &[], Some(&version)).unwrap();
-        assert_eq!(actions(&plan), [("7".into(), Action::Record)]);
+        assert_eq!(actions(&plan), [("7".into(), Action::MarkApplied)]);
         let plan = baseline(&[("B7__start.sql", "a")], &[], Some(&version)).unwrap();
-        assert_eq!(actions(&plan), [("7".into(), Action::Record)]);
+        assert_eq!(actions(&plan), [("7".into(), Action::MarkApplied)]);
         assert_eq!(plan.steps[0].migration.file(), "B7__start.sql");
         let marked = HistoryRow {
             kind: Kind::Baseline,

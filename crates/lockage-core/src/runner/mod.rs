@@ -13,12 +13,12 @@ mod sample;
 use std::sync::Arc;
 
 use crate::{
-    Action, Align, ConnectOptions, Error, ErrorKind, History, Interrupt, LockKey, LockWait,
+    Action, ForeignLocks, ConnectOptions, Error, ErrorKind, History, Interrupt, LockKey, LockWait,
     MigrationSet, NoObserver, Observer, Outcome, Plan, PlanOptions, Registry, Report, Result,
     State, Step, Unlocked, plan,
 };
 use acquire::Acquired;
-pub use locks::NeighbourLock;
+pub use locks::ForeignLockStatus;
 use look::end;
 pub use repair::{Repair, Repairs};
 
@@ -33,7 +33,7 @@ pub struct Runner {
     connect: ConnectOptions,
     registry: Registry,
     key: LockKey,
-    align: Align,
+    align: ForeignLocks,
     wait: LockWait,
     plan: PlanOptions,
     observer: Arc<dyn Observer>,
@@ -58,7 +58,7 @@ impl Runner {
             connect,
             registry,
             key: LockKey::default(),
-            align: Align::none(),
+            align: ForeignLocks::none(),
             wait: LockWait::DEFAULT,
             plan: PlanOptions::default(),
             observer: Arc::new(NoObserver),
@@ -75,7 +75,7 @@ impl Runner {
 
     /// Takes the locks of neighbours too, so that other tools and this run keep out of each other's way.
     #[must_use]
-    pub fn align(mut self, align: Align) -> Self {
+    pub fn align(mut self, align: ForeignLocks) -> Self {
         self.align = align;
         self
     }
@@ -133,7 +133,7 @@ impl Runner {
         self.go(Aim::Down).await
     }
 
-    /// Mends the history, under the lock, as [`repairs`](Self::repairs) or [`doubts`](Self::doubts) showed it: accepts changed
+    /// Mends the history, under the lock, as [`repairs`](Self::repairs) or [`in_doubt`](Self::in_doubt) showed it: accepts changed
     /// checksums, forgets rows that have no file, clears migrations that failed half way, so that they start again from their first
     /// statement; or answers for statements whose end nobody saw.
     ///
@@ -208,7 +208,7 @@ impl Runner {
                 Err(error) if error.kind() == ErrorKind::Diverged && in_hand(&history) => Ok(None),
                 decided => decided.map(Some),
             },
-            Err(error) if error.is_retryable() && error.kind() == ErrorKind::Unexpected => Ok(None),
+            Err(error) if error.is_temporary() && error.kind() == ErrorKind::Unexpected => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -234,9 +234,9 @@ impl Runner {
         let backend = self.registry.find(self.connect.url.scheme())?;
         let mistakes = steps
             .iter()
-            .filter(|step| matches!(step.action, Action::Run | Action::Undo))
-            .filter_map(|step| backend.inspect(&step.migration, &mut |_| {}).err());
-        Error::all(mistakes).map_or(Ok(()), Err)
+            .filter(|step| matches!(step.action, Action::Apply | Action::Undo))
+            .filter_map(|step| backend.check_script(&step.migration, &mut |_| {}).err());
+        Error::combine(mistakes).map_or(Ok(()), Err)
     }
 
     fn new_report(&self) -> Report {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::survey::{Entry, Standing, survey};
+use crate::status::{MigrationEntry, MigrationStatus, survey};
 use crate::{Action, Error, ErrorKind, History, Migration, MigrationSet, Plan, Result, Step};
 
 /// What is broken in a history, as it stood when it was looked at, and how it would be mended. Whoever was shown this confirms it by
@@ -21,15 +21,15 @@ pub struct Repair {
     /// What is done.
     pub step: Step,
     /// What was seen.
-    pub entry: Entry,
+    pub entry: MigrationEntry,
 }
 
 impl Repairs {
     /// What changed, what has no file, and what failed half way.
     pub(super) fn of_history(set: &MigrationSet, history: &History) -> Self {
         Self::find(set, history, None, |entry| match entry.standing {
-            Standing::Diverged => Some(Action::Accept),
-            Standing::Missing | Standing::Failed | Standing::Running => Some(Action::Forget),
+            MigrationStatus::Diverged => Some(Action::UpdateChecksum),
+            MigrationStatus::Missing | MigrationStatus::Failed | MigrationStatus::Running => Some(Action::DeleteRow),
             _ => None,
         })
     }
@@ -39,7 +39,7 @@ impl Repairs {
         Self::find(set, history, Some(answer), |entry| {
             matches!(
                 entry.standing,
-                Standing::Running | Standing::Failed | Standing::Undoing
+                MigrationStatus::Running | MigrationStatus::Failed | MigrationStatus::Undoing
             )
             .then_some(answer)
         })
@@ -49,7 +49,7 @@ impl Repairs {
         set: &MigrationSet,
         history: &History,
         answer: Option<Action>,
-        action: impl Fn(&Entry) -> Option<Action>,
+        action: impl Fn(&MigrationEntry) -> Option<Action>,
     ) -> Self {
         let repairs = survey(set, history).into_iter().filter_map(|entry| {
             let step = Step::new(migration(&entry), action(&entry)?);
@@ -164,7 +164,7 @@ impl<'a> IntoIterator for &'a Repairs {
 }
 
 /// The file of an entry, or what stands for one that only the history knows.
-pub(super) fn migration(entry: &Entry) -> Arc<Migration> {
+pub(super) fn migration(entry: &MigrationEntry) -> Arc<Migration> {
     match (&entry.migration, &entry.row) {
         (Some(migration), _) => Arc::clone(migration),
         (None, Some(row)) => Arc::new(Migration::of_row(row)),
@@ -208,16 +208,16 @@ mod tests {
         assert_eq!(
             actions(&repairs.plan(&set, &history).unwrap()),
             [
-                ("2".into(), Action::Accept),
-                ("3".into(), Action::Forget),
-                ("4".into(), Action::Forget),
-                ("what?".into(), Action::Forget),
+                ("2".into(), Action::UpdateChecksum),
+                ("3".into(), Action::DeleteRow),
+                ("4".into(), Action::DeleteRow),
+                ("what?".into(), Action::DeleteRow),
             ]
         );
-        let doubts = Repairs::of_doubts(&set, &history, Action::SettleAgain);
+        let in_doubt = Repairs::of_doubts(&set, &history, Action::ResolveNotApplied);
         assert_eq!(
-            actions(&doubts.plan(&set, &history).unwrap()),
-            [("4".into(), Action::SettleAgain)]
+            actions(&in_doubt.plan(&set, &history).unwrap()),
+            [("4".into(), Action::ResolveNotApplied)]
         );
     }
 

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use lockage_core::plan::plan;
-use lockage_core::survey::{Entry, survey};
+use lockage_core::status::{MigrationEntry, survey};
 use lockage_core::{
     Action, Error, History, HistoryRow, Kind, Migration, MigrationSet, Plan, PlanOptions, State,
     Step, Version,
@@ -142,7 +142,7 @@ pub(crate) fn surveyed(files: &str, rows: &str) -> String {
     entries.join(", ")
 }
 
-fn told(entry: &Entry) -> String {
+fn told(entry: &MigrationEntry) -> String {
     let letter = &entry.kind.as_str()[..1].to_uppercase();
     let name = match &entry.version {
         Some(version) => format!("{letter}{version}"),

@@ -132,7 +132,7 @@ async fn patience_has_an_end_that_names_the_holder_and_the_setting() {
         "{waited:?}"
     );
     assert_eq!(error.kind(), ErrorKind::LockTimeout);
-    assert!(error.is_retryable());
+    assert!(error.is_temporary());
     assert_eq!(
         error.message(),
         "the lock shop was not obtained within 10.0 s; it is held by app@replica-7 (session 0) \
@@ -162,7 +162,7 @@ async fn who_does_not_want_to_wait_does_not() {
     let (world, runner) = world(&TWO);
     world.hold();
     let begun = Instant::now();
-    let error = runner.wait(LockWait::No).up().await.unwrap_err();
+    let error = runner.wait(LockWait::Never).up().await.unwrap_err();
     assert_eq!(
         (error.kind(), begun.elapsed()),
         (ErrorKind::LockTimeout, Duration::ZERO)
@@ -214,7 +214,7 @@ async fn a_history_that_cannot_be_read_for_now_is_read_later() {
     for _ in 0..20 {
         world.fail(
             "history",
-            Error::new(ErrorKind::Unexpected, "a writer is at it").retryable(),
+            Error::new(ErrorKind::Unexpected, "a writer is at it").with_status(Status::Temporary),
         );
     }
     let run = tokio::spawn(async move { runner.up().await });

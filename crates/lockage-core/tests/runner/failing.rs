@@ -24,7 +24,7 @@ async fn a_step_that_fails_releases_and_tells_what_was_applied() {
         (error.kind(), error.message()),
         (ErrorKind::MigrationFailed, "it failed")
     );
-    assert!(!error.is_retryable());
+    assert!(!error.is_temporary());
     let report = error.report().unwrap();
     assert_eq!((report.outcome, report.took_lock), (Outcome::Failed, true));
     assert_eq!(names(report), ("a".into(), "b c".into()));
@@ -77,7 +77,7 @@ async fn what_fails_under_the_lock_before_the_first_step_releases_too() {
         let (world, runner) = world(&[("V1__a", "")]);
         if name == "history" {
             // The first look passes.
-            world.fail(name, Error::new(ErrorKind::Unexpected, "busy").retryable());
+            world.fail(name, Error::new(ErrorKind::Unexpected, "busy").with_status(Status::Temporary));
         }
         world.fail(name, Error::new(ErrorKind::Unexpected, "no"));
         let error = runner.up().await.unwrap_err();
@@ -166,7 +166,7 @@ async fn a_run_that_begins_anew_applies_no_more_than_it_was_to() {
     let (world, runner) = world(&[("V1__a", ""), ("V2__b", "")]);
     let mut options = PlanOptions::default();
     options.steps = Some(1);
-    let gone = Error::new(ErrorKind::SessionLost, "the server went away").server_gone();
+    let gone = Error::new(ErrorKind::SessionLost, "the server went away").with_status(Status::ConnectionLost);
     world.fail("unlock", gone);
     let report = runner.plan_options(options).up().await.unwrap();
     assert_eq!(names(&report), ("a".into(), "b".into()));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockage_core::{
-    Action, Applied, Canceller, Capabilities, Error, ErrorKind, Event, Held, History, HistoryRow,
+    Action, StepResult, Canceller, Capabilities, Error, ErrorKind, Event, LockProof, History, HistoryRow,
     LockHolder, LockKey, LockProvider, Migrator, Observer, Result, State, Step, async_trait,
 };
 
@@ -66,7 +66,7 @@ impl MemorySession {
         let mut facts = self.world.facts();
         assert!(facts.has_table);
         let same = |row: &HistoryRow| row.version == step.migration.key();
-        if let Action::Run | Action::Undo = step.action {
+        if let Action::Apply | Action::Undo = step.action {
             let done = facts
                 .rows
                 .iter()
@@ -137,7 +137,7 @@ impl LockProvider for MemorySession {
 #[async_trait]
 impl Migrator for MemorySession {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new(true, "a field in memory").within_one_process()
+        Capabilities::new(true, "a field in memory").single_process()
     }
 
     async fn history(&mut self) -> Result<History> {
@@ -147,7 +147,7 @@ impl Migrator for MemorySession {
         Ok(History { rows })
     }
 
-    async fn ensure_history(&mut self, _: &Held) -> Result<()> {
+    async fn ensure_history(&mut self, _: &LockProof) -> Result<()> {
         self.begin("ensure_history").await?;
         self.check_held()?;
         self.world.facts().has_table = true;
@@ -155,22 +155,22 @@ impl Migrator for MemorySession {
         Ok(())
     }
 
-    async fn apply(&mut self, _: &Held, step: &Step, observer: &dyn Observer) -> Result<Applied> {
+    async fn apply(&mut self, _: &LockProof, step: &Step, observer: &dyn Observer) -> Result<StepResult> {
         self.begin("apply").await?;
         self.check_held()?;
         let new = match step.action {
             Action::Undo => Some(State::Undone),
-            Action::Forget => None,
+            Action::DeleteRow => None,
             _ => Some(State::Applied),
         };
-        if let Action::Run | Action::Undo = step.action {
+        if let Action::Apply | Action::Undo = step.action {
             let mut script = String::new();
             step.migration.open()?.read_to_string(&mut script).unwrap();
             self.run(&script, observer).await?;
         }
         self.commit(step, new);
         tokio::task::yield_now().await;
-        Ok(Applied::new(1))
+        Ok(StepResult::new(1))
     }
 
     fn canceller(&self) -> Arc<dyn Canceller> {

@@ -10,7 +10,7 @@ use crate::world::{set, world};
 const FILES: [(&str, &str); 1] = [("V1__a", "")];
 
 fn no_database() -> Error {
-    Error::new(ErrorKind::Connect, "no such database").no_database()
+    Error::new(ErrorKind::Connect, "no such database").with_status(Status::DatabaseMissing)
 }
 
 #[tokio::test(start_paused = true)]
@@ -46,7 +46,7 @@ async fn a_wait_ends_at_its_time_whatever_hangs() {
         let timeout = Some(Duration::from_secs(timeout));
         let error = runner.wait_until_current(timeout).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect);
-        assert!(error.is_retryable());
+        assert!(error.is_temporary());
         let most = Duration::from_secs(most) + Duration::from_millis(50);
         assert!(begun.elapsed() <= most, "{:?}", begun.elapsed());
     }

@@ -47,7 +47,7 @@ fn worlds() -> MutexGuard<'static, HashMap<String, Arc<World>>> {
 const MEMORY: Backend = Backend::new(
     "memory",
     &["memory"],
-    Capabilities::new(true, "a field in memory").within_one_process(),
+    Capabilities::new(true, "a field in memory").single_process(),
     |options| Box::pin(connect(options)),
     |migration, each| {
         let mut text = String::new();
@@ -58,7 +58,7 @@ const MEMORY: Backend = Backend::new(
                 format!("nonsense in line {} of {}", line + 1, migration.file()),
             )),
             None => {
-                each(lockage_core::Statement {
+                each(lockage_core::ParsedStatement {
                     text: &text,
                     line: 1,
                 });

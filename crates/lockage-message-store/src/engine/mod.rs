@@ -140,7 +140,7 @@ mod tests {
                     let holes = text.matches("{{").count();
                     let names = text.matches("{{table:x}}").count();
                     assert_eq!(holes, names, "{text}");
-                    engine.backend().inspect(migration, &mut |_| {}).unwrap();
+                    engine.backend().check_script(migration, &mut |_| {}).unwrap();
                 }
                 assert!(
                     script(&set, Kind::Undo, "3").contains(&place.table("tenants")),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lockage_message_store::lockage_core::{Backend, ConnectOptions, Unlocked};
 use lockage_message_store::{Builder, MessageStore};
-use lockage_sql::{Connection, Piece};
+use lockage_sql::{Connection, Command};
 use lockage_testkit::{Failure, unique_name};
 use tempfile::TempDir;
 
@@ -159,7 +159,7 @@ pub(crate) async fn rows(
 pub(crate) async fn execute(engine: Engine, url: &str, statement: &str) -> Result<(), Failure> {
     let mut connection = connect(engine, url).await?;
     connection
-        .run(&[Piece::Own(statement.into())], &mut |_| {})
+        .run(&[Command::Internal(statement.into())], &mut |_| {})
         .await
         .map_err(|failure| format!("{statement}: {:?}", failure.error).into())
 }

@@ -1,6 +1,6 @@
 //! The lock, seen from beside.
 
-use lockage_message_store::lockage_core::{Attempt, Interrupt, LockKey, LockWait};
+use lockage_message_store::lockage_core::{TryLock, Interrupt, LockKey, LockWait};
 use lockage_message_store::{ErrorKind, MessageStore};
 use lockage_testkit::Failure;
 
@@ -22,11 +22,11 @@ async fn is_free(database: &Database, id: i64) -> Result<bool, Failure> {
     let key = LockKey::id(id);
     let session = database.session().await?;
     let free = match session.try_lock(&key).await? {
-        Attempt::Locked(locked) => {
+        TryLock::Acquired(locked) => {
             locked.release().await?.close().await?;
             true
         }
-        Attempt::Busy(session) => {
+        TryLock::Busy(session) => {
             session.close().await?;
             false
         }
@@ -128,8 +128,8 @@ async fn the_id_4004_waits_for_a_neighbour_that_holds_4004(
         Engine::Sqlite => {
             let session = database.session().await?;
             match session.try_lock(&LockKey::id(4004)).await? {
-                Attempt::Locked(locked) => lock = Some(locked),
-                Attempt::Busy(_) => return Err("the neighbour did not get its lock".into()),
+                TryLock::Acquired(locked) => lock = Some(locked),
+                TryLock::Busy(_) => return Err("the neighbour did not get its lock".into()),
             }
         }
     }
@@ -165,10 +165,10 @@ async fn a_busy_lock_is_an_error_in_time_and_nothing_is_written(
     database: &Database,
 ) -> Result<(), Failure> {
     let session = database.session().await?;
-    let Attempt::Locked(locked) = session.try_lock(&LockKey::id(4006)).await? else {
+    let TryLock::Acquired(locked) = session.try_lock(&LockKey::id(4006)).await? else {
         return Err("the lock of a fresh database is taken".into());
     };
-    let store = database.builder().wait(LockWait::No).build()?;
+    let store = database.builder().wait(LockWait::Never).build()?;
     for ended in [store.migrate().await, store.rebuild().await] {
         let error = ended.err().ok_or("migrated without the lock")?;
         ensure(

@@ -66,7 +66,7 @@ async fn keeps_indexes(url: &str) -> Result<bool, Failure> {
         "CREATE TABLE probe (n INT)",
         "CREATE INDEX probe_of_n ON probe (n) WHERE n <> 0",
     ] {
-        let piece = [lockage_sql::Piece::Own(statement.into())];
+        let piece = [lockage_sql::Command::Internal(statement.into())];
         let made = session.run(&piece, &mut |_| {}).await;
         made.map_err(|failure| failure.error)?;
     }

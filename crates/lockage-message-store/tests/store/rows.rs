@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockage_message_store::lockage_core::{Attempt, LockKey};
+use lockage_message_store::lockage_core::{TryLock, LockKey};
 use lockage_message_store::{Counts, ErrorKind, Ownership};
 use lockage_testkit::Failure;
 
@@ -83,7 +83,7 @@ async fn rows_are_counted_released_and_cleared_without_the_lock(
     database.execute(&node).await?;
 
     let session = database.session().await?;
-    let Attempt::Locked(neighbour) = session.try_lock(&LockKey::default()).await? else {
+    let TryLock::Acquired(neighbour) = session.try_lock(&LockKey::default()).await? else {
         return Err("the lock is still held".into());
     };
     let counts = store.counts().await?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lockage_message_store::lockage_core::{Attempt, Interrupt, LockKey, LockWait, Outcome};
+use lockage_message_store::lockage_core::{TryLock, Interrupt, LockKey, LockWait, Outcome};
 use lockage_message_store::{AutoCreate, ErrorKind};
 use lockage_testkit::Failure;
 
@@ -24,11 +24,11 @@ async fn assert_free(database: &Database) -> Result<(), Failure> {
     loop {
         let session = database.session().await?;
         match session.try_lock(&LockKey::default()).await? {
-            Attempt::Locked(locked) => return Ok(locked.release().await?.close().await?),
-            Attempt::Busy(_) if Instant::now() < deadline => {
+            TryLock::Acquired(locked) => return Ok(locked.release().await?.close().await?),
+            TryLock::Busy(_) if Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            Attempt::Busy(_) => return Err("the lock is still held after 120 s".into()),
+            TryLock::Busy(_) => return Err("the lock is still held after 120 s".into()),
         }
     }
 }
@@ -41,7 +41,7 @@ async fn migrating_a_current_database_is_a_no_op(database: &Database) -> Result<
     }
     let before = database.history().await?;
     // Even with the lock in somebody else's hands: it is not needed.
-    let Attempt::Locked(neighbour) = database
+    let TryLock::Acquired(neighbour) = database
         .session()
         .await?
         .try_lock(&LockKey::default())
@@ -104,7 +104,7 @@ async fn cancelled_while_waiting_means_an_error_and_no_lock(
     database: &Database,
 ) -> Result<(), Failure> {
     let session = database.session().await?;
-    let Attempt::Locked(neighbour) = session.try_lock(&LockKey::default()).await? else {
+    let TryLock::Acquired(neighbour) = session.try_lock(&LockKey::default()).await? else {
         return Err("the lock of a fresh database is taken".into());
     };
     let interrupt = Interrupt::new();
@@ -198,7 +198,7 @@ async fn create_only_waits_for_what_another_process_is_making(
     let making = tokio::spawn(async move { first.start().await });
     paused.reached().await?;
     let other = || database.builder().auto_create(AutoCreate::CreateOnly);
-    match other().wait(LockWait::No).build()?.start().await {
+    match other().wait(LockWait::Never).build()?.start().await {
         Err(error) if error.kind() == ErrorKind::NotCurrent => {}
         ended => return Err(format!("one that must not wait: {ended:?}").into()),
     }

@@ -3,7 +3,7 @@
 use lockage_message_store::lockage_core::{ConnectOptions, DatabaseUrl};
 use lockage_message_store::lockage_core::{LockKey, MigrationSet, Outcome, Registry, Runner};
 use lockage_message_store::{ErrorKind, Identity, MessageStore};
-use lockage_sql::Piece;
+use lockage_sql::Command;
 use lockage_testkit::{Failure, unique_name};
 
 use crate::catalogue::assert_schema;
@@ -118,9 +118,9 @@ async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<
         ));
     }
     let mut connection = connect(database.engine, &database.url).await?;
-    let pieces: Vec<Piece<'_>> = statements
+    let pieces: Vec<Command<'_>> = statements
         .iter()
-        .map(|statement| Piece::Own(statement.into()))
+        .map(|statement| Command::Internal(statement.into()))
         .collect();
     connection
         .run(&pieces, &mut |_| {})

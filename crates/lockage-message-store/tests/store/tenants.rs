@@ -1,6 +1,6 @@
 //! A main store and those of tenants.
 
-use lockage_message_store::lockage_core::{Attempt, LockKey};
+use lockage_message_store::lockage_core::{TryLock, LockKey};
 use lockage_message_store::{ErrorKind, MessageStore};
 use lockage_testkit::Failure;
 
@@ -26,7 +26,7 @@ async fn tenants_are_migrated_in_parallel_under_their_own_locks(
 
 async fn with_tenants(main: &Database, north: &Database, south: &Database) -> Result<(), Failure> {
     // The override is every tenant's.
-    let Attempt::Locked(neighbour) = north.session().await?.try_lock(&LockKey::id(4004)).await?
+    let TryLock::Acquired(neighbour) = north.session().await?.try_lock(&LockKey::id(4004)).await?
     else {
         return Err("the lock of a fresh database is taken".into());
     };

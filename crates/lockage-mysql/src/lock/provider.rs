@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Error, ErrorKind, ForeignTable, LockHolder, LockKey, LockProvider, Neighbour, Result,
+    Error, ErrorKind, FoundTable, LockHolder, LockKey, LockProvider, ForeignLock, Result,
 };
 use lockage_sql::Connection;
 
@@ -27,7 +27,7 @@ impl LockProvider for MysqlConnection {
         }
         if !self.has_heartbeat() {
             // Before the lock, not behind it: who vanishes while it is granted must not keep it either.
-            self.prove_alive(Some(SILENCE)).await?;
+            self.set_idle_timeout(Some(SILENCE)).await?;
         }
         let tried = lock::try_lock(&mut *reach(&self.wire).await?, key, &name).await;
         self.judged(tried).await
@@ -43,7 +43,7 @@ impl LockProvider for MysqlConnection {
         let name = self.lock_name(key);
         let unlocked = lock::unlock(&mut *reach(&self.wire).await?, key, &name).await;
         self.judged(unlocked).await?;
-        self.prove_alive(None).await
+        self.set_idle_timeout(None).await
     }
 
     async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
@@ -52,20 +52,20 @@ impl LockProvider for MysqlConnection {
         self.judged(holder).await
     }
 
-    fn native_name(&self, key: &LockKey) -> String {
+    fn native_lock_name(&self, key: &LockKey) -> String {
         self.lock_name(key)
     }
 
-    async fn neighbour_locks(&mut self, neighbour: &Neighbour) -> Result<Vec<LockKey>> {
+    async fn foreign_lock_keys(&mut self, neighbour: &ForeignLock) -> Result<Vec<LockKey>> {
         neighbour::locks(neighbour, self.database(), self.facts.flavour)
     }
 
-    async fn foreign_tables(&mut self, names: &[String]) -> Result<Vec<ForeignTable>> {
+    async fn find_tables(&mut self, names: &[String]) -> Result<Vec<FoundTable>> {
         let found = neighbour::tables(&mut *reach(&self.wire).await?, &self.home, names).await;
         self.judged(found).await
     }
 
-    async fn break_lock(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
+    async fn terminate_holder(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
         let name = self.lock_name(key);
         let ended = end::end(&mut *reach(&self.wire).await?, &name, holder).await;
         self.judged(ended).await

@@ -6,7 +6,7 @@ mod object;
 use std::fmt::Write;
 
 use lockage_core::{Error, ErrorKind, Result};
-use lockage_sql::Settled;
+use lockage_sql::Resolution;
 
 use crate::error;
 use crate::facts::Facts;
@@ -101,26 +101,26 @@ pub(crate) async fn settle(
     home: &str,
     text: &str,
     before: Option<&str>,
-) -> Result<Settled> {
+) -> Result<Resolution> {
     let Some(before) = before.and_then(Snapshot::read) else {
-        return Ok(Settled::Unknown(
+        return Ok(Resolution::Unknown(
             "it commits by itself, and may have done so halfway".into(),
         ));
     };
     let deed = match classify(before.effective.as_deref().unwrap_or(text)) {
         Class::Ddl(deed) => deed,
         _ => {
-            return Ok(Settled::Unknown(
+            return Ok(Resolution::Unknown(
                 "it writes a table whose engine has no transactions, and may have done so halfway"
                     .into(),
             ));
         }
     };
     match deed {
-        Deed::Repeatable => Ok(Settled::NotDone),
+        Deed::Repeatable => Ok(Resolution::NotApplied),
         Deed::Truncates(table) => settle_truncate(wire, facts, &table, before.seen.first()).await,
         Deed::Changes(changes) => settle_changes(wire, facts, home, &changes, &before).await,
-        Deed::Opaque => Ok(Settled::Unknown("nothing in the schema shows it".into())),
+        Deed::Opaque => Ok(Resolution::Unknown("nothing in the schema shows it".into())),
     }
 }
 
@@ -129,16 +129,16 @@ async fn settle_truncate(
     facts: &Facts,
     table: &Name,
     before: Option<&Seen>,
-) -> Result<Settled> {
+) -> Result<Resolution> {
     let name = quoted(table);
     match (before, storage(wire, facts, table).await?) {
         (Some(Seen::Present(before)), Seen::Present(now)) => Ok(if *before == now {
-            Settled::NotDone
+            Resolution::NotApplied
         } else {
-            Settled::Done
+            Resolution::Applied
         }),
-        _ if object::is_empty(wire, table).await.map_err(plain)? => Ok(Settled::Done),
-        _ => Ok(Settled::Unknown(format!(
+        _ if object::is_empty(wire, table).await.map_err(plain)? => Ok(Resolution::Applied),
+        _ => Ok(Resolution::Unknown(format!(
             "{name} has rows, and this user may not see whether they were written before or behind (that takes the right PROCESS)"
         ))),
     }
@@ -150,7 +150,7 @@ async fn settle_changes(
     home: &str,
     changes: &[Change],
     before: &Snapshot,
-) -> Result<Settled> {
+) -> Result<Resolution> {
     let now = all(wire, changes).await?;
     if now.len() != before.seen.len() {
         return Err(Error::new(
@@ -165,17 +165,17 @@ async fn settle_changes(
         verdicts.push(verdict(wire, lived || facts.has_atomic_ddl(), change, before, now).await?);
     }
     if verdicts.iter().all(|verdict| *verdict == Verdict::Not) {
-        return Ok(Settled::NotDone);
+        return Ok(Resolution::NotApplied);
     }
     if verdicts.iter().all(|verdict| *verdict == Verdict::Done) {
-        return Ok(Settled::Done);
+        return Ok(Resolution::Applied);
     }
     let open = verdicts
         .iter()
         .all(|verdict| matches!(verdict, Verdict::Done | Verdict::Changed));
     if open && before.rest != HIDDEN && rest(wire, home, changes).await? == before.rest {
         // Nothing else in the whole schema changed, so nobody else was at it.
-        return Ok(Settled::Done);
+        return Ok(Resolution::Applied);
     }
     let seen: Vec<String> = changes
         .iter()
@@ -189,7 +189,7 @@ async fn settle_changes(
             )
         })
         .collect();
-    Ok(Settled::Unknown(seen.join("; ")))
+    Ok(Resolution::Unknown(seen.join("; ")))
 }
 
 /// What one object says of the statement.

@@ -174,7 +174,7 @@ async fn a_session_that_somebody_ended_is_not_made_anew(place: &Place) -> Result
     let at_work = running.await?.err().ok_or("it went on")?;
     for error in [idle, at_work] {
         assert_eq!(error.kind(), ErrorKind::SessionLost, "{error:?}");
-        assert!(!error.is_server_gone(), "{error:?}");
+        assert!(!error.is_connection_lost(), "{error:?}");
     }
     Ok(())
 }

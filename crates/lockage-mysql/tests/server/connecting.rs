@@ -51,7 +51,7 @@ async fn a_wrong_password_is_final_and_not_shown(place: &Place) -> Result<(), Fa
     place.drop_account(&name).await?;
     for error in &errors {
         assert_eq!(error.kind(), ErrorKind::Connect);
-        assert!(!error.is_retryable(), "{error:?}");
+        assert!(!error.is_temporary(), "{error:?}");
         assert!(
             !format!("{error} {error:?}").contains("hunter2"),
             "{error:?}"
@@ -75,7 +75,7 @@ async fn nobody_who_listens_is_worth_another_try(_: &Place) -> Result<(), Failur
     drop(listener);
     let error = refused(&format!("mysql://app@127.0.0.1:{port}/shop")).await?;
     assert_eq!(error.kind(), ErrorKind::Connect);
-    assert!(error.is_retryable(), "{error:?}");
+    assert!(error.is_temporary(), "{error:?}");
     Ok(())
 }
 
@@ -85,7 +85,7 @@ async fn a_database_that_does_not_exist_is_made_when_asked(place: &Place) -> Res
     let error = refused(&url).await?;
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(
-        !error.is_retryable() && error.hint().is_some_and(|hint| hint.contains("--create")),
+        !error.is_temporary() && error.hint().is_some_and(|hint| hint.contains("--create")),
         "{error:?}"
     );
     let runner = runner(&url, &[("V1__a.sql", "CREATE TABLE a (n INT)")])?;

@@ -40,7 +40,7 @@ async fn cut_everywhere(place: &Place, strategy: LockStrategy, step: usize) -> R
             let proxy = Proxy::start(place.host()).await?;
             proxy.cut(cut.clone());
             // Without patience a run does not wait for a server that is gone.
-            let run = with(through(&proxy)?, strategy).wait(LockWait::No);
+            let run = with(through(&proxy)?, strategy).wait(LockWait::Never);
             let first = run.up().await;
             if let Err(error) = &first {
                 let kinds = [

@@ -25,7 +25,7 @@ async fn cut_behind(
     let proxy = Proxy::start(place.host()).await?;
     proxy.cut(Cut::BehindText(text.into()));
     let error = runner(&place.url_at(&proxy.address()), &files)?
-        .wait(LockWait::No)
+        .wait(LockWait::Never)
         .up()
         .await
         .unwrap_err();
@@ -69,8 +69,8 @@ async fn a_procedure_that_commits_is_not_called_twice(place: &Place) -> Result<(
     in_doubt(done, 3, "may have done so halfway")?;
     assert_eq!(place.texts("SELECT n FROM t").await?, ["1", "2"]);
     let runner = place.runner(&[("V1__a.sql", script)])?;
-    let doubts = runner.doubts(true).await?;
-    runner.repair(&doubts).await?;
+    let in_doubt = runner.in_doubt(true).await?;
+    runner.repair(&in_doubt).await?;
     place.runner(&[("V1__a.sql", script)])?.up().await?;
     assert_eq!(place.texts("SELECT n FROM t").await?, ["1", "2", "3"]);
     Ok(())

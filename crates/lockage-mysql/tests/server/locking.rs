@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lockage_mysql::BACKEND;
 use lockage_mysql::lockage_core::{
-    Attempt, ConnectOptions, Error, ErrorKind, LockKey, LockStrategy, Locked, Registry, Unlocked,
+    TryLock, ConnectOptions, Error, ErrorKind, LockKey, LockStrategy, Locked, Registry, Unlocked,
 };
 use lockage_testkit::Failure;
 
@@ -34,8 +34,8 @@ pub(crate) async fn connect(url: &str) -> Result<Unlocked, Failure> {
 
 pub(crate) async fn lock(session: Unlocked, key: &LockKey) -> Result<Locked, Failure> {
     match session.try_lock(key).await? {
-        Attempt::Locked(locked) => Ok(locked),
-        Attempt::Busy(_) => Err("the lock is held".into()),
+        TryLock::Acquired(locked) => Ok(locked),
+        TryLock::Busy(_) => Err("the lock is held".into()),
     }
 }
 
@@ -44,8 +44,8 @@ pub(crate) async fn lock_at_last(mut session: Unlocked, key: &LockKey) -> Result
     let begun = Instant::now();
     loop {
         session = match session.try_lock(key).await? {
-            Attempt::Locked(locked) => return Ok(locked),
-            Attempt::Busy(session) => session,
+            TryLock::Acquired(locked) => return Ok(locked),
+            TryLock::Busy(session) => session,
         };
         if begun.elapsed() > DEADLINE {
             return Err("the lock did not become free".into());

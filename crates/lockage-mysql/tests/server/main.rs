@@ -4,7 +4,7 @@
 mod away;
 mod connecting;
 mod cuts;
-mod doubts;
+mod in_doubt;
 mod locking;
 #[path = "../origin/mod.rs"]
 mod origin;
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         away::TESTS,
         connecting::TESTS,
         cuts::TESTS,
-        doubts::TESTS,
+        in_doubt::TESTS,
         locking::TESTS,
         rights::TESTS,
         round_trips::TESTS,

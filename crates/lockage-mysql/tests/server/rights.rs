@@ -86,7 +86,7 @@ async fn the_holder_is_shown_as_far_as_the_account_may_see(place: &Place) -> Res
     let (name, url) = place.account("ALL PRIVILEGES").await?;
     let little = connect(&url).await?.holder(&key).await?.ok_or("nobody")?;
     let waited = runner(&url, FILES)?
-        .wait(LockWait::No)
+        .wait(LockWait::Never)
         .up()
         .await
         .unwrap_err();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lockage_mysql::BACKEND;
 use lockage_mysql::lockage_core::{
-    Attempt, ConnectOptions, ErrorKind, LockKey, LockStrategy, Locked, MigrationSet, NoObserver,
+    TryLock, ConnectOptions, ErrorKind, LockKey, LockStrategy, Locked, MigrationSet, NoObserver,
     PlanOptions, Registry, Runner, Unlocked, plan,
 };
 use lockage_testkit::Failure;
@@ -72,7 +72,7 @@ async fn many_make_the_table_at_once(place: &Place) -> Result<(), Failure> {
     }
     let mut got = Vec::new();
     while let Some(done) = tries.join_next().await {
-        if let Attempt::Locked(locked) = done?? {
+        if let TryLock::Acquired(locked) = done?? {
             got.push(locked);
         }
     }
@@ -90,7 +90,7 @@ async fn a_lease_that_ran_out_is_taken_over(place: &Place) -> Result<(), Failure
         .await?;
     let alive = connect(place).await?.try_lock(&LockKey::default()).await?;
     assert!(
-        matches!(alive, Attempt::Busy(_)),
+        matches!(alive, TryLock::Busy(_)),
         "a lease that runs on was taken"
     );
     place
@@ -161,7 +161,7 @@ async fn a_holder_is_ended_and_its_row_given_back(place: &Place) -> Result<(), F
         let breaker = by(&url, strategy)?;
         let holder = breaker.lock_holder().await?.ok_or("nobody holds it")?;
         let session = holder.session.clone().ok_or("no session")?;
-        let refused = by(&stranger, strategy)?.break_lock(&holder, PATIENCE).await;
+        let refused = by(&stranger, strategy)?.terminate_holder(&holder, PATIENCE).await;
         let refused = refused.err().ok_or("a stranger ended it")?;
         let statement = format!("KILL {}", session.split('@').next().unwrap_or_default());
         assert!(
@@ -174,11 +174,11 @@ async fn a_holder_is_ended_and_its_row_given_back(place: &Place) -> Result<(), F
         let mut other = holder.clone();
         other.since = Some("2001-01-01T00:00:00.000000Z".into());
         breaker
-            .break_lock(&other, Duration::ZERO)
+            .terminate_holder(&other, Duration::ZERO)
             .await
             .unwrap_err();
         assert!(!running.is_finished(), "another holder was ended");
-        breaker.break_lock(&holder, PATIENCE).await?;
+        breaker.terminate_holder(&holder, PATIENCE).await?;
         lock(place).await?.release().await?;
         let error = running.await?.err().ok_or("it went on")?;
         assert!(
@@ -263,7 +263,7 @@ async fn the_two_kinds_of_lock_exclude_each_other(place: &Place) -> Result<(), F
         (LockStrategy::Advisory, LockStrategy::Table),
     ] {
         let held = locking::lock(connect_by(&url, first).await?, &key).await?;
-        let Attempt::Busy(mut other) = connect_by(&url, second).await?.try_lock(&key).await? else {
+        let TryLock::Busy(mut other) = connect_by(&url, second).await?.try_lock(&key).await? else {
             return Err(format!("{second:?} was got beside {first:?}").into());
         };
         assert!(other.holder(&key).await?.is_some(), "{second:?}");

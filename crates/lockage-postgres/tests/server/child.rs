@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{ExitCode, Stdio};
 
 use lockage_core::{
-    Attempt, ConnectOptions, LockKey, LockStrategy, LockWait, MigrationSet, NoObserver,
+    TryLock, ConnectOptions, LockKey, LockStrategy, LockWait, MigrationSet, NoObserver,
     PlanOptions, Registry, plan,
 };
 use lockage_postgres::BACKEND;
@@ -151,7 +151,7 @@ async fn act(part: Part, url: &str, scripts: &[String]) -> Result<(), Failure> {
         options.lock_strategy = LockStrategy::Table;
     }
     let session = Registry::default().with(BACKEND)?.connect(&options).await?;
-    let Attempt::Locked(mut locked) = session.try_lock(&LockKey::default()).await? else {
+    let TryLock::Acquired(mut locked) = session.try_lock(&LockKey::default()).await? else {
         return Err("the lock is held".into());
     };
     locked.ensure_history().await?;

@@ -37,7 +37,7 @@ async fn a_wrong_password_is_told_and_not_shown(place: &Place) -> Result<(), Fai
     let (role, url) = place.role("").await?;
     let error = refused(url.replace(":secret@", ":hunter2@")).await?;
     assert_eq!(error.kind(), ErrorKind::Connect);
-    assert!(!error.is_retryable(), "{error:?}");
+    assert!(!error.is_temporary(), "{error:?}");
     assert!(
         error.message().contains("password") && error.message().contains(&role),
         "{error}"
@@ -64,7 +64,7 @@ async fn a_missing_database_is_told_with_what_makes_it(place: &Place) -> Result<
     let error = refused(place.url_of(&name)).await?;
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(
-        !error.is_retryable() && error.message().contains(&name),
+        !error.is_temporary() && error.message().contains(&name),
         "{error:?}"
     );
     assert!(
@@ -119,7 +119,7 @@ async fn a_server_that_does_not_answer_is_given_up(_: &Place) -> Result<(), Fail
     let error = connect(&options).await.err().ok_or("somebody answered")?;
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(
-        error.is_retryable() && error.message().contains("no answer within 0.3 s"),
+        error.is_temporary() && error.message().contains("no answer within 0.3 s"),
         "{error:?}"
     );
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
@@ -134,7 +134,7 @@ async fn a_port_that_nobody_listens_to_is_worth_another_try(_: &Place) -> Result
     let error = refused(format!("postgres://app@127.0.0.1:{port}/shop")).await?;
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(
-        error.is_retryable() && error.message().contains("refused"),
+        error.is_temporary() && error.message().contains("refused"),
         "{error:?}"
     );
     Ok(())
@@ -144,7 +144,7 @@ async fn too_many_connections_are_worth_another_try(place: &Place) -> Result<(),
     let (role, url) = place.role("CONNECTION LIMIT 0").await?;
     let error = refused(url).await?;
     assert_eq!(error.kind(), ErrorKind::Connect);
-    assert!(error.is_retryable(), "{error:?}");
+    assert!(error.is_temporary(), "{error:?}");
     assert!(
         error.context().any(|pair| pair == ("sqlstate", "53300")),
         "{error:?}"
@@ -207,7 +207,7 @@ async fn tls_is_told_to_be_missing(place: &Place) -> Result<(), Failure> {
     let error = refused(place.url() + "?sslmode=require").await?;
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(
-        error.message().contains("does not support TLS") && !error.is_retryable(),
+        error.message().contains("does not support TLS") && !error.is_temporary(),
         "{error:?}"
     );
     assert!(

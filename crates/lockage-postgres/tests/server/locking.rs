@@ -78,7 +78,7 @@ async fn the_holder_is_told_with_all_there_is(place: &Place) -> Result<(), Failu
     );
 
     let refused = watcher
-        .wait(LockWait::No)
+        .wait(LockWait::Never)
         .up()
         .await
         .err()
@@ -166,15 +166,15 @@ async fn the_holder_of_a_row_is_ended_and_its_row_given_back(place: &Place) -> R
         .await?;
         let breaker = by(strategy)?;
         let holder = breaker.lock_holder().await?.ok_or("nobody holds it")?;
-        breaker.break_lock(&holder, Duration::from_secs(60)).await?;
+        breaker.terminate_holder(&holder, Duration::from_secs(60)).await?;
         let error = running.await?.err().ok_or("it went on")?;
         assert_eq!(error.kind(), ErrorKind::SessionLost, "{error:?}");
-        assert!(!error.is_server_gone(), "{error:?}");
+        assert!(!error.is_connection_lost(), "{error:?}");
         // Nobody waits for a lease to run out.
         let next = place
             .runner(&[("V1__a.sql", "SELECT 1")])?
             .connect_options(|options| options.lock_strategy = LockStrategy::Table)
-            .wait(LockWait::No);
+            .wait(LockWait::Never);
         next.up().await?;
         place.execute("DROP TABLE lockage_history").await?;
     }

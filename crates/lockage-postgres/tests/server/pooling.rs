@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use lockage_core::{
-    Align, ConnectOptions, ErrorKind, Interrupt, LockKey, LockStrategy, LockWait, Neighbour,
+    ForeignLocks, ConnectOptions, ErrorKind, Interrupt, LockKey, LockStrategy, LockWait, ForeignLock,
     Outcome, Tool,
 };
 use lockage_postgres::BACKEND;
@@ -301,8 +301,8 @@ async fn a_neighbour_behind_a_pooler_is_refused_and_our_own_lock_given_back(
     place: &Place,
 ) -> Result<(), Failure> {
     let pooler = Pooler::start(place, "transaction").await?;
-    let sqlx = Align::none().with(Neighbour::Tool(Tool::Sqlx));
-    let run = runner(&pooler.url, FILES)?.wait(LockWait::No);
+    let sqlx = ForeignLocks::none().with(ForeignLock::Tool(Tool::Sqlx));
+    let run = runner(&pooler.url, FILES)?.wait(LockWait::Never);
     let error = run
         .clone()
         .align(sqlx)

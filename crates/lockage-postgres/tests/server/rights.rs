@@ -123,7 +123,7 @@ async fn a_history_that_may_not_be_read_is_told(place: &Place) -> Result<(), Fai
         .err()
         .ok_or("the history was read without the right")?;
     assert!(
-        error.message().contains("permission denied") && !error.is_retryable(),
+        error.message().contains("permission denied") && !error.is_temporary(),
         "{error:?}"
     );
     assert!(
@@ -156,7 +156,7 @@ async fn a_history_in_a_schema_that_may_not_be_entered_is_not_none(
     ] {
         let error = error.ok_or("a history that is hidden counted as none")?;
         assert!(
-            error.message().contains("the schema public") && !error.is_retryable(),
+            error.message().contains("the schema public") && !error.is_temporary(),
             "{error:?}"
         );
         assert!(

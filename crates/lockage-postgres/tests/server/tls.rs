@@ -159,7 +159,7 @@ async fn every_sslmode_trusts_as_far_as_it_says(_: &Place) -> Result<(), Failure
             .ok_or("trusted")?;
         assert_eq!(error.kind(), ErrorKind::Connect, "{parameters}: {error:?}");
         assert!(
-            !error.is_retryable() && error.message().contains("certificate"),
+            !error.is_temporary() && error.message().contains("certificate"),
             "{parameters}: {error:?}"
         );
         assert!(

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use lockage_core::{Action, Error, ErrorKind, Held, Kind, Migration, Result, State, Step};
+use lockage_core::{Action, Error, ErrorKind, LockProof, Kind, Migration, Result, State, Step};
 
 use crate::SqlSession;
 use crate::again;
-use crate::connection::{Cause, Connection, Failure};
+use crate::connection::{FailureCause, Connection, CommandError};
 use crate::history::Entry;
 use crate::journal::{self, Line};
 
@@ -55,7 +55,7 @@ impl<C: Connection> SqlSession<C> {
     /// Makes the journal where it is missing, and reads what it says of a migration.
     pub(super) async fn open_journal(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         migration: &Migration,
     ) -> Result<BTreeMap<u32, Line>> {
         if let Some(journal) = self.read_journal(migration).await? {
@@ -73,7 +73,7 @@ impl<C: Connection> SqlSession<C> {
     ) -> Result<Option<BTreeMap<u32, Line>>> {
         match again::query(&mut self.connection, &self.journal.select(migration)).await {
             Ok(rows) => journal::parse(rows).map(Some),
-            Err(failure) if failure.cause == Cause::NoTable => Ok(None),
+            Err(failure) if failure.cause == FailureCause::MissingTable => Ok(None),
             Err(failure) => Err(failure.into()),
         }
     }
@@ -81,7 +81,7 @@ impl<C: Connection> SqlSession<C> {
     /// Says in the history that the migration is under way. The row of what an undo takes back says that it is being undone.
     pub(super) async fn announce(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         step: &Step,
         total: u32,
         journal: &BTreeMap<u32, Line>,
@@ -108,7 +108,7 @@ impl<C: Connection> SqlSession<C> {
         self.write(requirements, statements).await
     }
 
-    pub(super) async fn finish(&mut self, held: &Held, step: &Step, run: &Run) -> Result<()> {
+    pub(super) async fn finish(&mut self, held: &LockProof, step: &Step, run: &Run) -> Result<()> {
         let migration = &*step.migration;
         let state = if step.action == Action::Undo {
             State::Undone
@@ -134,13 +134,13 @@ impl<C: Connection> SqlSession<C> {
     /// Leaves word of a failure in the history, and says how far the migration came.
     pub(super) async fn leave_failed(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         migration: &Migration,
         run: &Run,
         error: Error,
     ) -> Error {
         // What stopped the run may be none of the statements: what they began is still open then, and what is written below would commit it.
-        let error = self.roll_back(Failure::new(0, error)).await.error;
+        let error = self.roll_back(CommandError::new(0, error)).await.error;
         if !matches!(error.kind(), ErrorKind::SessionLost | ErrorKind::LockLost)
             && migration.kind() != Kind::Undo
         {

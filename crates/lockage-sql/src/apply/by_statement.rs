@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use lockage_core::{Applied, Error, ErrorKind, Event, Held, Location, Observer, Result, Step};
+use lockage_core::{StepResult, Error, ErrorKind, Event, LockProof, Location, Observer, Result, Step};
 
 use super::bookkeeping::Run;
 use super::retry::Retry;
 use crate::SqlSession;
-use crate::connection::{Cause, Connection, Failure, Manner, Piece, Refusal, Settled, Work};
+use crate::connection::{FailureCause, Connection, CommandError, StatementMode, Command, AssertionError, Resolution, MigrationContext};
 use crate::journal::{self, Line};
 use crate::script::{Statement, TransactionControl, transaction_control};
 use crate::statements::{Statements, explain, locate};
@@ -16,10 +16,10 @@ use crate::statements::{Statements, explain, locate};
 impl<C: Connection> SqlSession<C> {
     pub(crate) async fn apply_by_statement(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         step: &Step,
         observer: &dyn Observer,
-    ) -> Result<Applied> {
+    ) -> Result<StepResult> {
         let migration = &*step.migration;
         let syntax = self.connection.dialect().syntax;
         // Read to its end before anything runs: a mistake at the end is told before the beginning is committed.
@@ -29,11 +29,11 @@ impl<C: Connection> SqlSession<C> {
             total += 1;
         }
         // Once, not before each statement: what a script sets stays set until its end.
-        let prepare: Vec<Piece<'_>> = self
+        let prepare: Vec<Command<'_>> = self
             .connection
-            .prepare(&Work::new(migration, &self.options))
+            .prepare(&MigrationContext::new(migration, &self.options))
             .into_iter()
-            .map(Piece::own)
+            .map(Command::own)
             .collect();
         self.run_pieces(&prepare).await?;
         let journal = self.open_journal(held, migration).await?;
@@ -60,7 +60,7 @@ impl<C: Connection> SqlSession<C> {
         match outcome {
             Ok(()) => {
                 self.finish(held, step, &run).await?;
-                Ok(Applied::new(run.ran))
+                Ok(StepResult::new(run.ran))
             }
             Err(error) => Err(self.leave_failed(held, migration, &run, error).await),
         }
@@ -68,7 +68,7 @@ impl<C: Connection> SqlSession<C> {
 
     async fn run_statements(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         step: &Step,
         journal: BTreeMap<u32, Line>,
         run: &mut Run,
@@ -117,7 +117,7 @@ impl<C: Connection> SqlSession<C> {
     /// What the journal, and the server where the journal does not know, say of a statement.
     async fn is_committed(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         step: &Step,
         index: u32,
         statement: &Statement,
@@ -143,8 +143,8 @@ impl<C: Connection> SqlSession<C> {
         if line.done {
             return Ok(true);
         }
-        match self.connection.settle_since(&statement.text, line.before.as_deref()).await? {
-            Settled::Done => {
+        match self.connection.resolve_with_snapshot(&statement.text, line.before.as_deref()).await? {
+            Resolution::Applied => {
                 // Written down now: later statements change the schema by which it was found out.
                 let lock = self.require_lock(held).await?;
                 let mut rows = vec![self.journal.done(migration, index, None)];
@@ -152,8 +152,8 @@ impl<C: Connection> SqlSession<C> {
                 self.write(lock, rows).await?;
                 Ok(true)
             }
-            Settled::NotDone => Ok(false),
-            Settled::Unknown(seen) => Err(doubt(format!(
+            Resolution::NotApplied => Ok(false),
+            Resolution::Unknown(seen) => Err(doubt(format!(
                 "a run died while statement {} of {migration} was under way, and whether it took effect is not known: {seen}",
                 index + 1
             ))
@@ -166,7 +166,7 @@ impl<C: Connection> SqlSession<C> {
 
     async fn run_statement(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         step: &Step,
         index: u32,
         statement: &Statement,
@@ -183,8 +183,8 @@ impl<C: Connection> SqlSession<C> {
             };
             // In a transaction of the script's own, what ran before in it is gone as well.
             let failure = if was_in_transaction {
-                Failure {
-                    cause: Cause::Other,
+                CommandError {
+                    cause: FailureCause::Other,
                     ..failure
                 }
             } else {
@@ -198,19 +198,19 @@ impl<C: Connection> SqlSession<C> {
 
     async fn try_statement(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         step: &Step,
         index: u32,
         statement: &Statement,
         run: &mut Run,
-    ) -> Result<(), Failure> {
-        let plain = |error| Failure::new(0, error);
+    ) -> Result<(), CommandError> {
+        let plain = |error| CommandError::new(0, error);
         let migration = &*step.migration;
         let dialect = self.connection.dialect();
         let text = statement.text.as_str();
-        let script = || Piece::Script(text);
-        let own = |rows: Vec<String>| rows.into_iter().map(Piece::own);
-        let mut pieces: Vec<Piece<'_>> = Vec::new();
+        let script = || Command::Script(text);
+        let own = |rows: Vec<String>| rows.into_iter().map(Command::own);
+        let mut pieces: Vec<Command<'_>> = Vec::new();
         match transaction_control(text, dialect.syntax) {
             Some(control) if control.crosses_boundary() && dialect.transactional_ddl => {
                 return self
@@ -240,18 +240,18 @@ impl<C: Connection> SqlSession<C> {
                 return self.run_within(migration, index, text, run).await;
             }
             Some(_) => {}
-            None => match self.connection.manner(text).await.map_err(plain)? {
-                Manner::Alone { before } => {
+            None => match self.connection.statement_mode(text).await.map_err(plain)? {
+                StatementMode::Autocommit { before } => {
                     let before = before.as_deref();
                     return self.run_alone(held, step, index, text, before, run).await;
                 }
-                Manner::Session => {
+                StatementMode::SessionSetting => {
                     pieces.extend(self.require_lock_first(held).await.map_err(plain)?);
                     pieces.push(script());
-                    pieces.extend(own(self.connection.behind_setting(text)));
+                    pieces.extend(own(self.connection.after_session_setting(text)));
                     return self.run_pieces(&pieces).await;
                 }
-                Manner::Shared => {}
+                StatementMode::WithJournal => {}
             },
         }
         // One transaction, be it ours or the script's own, holds the statement and its row.
@@ -264,13 +264,13 @@ impl<C: Connection> SqlSession<C> {
                 None => (Vec::new(), lock),
             };
             pieces.extend(outside);
-            pieces.push(Piece::own(dialect.begin));
+            pieces.push(Command::own(dialect.begin));
             pieces.extend(own(self.connection.within()));
             pieces.extend(inside);
         }
-        let not_done = Piece::Require(
+        let not_done = Command::Assert(
             self.journal.not_done(migration, index),
-            Refusal::new(
+            AssertionError::new(
                 ErrorKind::LockLost,
                 format!(
                     "another run has done statement {} of {migration} meanwhile",
@@ -290,12 +290,12 @@ impl<C: Connection> SqlSession<C> {
         }
         pieces.push(script());
         let mut keepsake = None;
-        if self.connection.keeps_session() {
+        if self.connection.has_session_state() {
             self.run_pieces(&std::mem::take(&mut pieces)).await?;
             keepsake = self.connection.keepsake(text).await.map_err(plain)?;
         }
         if !run.in_transaction {
-            pieces.extend(own(self.connection.before_rows()));
+            pieces.extend(own(self.connection.before_bookkeeping()));
             pieces.extend(behind.then_some(not_done));
         }
         pieces.extend(own(if behind {
@@ -306,7 +306,7 @@ impl<C: Connection> SqlSession<C> {
         pieces.extend(own(self.advance(step, index)));
         if !run.in_transaction {
             pieces.extend(self.fence());
-            pieces.push(Piece::own(dialect.commit));
+            pieces.push(Command::own(dialect.commit));
         }
         self.run_pieces(&pieces).await?;
         if run.in_transaction && self.connection.in_transaction() == Some(false) {
@@ -319,25 +319,25 @@ impl<C: Connection> SqlSession<C> {
     /// Runs a statement that commits by itself, and what the script had begun along with it.
     async fn run_alone(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         step: &Step,
         index: u32,
         text: &str,
         before: Option<&str>,
         run: &mut Run,
-    ) -> Result<(), Failure> {
-        let plain = |error| Failure::new(0, error);
+    ) -> Result<(), CommandError> {
+        let plain = |error| CommandError::new(0, error);
         let migration = &*step.migration;
         let started = self.journal.start(migration, index, text, before);
         if run.in_transaction {
-            let mut pieces: Vec<Piece<'_>> = started.map(Piece::own).into();
+            let mut pieces: Vec<Command<'_>> = started.map(Command::own).into();
             pieces.extend(self.fence());
             self.run_pieces(&pieces).await?;
         } else {
             let lock = self.require_lock(held).await.map_err(plain)?;
             self.write(lock, started.into()).await.map_err(plain)?;
         }
-        if let Err(failure) = self.connection.run_bare(text).await {
+        if let Err(failure) = self.connection.run_autocommit(text).await {
             if failure.error.kind() == ErrorKind::SessionLost {
                 return Err(failure);
             }
@@ -349,7 +349,7 @@ impl<C: Connection> SqlSession<C> {
             return Err(failure);
         }
         run.in_transaction = false;
-        let keepsake = if self.connection.keeps_session() {
+        let keepsake = if self.connection.has_session_state() {
             self.connection.keepsake(text).await.map_err(plain)?
         } else {
             None
@@ -361,32 +361,32 @@ impl<C: Connection> SqlSession<C> {
     }
 
     /// Says of a statement that failed when it left traces all the same.
-    async fn with_traces(&mut self, text: &str, before: Option<&str>, failure: Failure) -> Failure {
-        if before.is_none() || failure.cause != Cause::Other {
+    async fn with_traces(&mut self, text: &str, before: Option<&str>, failure: CommandError) -> CommandError {
+        if before.is_none() || failure.cause != FailureCause::Other {
             return failure;
         }
-        let traces = match self.connection.settle_since(text, before).await {
-            Ok(Settled::Done) => "the statement failed, and yet the schema is as it would leave it",
-            Ok(Settled::Unknown(seen)) => {
+        let traces = match self.connection.resolve_with_snapshot(text, before).await {
+            Ok(Resolution::Applied) => "the statement failed, and yet the schema is as it would leave it",
+            Ok(Resolution::Unknown(seen)) => {
                 let error = failure.error.with_context("schema", seen);
-                return Failure { error, ..failure };
+                return CommandError { error, ..failure };
             }
             _ => return failure,
         };
         let error = failure.error.with_context("schema", traces);
-        Failure { error, ..failure }
+        CommandError { error, ..failure }
     }
 
     /// Runs pieces; a failure among them ends the open transaction and speaks of the script's statement.
-    pub(super) async fn run_pieces(&mut self, pieces: &[Piece<'_>]) -> Result<(), Failure> {
+    pub(super) async fn run_pieces(&mut self, pieces: &[Command<'_>]) -> Result<(), CommandError> {
         let Err(failure) = self.connection.run(pieces, &mut |_| {}).await else {
             return Ok(());
         };
-        let of_script = matches!(pieces.get(failure.piece), Some(Piece::Script(_)));
+        let of_script = matches!(pieces.get(failure.piece), Some(Command::Script(_)));
         let failure = if of_script {
             failure
         } else {
-            Failure {
+            CommandError {
                 place: None,
                 ..failure
             }

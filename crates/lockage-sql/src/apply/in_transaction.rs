@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use lockage_core::{
-    Action, Applied, ErrorKind, Event, Held, Migration, Observer, Result, State, Step,
+    Action, StepResult, ErrorKind, Event, LockProof, Migration, Observer, Result, State, Step,
 };
 
 use super::retry::Retry;
 use crate::SqlSession;
-use crate::connection::{Connection, Failure, Piece, Refusal, Work};
+use crate::connection::{Connection, CommandError, Command, AssertionError, MigrationContext};
 use crate::history::Entry;
 use crate::script::Statement;
 use crate::statements::{Statements, explain};
@@ -20,10 +20,10 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 impl<C: Connection> SqlSession<C> {
     pub(crate) async fn apply_in_transaction(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         step: &Step,
         observer: &dyn Observer,
-    ) -> Result<Applied> {
+    ) -> Result<StepResult> {
         let mut retry = Retry::new();
         loop {
             match self.try_transaction(held, step, observer).await {
@@ -38,38 +38,38 @@ impl<C: Connection> SqlSession<C> {
 
     async fn try_transaction(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         step: &Step,
         observer: &dyn Observer,
-    ) -> Result<Applied, Failure> {
-        let plain = |error| Failure::new(0, error);
+    ) -> Result<StepResult, CommandError> {
+        let plain = |error| CommandError::new(0, error);
         let migration = &*step.migration;
         let dialect = self.connection.dialect();
         let begun = Instant::now();
         let mut script = Chunks::open(migration, dialect).map_err(plain)?;
         let mut done = 0;
 
-        let mut head: Vec<Piece<'static>> = self
+        let mut head: Vec<Command<'static>> = self
             .connection
-            .prepare(&Work::new(migration, &self.options))
+            .prepare(&MigrationContext::new(migration, &self.options))
             .into_iter()
-            .map(Piece::own)
+            .map(Command::own)
             .collect();
-        head.push(Piece::own(dialect.begin));
-        head.extend(self.connection.within().into_iter().map(Piece::own));
+        head.push(Command::own(dialect.begin));
+        head.extend(self.connection.within().into_iter().map(Command::own));
         head.extend(self.requirements(held, step).await.map_err(plain)?);
-        head.push(Piece::Require(
+        head.push(Command::Assert(
             self.history.not_begun(migration),
-            Refusal::new(
+            AssertionError::new(
                 ErrorKind::Diverged,
                 format!("a part of {migration} is committed already, and the rest is not to run in a transaction"),
             ),
         ));
         loop {
             let (chunk, last) = script.next().map_err(plain)?;
-            let mut pieces: Vec<Piece<'_>> = std::mem::take(&mut head);
+            let mut pieces: Vec<Command<'_>> = std::mem::take(&mut head);
             let first = pieces.len();
-            pieces.extend(chunk.iter().map(|statement| Piece::Script(&statement.text)));
+            pieces.extend(chunk.iter().map(|statement| Command::Script(&statement.text)));
             let behind = pieces.len();
             if last {
                 pieces.extend(self.connection.before_commit(migration));
@@ -78,9 +78,9 @@ impl<C: Connection> SqlSession<C> {
                     .map_or_else(|| begun.elapsed().as_millis().to_string(), str::to_owned);
                 // Once more: a script can give the lock away.
                 pieces.extend(self.require_lock(held).await.map_err(plain)?);
-                pieces.extend(self.row_of(step, took, script.total).map(Piece::own));
+                pieces.extend(self.row_of(step, took, script.total).map(Command::own));
                 pieces.extend(self.fence());
-                pieces.push(Piece::own(dialect.commit));
+                pieces.push(Command::own(dialect.commit));
             }
             let total = script.total;
             let mut tell = |index: usize| {
@@ -99,7 +99,7 @@ impl<C: Connection> SqlSession<C> {
                 return Err(in_its_place(migration, statement, failure));
             }
             if last {
-                return Ok(Applied::new(done));
+                return Ok(StepResult::new(done));
             }
         }
     }
@@ -128,7 +128,7 @@ impl<C: Connection> SqlSession<C> {
 }
 
 /// Says where it failed, and what that means for the migration.
-fn in_its_place(migration: &Migration, statement: Option<&Statement>, failure: Failure) -> Failure {
+fn in_its_place(migration: &Migration, statement: Option<&Statement>, failure: CommandError) -> CommandError {
     let (piece, place, cause) = (failure.piece, failure.place, failure.cause);
     let error = match statement {
         Some(statement) => explain(migration, statement, failure),
@@ -140,7 +140,7 @@ fn in_its_place(migration: &Migration, statement: Option<&Statement>, failure: F
         }
         _ => error,
     };
-    Failure {
+    CommandError {
         piece,
         place,
         cause,

@@ -4,25 +4,25 @@
 //! and a role that it takes for the transaction has no business with the journal. Right before the COMMIT the rows of all its statements are
 //! written, so that they commit with what they speak of.
 
-use lockage_core::{Held, Migration, Step};
+use lockage_core::{LockProof, Migration, Step};
 
 use super::bookkeeping::Run;
 use crate::SqlSession;
-use crate::connection::{Connection, Failure, Manner, Piece};
+use crate::connection::{Connection, CommandError, StatementMode, Command};
 use crate::script::TransactionControl;
 
 impl<C: Connection> SqlSession<C> {
     /// Runs a statement that begins or ends the transaction.
     pub(super) async fn cross_boundary(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         step: &Step,
         index: u32,
         text: &str,
         control: TransactionControl,
         run: &mut Run,
-    ) -> Result<(), Failure> {
-        let plain = |error| Failure::new(0, error);
+    ) -> Result<(), CommandError> {
+        let plain = |error| CommandError::new(0, error);
         let record = self.journal.record(&step.migration, index, text);
         match control {
             TransactionControl::Begin => {
@@ -31,9 +31,9 @@ impl<C: Connection> SqlSession<C> {
                 if !lock.is_empty() {
                     self.run_pieces(&lock).await?;
                 }
-                let mut pieces = vec![Piece::Script(text)];
-                let behind = self.connection.behind_begin();
-                pieces.extend(behind.into_iter().map(Piece::own));
+                let mut pieces = vec![Command::Script(text)];
+                let behind = self.connection.after_begin();
+                pieces.extend(behind.into_iter().map(Command::own));
                 self.run_pieces(&pieces).await?;
                 run.in_transaction = true;
                 run.rows.extend(record);
@@ -41,20 +41,20 @@ impl<C: Connection> SqlSession<C> {
             TransactionControl::Rollback => {
                 // What is rolled back left nothing, so whoever goes on behind a failure may run it again.
                 run.rows.clear();
-                self.run_pieces(&[Piece::Script(text)]).await?;
+                self.run_pieces(&[Command::Script(text)]).await?;
                 run.in_transaction = false;
             }
             _ => {
-                let own = |rows: Vec<String>| rows.into_iter().map(Piece::own);
-                let mut pieces: Vec<Piece<'static>> = Vec::new();
-                pieces.extend(own(self.connection.before_rows()));
+                let own = |rows: Vec<String>| rows.into_iter().map(Command::own);
+                let mut pieces: Vec<Command<'static>> = Vec::new();
+                pieces.extend(own(self.connection.before_bookkeeping()));
                 pieces.extend(self.require_lock(held).await.map_err(plain)?);
                 pieces.extend(own(std::mem::take(&mut run.rows)));
                 pieces.extend(own(record.into()));
                 pieces.extend(own(self.advance(step, index)));
                 pieces.extend(self.fence());
-                let mut pieces: Vec<Piece<'_>> = pieces;
-                pieces.push(Piece::Script(text));
+                let mut pieces: Vec<Command<'_>> = pieces;
+                pieces.push(Command::Script(text));
                 self.run_pieces(&pieces).await?;
                 run.in_transaction = false;
             }
@@ -69,14 +69,14 @@ impl<C: Connection> SqlSession<C> {
         index: u32,
         text: &str,
         run: &mut Run,
-    ) -> Result<(), Failure> {
-        let manner = self.connection.manner(text).await;
-        let mut pieces = vec![Piece::Script(text)];
+    ) -> Result<(), CommandError> {
+        let manner = self.connection.statement_mode(text).await;
+        let mut pieces = vec![Command::Script(text)];
         // What only sets something is not journaled: a later session that goes on behind it must run it again.
-        let sets = manner.map_err(|error| Failure::new(0, error))? == Manner::Session;
+        let sets = manner.map_err(|error| CommandError::new(0, error))? == StatementMode::SessionSetting;
         if sets {
-            let behind = self.connection.behind_setting(text);
-            pieces.extend(behind.into_iter().map(Piece::own));
+            let behind = self.connection.after_session_setting(text);
+            pieces.extend(behind.into_iter().map(Command::own));
         }
         self.run_pieces(&pieces).await?;
         if !sets {

@@ -1,13 +1,13 @@
 //! Steps that touch the history and no schema.
 
-use lockage_core::{Action, Applied, Error, ErrorKind, Held, Result, State, Step};
+use lockage_core::{Action, StepResult, Error, ErrorKind, LockProof, Result, State, Step};
 
 use crate::SqlSession;
 use crate::connection::Connection;
 use crate::history::Entry;
 
 impl<C: Connection> SqlSession<C> {
-    pub(crate) async fn apply_to_history(&mut self, held: &Held, step: &Step) -> Result<Applied> {
+    pub(crate) async fn apply_to_history(&mut self, held: &LockProof, step: &Step) -> Result<StepResult> {
         let migration = &*step.migration;
         let journal = self.read_journal(migration).await?;
         // The statements whose end nobody saw.
@@ -19,7 +19,7 @@ impl<C: Connection> SqlSession<C> {
             .collect();
         let mut statements = Vec::new();
         match step.action {
-            Action::Record => {
+            Action::MarkApplied => {
                 statements.push(self.history.delete(migration));
                 let entry = Entry {
                     migration,
@@ -29,20 +29,20 @@ impl<C: Connection> SqlSession<C> {
                 };
                 statements.push(self.history.insert(&entry));
             }
-            Action::Forget => {
+            Action::DeleteRow => {
                 statements.push(self.history.delete(migration));
                 if journal.is_some() {
                     statements.push(self.journal.clear(migration));
                 }
             }
-            Action::Accept => statements.push(self.history.accept(migration)),
-            Action::SettleDone => {
+            Action::UpdateChecksum => statements.push(self.history.accept(migration)),
+            Action::ResolveApplied => {
                 statements.extend(
                     open.into_iter()
                         .map(|statement| self.journal.settle(migration, statement)),
                 );
             }
-            Action::SettleAgain => {
+            Action::ResolveNotApplied => {
                 statements.extend(
                     open.into_iter()
                         .map(|statement| self.journal.erase(migration, statement)),
@@ -57,6 +57,6 @@ impl<C: Connection> SqlSession<C> {
         }
         let requirements = self.requirements(held, step).await?;
         self.write(requirements, statements).await?;
-        Ok(Applied::default())
+        Ok(StepResult::default())
     }
 }

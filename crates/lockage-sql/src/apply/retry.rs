@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lockage_core::{Event, Observer, Step};
 
-use crate::connection::{Cause, Failure};
+use crate::connection::{FailureCause, CommandError};
 
 /// How often a statement that could not get a table in time is tried.
 const TRIES: u32 = 10;
@@ -26,11 +26,11 @@ impl Retry {
     /// Pauses before another try; gives the failure back when there is to be none.
     pub(super) async fn pause_after(
         &mut self,
-        failure: Failure,
+        failure: CommandError,
         step: &Step,
         observer: &dyn Observer,
-    ) -> Result<(), Failure> {
-        if failure.cause != Cause::TableBusy {
+    ) -> Result<(), CommandError> {
+        if failure.cause != FailureCause::LockTimeout {
             return Err(failure);
         }
         if self.attempt == TRIES {
@@ -38,7 +38,7 @@ impl Retry {
                 "the table was busy at {TRIES} tries; end the transactions that use it, or wait longer with \
                  `-- lockage: ddl-lock-timeout=30s` or --ddl-lock-timeout"
             ));
-            return Err(Failure { error, ..failure });
+            return Err(CommandError { error, ..failure });
         }
         self.attempt += 1;
         observer.on_event(&Event::Retrying {

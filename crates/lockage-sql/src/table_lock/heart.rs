@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::table::LockRow;
 use super::{BEAT, LEASE};
-use crate::connection::{Connection, Cut, Failure, Piece};
+use crate::connection::{Connection, DisconnectProbe, CommandError, Command};
 
 /// How often it is looked whether a session that was dropped has ended on the server too.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -27,7 +27,7 @@ pub(super) struct Purpose {
     /// True, on another connection, while the session stands.
     pub(super) session: Option<String>,
     /// Whether the server hung up on it.
-    pub(super) cut: Option<Cut>,
+    pub(super) cut: Option<DisconnectProbe>,
 }
 
 impl Heart {
@@ -84,7 +84,7 @@ async fn live(
                 break;
             }
             match connection
-                .run(&[Piece::own(row.beat(token))], &mut |_| {})
+                .run(&[Command::own(row.beat(token))], &mut |_| {})
                 .await
             {
                 Ok(()) if is_false(&mut connection, Some(&row.is_held(token))).await => return,
@@ -100,7 +100,7 @@ async fn live(
         if is_false(&mut connection, Some(session)).await {
             // Should this fail, the lease runs out.
             let _ = connection
-                .run(&[Piece::own(row.give_back(token))], &mut |_| {})
+                .run(&[Command::own(row.give_back(token))], &mut |_| {})
                 .await;
             return;
         }
@@ -133,9 +133,9 @@ pub(super) async fn says(connection: &mut Box<dyn Connection>, condition: &str) 
 }
 
 /// A lost connection is replaced, where the server can be reached.
-async fn or_another(connection: &mut Box<dyn Connection>, failure: &Failure) {
+async fn or_another(connection: &mut Box<dyn Connection>, failure: &CommandError) {
     if failure.error.kind() == ErrorKind::SessionLost
-        && let Ok(another) = connection.another().await
+        && let Ok(another) = connection.open_sibling().await
     {
         *connection = another;
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use lockage_core::{Error, ErrorKind, LockHolder, LockKey, Result};
 
 use crate::again;
-use crate::connection::{Cause, Connection, Failure, Piece, Refusal};
+use crate::connection::{FailureCause, Connection, CommandError, Command, AssertionError};
 use heart::{Heart, Purpose};
 use table::{LockRow, Sight};
 
@@ -80,9 +80,9 @@ impl TableLock {
             return Ok(false);
         }
         let token = format!("{:032x}", fastrand::u128(..));
-        let mut another = on.another().await?;
+        let mut another = on.open_sibling().await?;
         // What the server does not show to another connection says nothing there.
-        let session = match on.session_condition() {
+        let session = match on.session_exists_sql() {
             Some(stands) if heart::says(&mut another, &stands).await == Some(true) => Some(stands),
             _ => None,
         };
@@ -98,7 +98,7 @@ impl TableLock {
             return Ok(false);
         }
         heart.begin();
-        on.prove_alive(Some(SILENCE)).await?;
+        on.set_idle_timeout(Some(SILENCE)).await?;
         self.claim = Some(Claim { row, token, heart });
         Ok(true)
     }
@@ -115,14 +115,14 @@ impl TableLock {
         let seen = match look(on, &row).await {
             Ok(Some(seen)) if !seen.is_free() => seen,
             Ok(_) => return Ok(true),
-            Err(failure) if failure.cause == Cause::NoTable => return Ok(true),
+            Err(failure) if failure.cause == FailureCause::MissingTable => return Ok(true),
             Err(failure) => return Err(failure.into()),
         };
         let token = format!("{:032x}", fastrand::u128(..));
         if !self.take(on, &row, seen, &token).await? {
             return Ok(false);
         }
-        again::run(on, &[Piece::own(row.give_back(&token))]).await?;
+        again::run(on, &[Command::own(row.give_back(&token))]).await?;
         Ok(true)
     }
 
@@ -150,14 +150,14 @@ impl TableLock {
                 return Ok(false);
             }
         }
-        let session = on.session_name().unwrap_or_default();
+        let session = on.session_id().unwrap_or_default();
         let take = [
-            Piece::own(on.dialect().begin),
-            Piece::own(row.take(token, &seen, &self.holder, &session)),
-            Piece::own(on.dialect().commit),
+            Command::own(on.dialect().begin),
+            Command::own(row.take(token, &seen, &self.holder, &session)),
+            Command::own(on.dialect().commit),
         ];
         match again::run(on, &take).await {
-            Err(failure) if failure.cause == Cause::TableBusy => return Ok(false),
+            Err(failure) if failure.cause == FailureCause::LockTimeout => return Ok(false),
             taken => taken?,
         }
         // A cluster may say that it committed what it did not.
@@ -182,7 +182,7 @@ impl TableLock {
     }
 
     pub(crate) async fn unlock(&mut self, on: &mut impl Connection, key: &LockKey) -> Result<()> {
-        let refusal = Refusal::new(
+        let refusal = AssertionError::new(
             ErrorKind::LockLost,
             format!("this session did not hold the lock {key}"),
         );
@@ -191,14 +191,14 @@ impl TableLock {
         };
         let dialect = on.dialect();
         let give_back = [
-            Piece::own(dialect.begin),
-            Piece::Require(claim.row.is_held_for_sure(&claim.token), refusal),
-            Piece::own(claim.row.give_back(&claim.token)),
-            Piece::own(dialect.commit),
+            Command::own(dialect.begin),
+            Command::Assert(claim.row.is_held_for_sure(&claim.token), refusal),
+            Command::own(claim.row.give_back(&claim.token)),
+            Command::own(dialect.commit),
         ];
         again::run(on, &give_back).await?;
         claim.heart.end();
-        on.prove_alive(None).await
+        on.set_idle_timeout(None).await
     }
 
     pub(crate) async fn holder(
@@ -210,7 +210,7 @@ impl TableLock {
         let row = LockRow::new(on.dialect(), schema, key);
         let sight = match look(on, &row).await {
             Ok(sight) => sight,
-            Err(failure) if failure.cause == Cause::NoTable => None,
+            Err(failure) if failure.cause == FailureCause::MissingTable => None,
             Err(failure) => return Err(failure.into()),
         };
         Ok(sight.filter(Sight::is_alive).map(|sight| {
@@ -240,7 +240,7 @@ impl TableLock {
         let row = LockRow::new(on.dialect(), schema, key);
         let sight = match look(on, &row).await {
             Ok(sight) => sight,
-            Err(failure) if failure.cause == Cause::NoTable => None,
+            Err(failure) if failure.cause == FailureCause::MissingTable => None,
             Err(failure) => return Err(failure.into()),
         };
         let told_of = |sight: &Sight| {
@@ -279,7 +279,7 @@ impl TableLock {
                 None => error,
             });
         }
-        again::run(on, &[Piece::own(row.give_back(&sight.token))]).await?;
+        again::run(on, &[Command::own(row.give_back(&sight.token))]).await?;
         Ok(())
     }
 
@@ -297,7 +297,7 @@ impl TableLock {
     }
 
     /// What stands at its end.
-    pub(crate) fn fence(&self) -> Vec<Piece<'static>> {
+    pub(crate) fn fence(&self) -> Vec<Command<'static>> {
         self.claim
             .as_ref()
             .map_or_else(Vec::new, |claim| claim.row.fence(&claim.token).into())
@@ -313,11 +313,11 @@ impl TableLock {
         match look(on, row).await {
             Ok(Some(sight)) => return Ok(sight),
             Ok(None) => {}
-            Err(failure) if failure.cause == Cause::NoTable => {
+            Err(failure) if failure.cause == FailureCause::MissingTable => {
                 if let Some(schema) = schema {
                     on.ensure_schema(schema).await?;
                 }
-                let made = again::run(on, &[Piece::own(row.create_table())]).await;
+                let made = again::run(on, &[Command::own(row.create_table())]).await;
                 match look(on, row).await {
                     Ok(Some(sight)) => return Ok(sight),
                     Ok(None) => {}
@@ -326,7 +326,7 @@ impl TableLock {
             }
             Err(failure) => return Err(failure.into()),
         }
-        let made = again::run(on, &[Piece::own(row.insert())]).await;
+        let made = again::run(on, &[Command::own(row.insert())]).await;
         match (look(on, row).await?, made) {
             (Some(sight), _) => Ok(sight),
             (None, Err(failure)) => Err(failure.into()),
@@ -338,11 +338,11 @@ impl TableLock {
     }
 }
 
-async fn look(on: &mut impl Connection, row: &LockRow) -> Result<Option<Sight>, Failure> {
+async fn look(on: &mut impl Connection, row: &LockRow) -> Result<Option<Sight>, CommandError> {
     let rows = again::query(on, &row.look()).await?;
     rows.into_iter()
         .next()
         .map(table::parse)
         .transpose()
-        .map_err(|error| Failure::new(0, error))
+        .map_err(|error| CommandError::new(0, error))
 }

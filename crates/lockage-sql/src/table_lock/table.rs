@@ -6,7 +6,7 @@ use lockage_core::{Error, ErrorKind, LockKey, Result};
 use sha2::{Digest, Sha256};
 
 use super::LEASE;
-use crate::connection::{Piece, Refusal};
+use crate::connection::{Command, AssertionError};
 use crate::{Dialect, Row};
 
 /// The name of the table.
@@ -165,10 +165,10 @@ impl LockRow {
 
     /// What stands at the end of a transaction that only the holder may commit. The row is written, not only read: on a cluster that is what
     /// makes the commit fail where another node has given the lock to somebody else.
-    pub(super) fn fence(&self, token: &str) -> [Piece<'static>; 2] {
+    pub(super) fn fence(&self, token: &str) -> [Command<'static>; 2] {
         [
-            Piece::own(self.beat(token)),
-            Piece::Require(self.is_held_for_sure(token), Refusal::lock_lost(&self.key)),
+            Command::own(self.beat(token)),
+            Command::Assert(self.is_held_for_sure(token), AssertionError::lock_lost(&self.key)),
         ]
     }
 

@@ -31,13 +31,13 @@ async fn what_does_not_pass_is_told_at_once() {
             .await
             .unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Connect);
-        assert!(!refused.is_retryable(), "{number}");
+        assert!(!refused.is_temporary(), "{number}");
         assert!(refused.hint().unwrap().contains(hint), "{refused:?}");
         assert!(!format!("{refused:?}").contains("secret"), "{refused:?}");
         // Whether the database is there at all, another one is asked.
         let asked = u32::from(number == 4060);
         assert_eq!(server.world().logins, before + 1 + asked);
-        assert!(!refused.is_no_database());
+        assert!(!refused.is_database_missing());
     }
 }
 
@@ -75,7 +75,7 @@ async fn a_database_that_is_missing_is_told_apart_from_one_that_is_closed() {
             .await
             .unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Connect);
-        assert_eq!(refused.is_no_database(), missing);
+        assert_eq!(refused.is_database_missing(), missing);
     }
 }
 
@@ -90,6 +90,6 @@ async fn nobody_there_is_told() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
-    assert!(error.is_retryable());
+    assert!(error.is_temporary());
     assert!(!format!("{error:?}").contains("secret"), "{error:?}");
 }

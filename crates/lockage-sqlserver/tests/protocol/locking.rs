@@ -178,6 +178,6 @@ async fn who_waits_gets_the_lock_when_it_is_free() {
         server.options(),
         &[("V1__a.sql", "SELECT 1"), ("V2__b.sql", "SELECT 2")],
     )
-    .wait(LockWait::No);
+    .wait(LockWait::Never);
     assert_eq!(hasty.up().await.unwrap_err().kind(), ErrorKind::LockTimeout);
 }

@@ -11,7 +11,7 @@ async fn a_connection_that_drops_while_it_holds_loses_the_session_and_frees_the_
     let files = [("V1__a.sql", "SELECT 1"), ("V2__b.sql", "SELECT 2")];
     let lost = runner(server.options(), &files).up().await.unwrap_err();
     assert_eq!(lost.kind(), ErrorKind::SessionLost);
-    assert!(lost.is_retryable());
+    assert!(lost.is_temporary());
     assert_eq!(lost.report().unwrap().applied.len(), 1);
     assert_eq!(server.world().applied(), ["1"]);
     assert!(server.world().holders.is_empty());

@@ -66,7 +66,7 @@ async fn a_wrong_password_is_told(place: &Place) -> Result<(), Failure> {
     match runner(options(&wrong)?, &FILES)?.up().await {
         Err(error)
             if error.kind() == ErrorKind::Connect
-                && !error.is_retryable()
+                && !error.is_temporary()
                 && !format!("{error:?}").contains("Wrong-4-sure") =>
         {
             ensure(
@@ -84,7 +84,7 @@ async fn a_database_that_is_not_there_is_told_and_made_when_asked_for(
     let name = unique_name("place");
     let url = with_database(&place.server, &name);
     match runner(options(&url)?, &FILES)?.up().await {
-        Err(error) if error.kind() == ErrorKind::Connect && error.is_no_database() => {}
+        Err(error) if error.kind() == ErrorKind::Connect && error.is_database_missing() => {}
         other => return Err(format!("{other:?}").into()),
     }
     let mut create = options(&url)?;
@@ -108,7 +108,7 @@ async fn a_login_of_another_database_is_told(place: &Place) -> Result<(), Failur
     let refused = runner(options(&url)?, &FILES)?.up().await;
     execute(&place.server, &format!("DROP LOGIN {user}")).await?;
     match refused {
-        Err(error) if error.kind() == ErrorKind::Connect && !error.is_no_database() => ensure(
+        Err(error) if error.kind() == ErrorKind::Connect && !error.is_database_missing() => ensure(
             error.hint().is_some_and(|hint| hint.contains("login")),
             format!("{error:?}"),
         ),

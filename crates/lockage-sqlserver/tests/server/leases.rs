@@ -100,7 +100,7 @@ async fn a_holder_is_ended_when_its_lock_is_broken(place: &Place) -> Result<(), 
         .holder(&key)
         .await?
         .ok_or("a holder that is not seen")?;
-    next.break_lock(&key, &holder).await?;
+    next.terminate_holder(&key, &holder).await?;
     let lives = async { frozen.simple_query("SELECT 1").await?.into_results().await }.await;
     ensure(lives.is_err(), "the session of the holder still stands")?;
     ensure(next.try_lock(&key).await?, "the lock is not free")?;
@@ -118,7 +118,7 @@ async fn a_holder_is_ended_when_its_lock_is_broken(place: &Place) -> Result<(), 
         .holder(&key)
         .await?
         .ok_or("a holder that is not seen")?;
-    let refused = next.break_lock(&key, &holder).await;
+    let refused = next.terminate_holder(&key, &holder).await;
     next.close().await?;
     match refused {
         Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()),

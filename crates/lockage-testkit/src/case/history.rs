@@ -123,7 +123,7 @@ async fn a_row_says_what_was_applied(scene: &Scene) -> Result<(), Failure> {
         scene
             .suite()
             .backend
-            .inspect(migration, &mut |_| counted += 1)?;
+            .check_script(migration, &mut |_| counted += 1)?;
         ensure_eq!(
             counted,
             total,
@@ -185,7 +185,7 @@ async fn a_step_can_be_recorded_and_forgotten(scene: &Scene) -> Result<(), Failu
     scene
         .within("making the history", locked.ensure_history())
         .await?;
-    for step in steps(Action::Record) {
+    for step in steps(Action::MarkApplied) {
         scene
             .within("recording a step", locked.apply(&step, &NoObserver))
             .await?;
@@ -196,7 +196,7 @@ async fn a_step_can_be_recorded_and_forgotten(scene: &Scene) -> Result<(), Failu
         None,
         "what was only to be recorded and ran"
     );
-    for step in steps(Action::Forget).take(1) {
+    for step in steps(Action::DeleteRow).take(1) {
         scene
             .within("forgetting a step", locked.apply(&step, &NoObserver))
             .await?;
@@ -231,7 +231,7 @@ async fn a_changed_repeatable_is_applied_again(scene: &Scene) -> Result<(), Fail
         let Some(row) = history.rows.iter().find(|row| row.kind == Kind::Repeatable) else {
             return Err("the history has no row of the repeatable migration".into());
         };
-        let Some(file) = set.of_kind(Kind::Repeatable).next() else {
+        let Some(file) = set.iter_kind(Kind::Repeatable).next() else {
             return Err("the set has lost its repeatable migration".into());
         };
         ensure_eq!(row.version, "R:views", "the key of a repeatable migration");

@@ -47,7 +47,7 @@ fn tells_something(holder: &LockHolder) -> bool {
 async fn a_waiter_without_patience_is_told_whom_it_waits_for(scene: &Scene) -> Result<(), Failure> {
     let set = scene.set(&[("V1__a.sql", &[scene.create("seen")])])?;
     let locked = scene.locked(&LockKey::default()).await?;
-    for wait in [LockWait::No, LockWait::For(Duration::from_millis(200))] {
+    for wait in [LockWait::Never, LockWait::For(Duration::from_millis(200))] {
         let done = scene
             .in_time(
                 "a run that waits in vain",

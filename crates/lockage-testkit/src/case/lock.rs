@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lockage_core::{Attempt, ErrorKind, LockKey};
+use lockage_core::{TryLock, ErrorKind, LockKey};
 
 use super::fails;
 use crate::Failure;
@@ -188,8 +188,8 @@ async fn many_tasks_hold_it_one_at_a_time(scene: &Scene) -> Result<(), Failure> 
         tasks.spawn(async move {
             while let Some(waiting) = session.take() {
                 let mut locked = match waiting.try_lock(&key).await? {
-                    Attempt::Locked(locked) => locked,
-                    Attempt::Busy(busy) => {
+                    TryLock::Acquired(locked) => locked,
+                    TryLock::Busy(busy) => {
                         session = Some(busy);
                         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
                         continue;

@@ -4,7 +4,7 @@ use std::io::{BufRead, Write};
 use std::process::ExitCode;
 
 use lockage_core::{
-    Attempt, Backend, ConnectOptions, Error, ErrorKind, MigrationSet, Registry, Result, Runner,
+    TryLock, Backend, ConnectOptions, Error, ErrorKind, MigrationSet, Registry, Result, Runner,
 };
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -60,7 +60,7 @@ async fn play(
         }
         Role::Hold => {
             let session = registry.connect(&options).await?;
-            let Attempt::Locked(locked) = session.try_lock(&key).await? else {
+            let TryLock::Acquired(locked) = session.try_lock(&key).await? else {
                 return Err(Error::new(
                     ErrorKind::LockTimeout,
                     "somebody else holds the lock",

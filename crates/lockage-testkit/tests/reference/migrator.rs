@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use lockage_core::{
-    Action, Applied, Canceller, Capabilities, Error, ErrorKind, Event, Held, History, Kind,
+    Action, StepResult, Canceller, Capabilities, Error, ErrorKind, Event, LockProof, History, Kind,
     Location, LockKey, Migrator, Observer, Result, State, Step, async_trait,
 };
 
@@ -134,7 +134,7 @@ impl ReferenceSession {
     }
 
     /// Script and row in one transaction.
-    async fn run_in_one(&self, work: &Work<'_>, statements: &[(u32, &str)]) -> Result<Applied> {
+    async fn run_in_one(&self, work: &Work<'_>, statements: &[(u32, &str)]) -> Result<StepResult> {
         let mut content = self.content()?;
         let mut changes = Vec::new();
         for statement in statements {
@@ -148,11 +148,11 @@ impl ReferenceSession {
         let total = statements.len() as u32;
         changes.extend(self.outcome(work.step, total));
         self.commit(work.key, &changes)?;
-        Ok(Applied::new(total))
+        Ok(StepResult::new(total))
     }
 
     /// Each statement by itself, with the row as its journal.
-    async fn run_each(&self, work: &Work<'_>, statements: &[(u32, &str)]) -> Result<Applied> {
+    async fn run_each(&self, work: &Work<'_>, statements: &[(u32, &str)]) -> Result<StepResult> {
         let total = statements.len() as u32;
         let at = |state, done| self.row(work.step, state, done, total);
         let done = match self.content()?.row(&work.step.migration.key()) {
@@ -176,10 +176,10 @@ impl ReferenceSession {
             }
         }
         self.commit(work.key, &self.outcome(work.step, total))?;
-        Ok(Applied::new(total - done))
+        Ok(StepResult::new(total - done))
     }
 
-    async fn run_script(&self, work: &Work<'_>) -> Result<Applied> {
+    async fn run_script(&self, work: &Work<'_>) -> Result<StepResult> {
         let mut statements = work.statements();
         match self.flaw {
             Some(Flaw::AppliesTwice) => statements.extend_from_within(..),
@@ -219,23 +219,23 @@ impl ReferenceSession {
         })
     }
 
-    async fn step(&mut self, key: &LockKey, step: &Step) -> Result<Applied> {
+    async fn step(&mut self, key: &LockKey, step: &Step) -> Result<StepResult> {
         let content = self.content()?;
-        let recorded = step.action == Action::Record && !self.has(Flaw::RecordingRuns);
-        if step.action == Action::Forget {
+        let recorded = step.action == Action::MarkApplied && !self.has(Flaw::RecordingRuns);
+        if step.action == Action::DeleteRow {
             if !self.has(Flaw::ForgetsNothing) {
                 self.commit(key, &[Change::ForgetRow(step.migration.key())])?;
             }
-            return Ok(Applied::default());
+            return Ok(StepResult::default());
         }
         let text = script::read(&step.migration)?;
         let work = Work { step, key, text };
         if recorded {
             self.commit(key, &self.outcome(step, work.statements().len() as u32))?;
-            return Ok(Applied::default());
+            return Ok(StepResult::default());
         }
         if self.is_done(step, &content)? {
-            return Ok(Applied::default());
+            return Ok(StepResult::default());
         }
         let done = self.run_script(&work).await;
         if done.is_err() {
@@ -284,7 +284,7 @@ impl Migrator for ReferenceSession {
         Ok(history)
     }
 
-    async fn ensure_history(&mut self, held: &Held) -> Result<()> {
+    async fn ensure_history(&mut self, held: &LockProof) -> Result<()> {
         let change = match self.flaw {
             Some(Flaw::MakingEmpties) => Change::EmptyHistory,
             _ => Change::MakeHistory,
@@ -294,10 +294,10 @@ impl Migrator for ReferenceSession {
 
     async fn apply(
         &mut self,
-        held: &Held,
+        held: &LockProof,
         step: &Step,
         observer: &dyn Observer,
-    ) -> Result<Applied> {
+    ) -> Result<StepResult> {
         if self.has(Flaw::GoesOnWhenDropped) {
             let mut double = self.double()?;
             for grip in self.let_go_of_all() {

@@ -42,7 +42,7 @@ pub(crate) const BACKEND: Backend = Backend::new(
 pub(crate) const LOCAL_BACKEND: Backend = Backend::new(
     "lockage-reference",
     &["reference"],
-    Capabilities::new(true, "a locked file").within_one_process(),
+    Capabilities::new(true, "a locked file").single_process(),
     connect,
     inspect,
 );

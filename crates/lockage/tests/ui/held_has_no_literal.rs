@@ -1,6 +1,6 @@
-use lockage::{Held, LockKey};
+use lockage::{LockProof, LockKey};
 
 fn main() {
     let (key, neighbours) = (LockKey::default(), Vec::new());
-    let _ = Held { key, neighbours }; //~ E0451
+    let _ = LockProof { key, neighbours }; //~ E0451
 }

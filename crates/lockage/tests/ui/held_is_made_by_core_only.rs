@@ -1,11 +1,11 @@
-use lockage::{Held, LockKey, Locked, NoObserver, Session, Step, Unlocked};
+use lockage::{LockProof, LockKey, Locked, NoObserver, Session, Step, Unlocked};
 
 fn made() {
-    let _ = Held::new(LockKey::default(), Vec::new()); //~ E0624
-    let _ = Held::default(); //~ E0599
+    let _ = LockProof::new(LockKey::default(), Vec::new()); //~ E0624
+    let _ = LockProof::default(); //~ E0599
 }
 
-fn copied(held: &Held) -> Held {
+fn copied(held: &LockProof) -> LockProof {
     held.clone() //~ E0308
 }
 
@@ -15,7 +15,7 @@ async fn without(mut session: Box<dyn Session>, step: &Step) {
     let _ = session.ensure_history().await; //~ E0061
 }
 
-fn taken(locked: Locked) -> Held {
+fn taken(locked: Locked) -> LockProof {
     locked.held //~ E0616
 }
 

@@ -12,7 +12,7 @@ async fn after_release(session: lockage::Locked, step: &Step) {
 }
 
 async fn while_busy(session: Unlocked, step: &Step) {
-    if let lockage::Attempt::Busy(mut session) = session.try_lock(&LockKey::default()).await.unwrap() {
+    if let lockage::TryLock::Busy(mut session) = session.try_lock(&LockKey::default()).await.unwrap() {
         let _ = session.apply(step, &NoObserver).await; //~ E0599
     }
 }

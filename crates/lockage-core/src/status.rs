@@ -8,7 +8,7 @@ use crate::{History, HistoryRow, Kind, Migration, MigrationSet, State, Version};
 /// Where a migration stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum MigrationStatus {
     /// Applied, and the file is still the one that was applied.
     Applied,
     /// To be applied.
@@ -33,7 +33,7 @@ pub enum Standing {
     Unknown,
 }
 
-impl Standing {
+impl MigrationStatus {
     /// The word in a status table.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -63,7 +63,7 @@ impl Standing {
 /// One migration: its file, its row, or both.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Entry {
+pub struct MigrationEntry {
     /// Its kind.
     pub kind: Kind,
     /// Its version; `None` for a repeatable one.
@@ -71,7 +71,7 @@ pub struct Entry {
     /// Its name.
     pub name: String,
     /// Where it stands.
-    pub standing: Standing,
+    pub standing: MigrationStatus,
     /// Its file.
     pub migration: Option<Arc<Migration>>,
     /// Its row in the history.
@@ -79,16 +79,16 @@ pub struct Entry {
 }
 
 /// Lays a set beside a history: baselines and versioned migrations by version, then repeatable ones by name.
-pub fn survey(set: &MigrationSet, history: &History) -> Vec<Entry> {
-    survey_up_to(set, history, None)
+pub fn survey(set: &MigrationSet, history: &History) -> Vec<MigrationEntry> {
+    compare_up_to(set, history, None)
 }
 
 /// The same, where a fresh database is to go no further than to a version: no later baseline is its start.
-pub(crate) fn survey_up_to(
+pub(crate) fn compare_up_to(
     set: &MigrationSet,
     history: &History,
     to: Option<&Version>,
-) -> Vec<Entry> {
+) -> Vec<MigrationEntry> {
     // Where one version stands there in two spellings, the row that counts is the applied one, and an undone one counts last.
     let mut by_weight: Vec<&HistoryRow> = history.rows.iter().collect();
     by_weight.sort_by_key(|row| (row.state == State::Applied, is_live(row)));
@@ -118,7 +118,7 @@ pub(crate) fn survey_up_to(
         if row.is_some() {
             known.insert(key);
         }
-        entries.push(Entry {
+        entries.push(MigrationEntry {
             kind: migration.kind(),
             version: migration.version().cloned(),
             name: migration.name().to_owned(),
@@ -131,7 +131,7 @@ pub(crate) fn survey_up_to(
         .into_iter()
         .filter(|(key, row)| !known.contains(key) && is_live(row))
     {
-        entries.push(Entry {
+        entries.push(MigrationEntry {
             kind: row.kind,
             version: row.parsed_version(),
             name: row.name.clone(),
@@ -196,7 +196,7 @@ impl<'a> Ground<'a> {
     fn new(set: &'a MigrationSet, history: &History, to: Option<&Version>) -> Self {
         let live = || history.rows.iter().filter(|row| is_live(row));
         let versions = |kind| {
-            set.of_kind(kind)
+            set.iter_kind(kind)
                 .filter_map(|migration| migration.version())
         };
         let fresh = live().all(|row| row.kind == Kind::Repeatable);
@@ -234,41 +234,41 @@ impl<'a> Ground<'a> {
             && (version <= self.start || version <= self.floor.as_ref())
     }
 
-    fn of_file(&self, migration: &Migration, row: Option<&HistoryRow>) -> Standing {
+    fn of_file(&self, migration: &Migration, row: Option<&HistoryRow>) -> MigrationStatus {
         let (kind, version) = (migration.kind(), migration.version());
         let Some(row) = row.filter(|row| is_live(row)) else {
             return match version {
-                _ if self.covers(kind, version) => Standing::Ignored,
-                Some(version) if Some(version) < self.newest_row.as_ref() => Standing::OutOfOrder,
-                _ => Standing::Pending,
+                _ if self.covers(kind, version) => MigrationStatus::Ignored,
+                Some(version) if Some(version) < self.newest_row.as_ref() => MigrationStatus::OutOfOrder,
+                _ => MigrationStatus::Pending,
             };
         };
         match &row.state {
-            State::Other(_) => Standing::Unknown,
+            State::Other(_) => MigrationStatus::Unknown,
             // A marked baseline covers the versioned file of its own version.
-            _ if is_baseline(row) && kind == Kind::Versioned => Standing::Ignored,
-            State::Undoing => Standing::Undoing,
-            State::Running => Standing::Running,
-            State::Failed => Standing::Failed,
-            State::Applied if row.checksum == migration.checksum().to_string() => Standing::Applied,
-            State::Applied if kind == Kind::Repeatable => Standing::Pending,
-            State::Applied => Standing::Diverged,
-            State::Undone => Standing::Pending,
+            _ if is_baseline(row) && kind == Kind::Versioned => MigrationStatus::Ignored,
+            State::Undoing => MigrationStatus::Undoing,
+            State::Running => MigrationStatus::Running,
+            State::Failed => MigrationStatus::Failed,
+            State::Applied if row.checksum == migration.checksum().to_string() => MigrationStatus::Applied,
+            State::Applied if kind == Kind::Repeatable => MigrationStatus::Pending,
+            State::Applied => MigrationStatus::Diverged,
+            State::Undone => MigrationStatus::Pending,
         }
     }
 
-    fn of_orphan(&self, row: &HistoryRow) -> Standing {
+    fn of_orphan(&self, row: &HistoryRow) -> MigrationStatus {
         let version = row.parsed_version();
         let version = version.as_ref();
         match &row.state {
             // A newer program is at it, or has been: none of this one's business.
-            _ if version.is_some() && version > self.newest_file => Standing::Future,
-            State::Other(_) => Standing::Unknown,
+            _ if version.is_some() && version > self.newest_file => MigrationStatus::Future,
+            State::Other(_) => MigrationStatus::Unknown,
             // `lockage baseline` writes rows that have no file.
-            State::Applied if is_baseline(row) => Standing::Applied,
-            _ if self.covers(row.kind, version) => Standing::Ignored,
-            State::Applied if version.is_some() && version <= self.passed => Standing::Ignored,
-            _ => Standing::Missing,
+            State::Applied if is_baseline(row) => MigrationStatus::Applied,
+            _ if self.covers(row.kind, version) => MigrationStatus::Ignored,
+            State::Applied if version.is_some() && version <= self.passed => MigrationStatus::Ignored,
+            _ => MigrationStatus::Missing,
         }
     }
 }
