@@ -14,7 +14,7 @@ mod journal;
 mod known_error;
 mod locking;
 pub mod neighbour;
-pub mod script;
+pub use lockage_script as script;
 mod session;
 mod statements;
 mod table_lock;

@@ -1,6 +1,6 @@
 //! What holds for every script.
 
-use lockage_sql::script::{
+use lockage_script::{
     MYSQL, POSTGRES, SQLITE, SQLSERVER, SplitErrorKind, Splitter, Syntax, leading_words,
     transaction_control,
 };
@@ -128,7 +128,7 @@ fn lossless(script: &str, syntax: &'static Syntax) {
 /// All statements, or the error and those before.
 fn outcome(
     splitter: impl Iterator<
-        Item = Result<lockage_sql::script::Statement, lockage_sql::script::SplitError>,
+        Item = Result<lockage_script::Statement, lockage_script::SplitError>,
     >,
 ) -> Vec<String> {
     splitter

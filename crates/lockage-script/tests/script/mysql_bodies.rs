@@ -1,6 +1,6 @@
 //! Bodies without a `DELIMITER` line.
 
-use lockage_sql::script::MYSQL;
+use lockage_script::MYSQL;
 
 use crate::expect::{expect, statements};
 

@@ -1,4 +1,4 @@
-use lockage_sql::script::SQLSERVER;
+use lockage_script::SQLSERVER;
 
 use crate::expect::{expect, statements};
 

@@ -2,7 +2,7 @@ use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-use lockage_sql::script::{MYSQL, POSTGRES, SQLSERVER, Splitter, Syntax};
+use lockage_script::{MYSQL, POSTGRES, SQLSERVER, Splitter, Syntax};
 
 use crate::expect::{pieces, statements};
 

@@ -1,6 +1,6 @@
 //! Scripts and the statements they hold.
 
-use lockage_sql::script::{SplitError, Splitter, Statement, Syntax};
+use lockage_script::{SplitError, Splitter, Statement, Syntax};
 
 use crate::reader::Trickle;
 

@@ -1,7 +1,7 @@
-use lockage_sql::script::TransactionControl::{
+use lockage_script::TransactionControl::{
     self, Begin, Commit, Prepare, ReleaseSavepoint, Rollback, RollbackToSavepoint, Savepoint,
 };
-use lockage_sql::script::{MYSQL, POSTGRES, SQLITE, SQLSERVER, Syntax, transaction_control};
+use lockage_script::{MYSQL, POSTGRES, SQLITE, SQLSERVER, Syntax, transaction_control};
 
 fn expect(syntax: &Syntax, cases: &[(&str, Option<TransactionControl>)]) {
     for (text, expected) in cases {

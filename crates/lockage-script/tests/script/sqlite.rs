@@ -1,4 +1,4 @@
-use lockage_sql::script::SQLITE;
+use lockage_script::SQLITE;
 
 use crate::expect::expect;
 

@@ -5,13 +5,13 @@
 //! the rules of a dialect's [`Syntax`], and what stands between them is the engine's business.
 //!
 //! ```
-//! use lockage_sql::script::{POSTGRES, Splitter};
+//! use lockage_script::{POSTGRES, Splitter};
 //!
 //! let script = "-- first\nSELECT ';'; SELECT $$;$$";
 //! let statements: Vec<_> = Splitter::new(script.as_bytes(), &POSTGRES).collect::<Result<_, _>>()?;
 //! assert_eq!(statements[0].text, "SELECT ';'");
 //! assert_eq!((statements[1].line, statements[1].column), (2, 13));
-//! # Ok::<(), lockage_sql::script::SplitError>(())
+//! # Ok::<(), lockage_script::SplitError>(())
 //! ```
 
 mod batch;

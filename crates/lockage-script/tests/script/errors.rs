@@ -1,6 +1,6 @@
 use std::io::{self, Read};
 
-use lockage_sql::script::{
+use lockage_script::{
     Construct, MYSQL, POSTGRES, SQLITE, SQLSERVER, SplitErrorKind, Splitter, Syntax,
 };
 

@@ -1,4 +1,4 @@
-use lockage_sql::script::{MYSQL, POSTGRES, SQLSERVER, Syntax, leading_words};
+use lockage_script::{MYSQL, POSTGRES, SQLSERVER, Syntax, leading_words};
 
 #[test]
 fn the_words_a_statement_starts_with() {

@@ -1,4 +1,4 @@
-use lockage_sql::script::MYSQL;
+use lockage_script::MYSQL;
 
 use crate::expect::expect;
 

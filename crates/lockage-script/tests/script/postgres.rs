@@ -1,4 +1,4 @@
-use lockage_sql::script::{POSTGRES, copies_from_stdin};
+use lockage_script::{POSTGRES, copies_from_stdin};
 
 use crate::expect::{expect, statements};
 
@@ -315,7 +315,7 @@ fn copy_from_stdin_is_recognised() {
     }
     assert!(!copies_from_stdin(
         "COPY t FROM STDIN",
-        &lockage_sql::script::MYSQL
+        &lockage_script::MYSQL
     ));
 }
 
