@@ -16,6 +16,7 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, output: &Output) -> Ans
     let target = Target::new(settings, output)?;
     let options = settings.plan_options(args.to.clone(), None);
     let report = target.run(options, async |runner| runner.check().await)?;
+    output.trace.report(&report);
     Ok(Box::new(Current { report }))
 }
 

@@ -51,7 +51,7 @@ fn builder(
         builder = builder.tenant(name, url);
     }
     // Many at once would draw on one bar.
-    let progress = tenants.is_empty().then(|| Progress::new(*output, backend));
+    let progress = tenants.is_empty().then(|| Progress::new(output.clone(), backend));
     builder = match &progress {
         Some(progress) => builder.observer(progress.clone()),
         None => builder.observer(NoObserver),

@@ -48,7 +48,7 @@ impl<'a> Target<'a> {
             connect,
             interrupt: Interrupt::new(),
             registry,
-            progress: Progress::new(*output, backend),
+            progress: Progress::new(output.clone(), backend),
         })
     }
 

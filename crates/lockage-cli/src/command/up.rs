@@ -19,6 +19,7 @@ pub(super) fn run(args: &UpArgs, settings: &Settings, output: &Output) -> Answer
     }
     target.connect.create = settings.create;
     let report = target.run(options, async |runner| runner.up().await)?;
+    output.trace.report(&report);
     Ok(Box::new(Up { report }))
 }
 

@@ -12,5 +12,6 @@ pub(super) fn run(args: &WaitArgs, settings: &Settings, output: &Output) -> Answ
     let report = target.run(options, async |runner| {
         runner.wait_until_current(timeout).await
     })?;
+    output.trace.report(&report);
     Ok(Box::new(Current { report }))
 }

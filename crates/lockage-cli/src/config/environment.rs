@@ -20,12 +20,14 @@ pub(crate) struct Environment {
 const CONFIG: &str = "LOCKAGE_CONFIG";
 const ENV: &str = "LOCKAGE_ENV";
 const NO_COLOR: &str = "NO_COLOR";
+/// See `output::trace`.
+const TRACE: &str = "LOCKAGE_TRACE";
 
 fn known() -> impl Iterator<Item = &'static str> {
     let settings = Setting::ALL
         .into_iter()
         .flat_map(|setting| setting.variables().iter().copied());
-    settings.chain([CONFIG, ENV, NO_COLOR])
+    settings.chain([CONFIG, ENV, NO_COLOR, TRACE])
 }
 
 impl Environment {
@@ -53,6 +55,11 @@ impl Environment {
     /// Whether NO_COLOR asks for output without colours.
     pub(crate) fn no_color(&self) -> bool {
         self.get(NO_COLOR).is_some()
+    }
+
+    /// The file for the machine-readable trace.
+    pub(crate) fn trace(&self) -> Option<&Path> {
+        self.get(TRACE).map(Path::new)
     }
 
     pub(super) fn config(&self) -> Option<&str> {

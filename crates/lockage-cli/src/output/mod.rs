@@ -7,6 +7,7 @@ pub(crate) mod progress;
 pub(crate) mod redact;
 pub(crate) mod table;
 pub(crate) mod text;
+pub(crate) mod trace;
 pub(crate) mod usage;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -18,6 +19,7 @@ use crate::args::GlobalArgs;
 use crate::config::Environment;
 use crate::exit::Exit;
 use crate::signals;
+use trace::Trace;
 
 /// What a command has to say when it did not fail.
 pub(crate) trait Answer {
@@ -56,23 +58,31 @@ pub(crate) struct Failure {
     pub(crate) deed: json::Deed,
 }
 
-/// How the user wants to be told.
-#[derive(Debug, Clone, Copy)]
+/// How and where to print.
+#[derive(Debug, Clone)]
 pub(crate) struct Output {
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
     colors: bool,
+    pub(crate) trace: Trace,
 }
 
 impl Output {
     pub(crate) fn new(global: &GlobalArgs, environment: &Environment) -> Self {
-        Self {
+        let mut output = Self {
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose,
             colors: !global.no_color && !environment.no_color(),
+            trace: Trace::default(),
+        };
+        match environment.trace().map(Trace::open) {
+            Some(Ok(trace)) => output.trace = trace,
+            Some(Err(error)) => output.message(&format!("cannot open the trace file: {error}")),
+            None => {}
         }
+        output
     }
 
     /// Before the arguments are understood.
@@ -82,6 +92,7 @@ impl Output {
             quiet: false,
             verbose: false,
             colors,
+            trace: Trace::default(),
         }
     }
 
@@ -116,6 +127,7 @@ impl Output {
     /// Prints what went wrong.
     pub(crate) fn failure(&self, failure: &Failure) -> Exit {
         let exit = Exit::of(failure.error.kind(), signals::received());
+        self.trace.failure(failure, exit);
         if self.json {
             let written = self.on_stdout(|out| {
                 serde_json::to_writer(&mut *out, &json::Run::of_failure(failure))?;

@@ -167,6 +167,7 @@ impl Current {
 
 impl Observer for Progress {
     fn on_event(&self, event: &Event<'_>) {
+        self.0.output.trace.event(event);
         match event {
             Event::Connected { database } => self.connected(database),
             Event::Waiting {
