@@ -33,23 +33,24 @@ mod url;
 pub use async_trait::async_trait;
 pub use backend::{Backend, BoxFuture, ParsedStatement};
 pub use connect::{ConnectOptions, LockStrategy};
-pub use error::{Error, ErrorKind, Location, Result};
+pub use error::{Error, ErrorKind, Location, Result, Status};
 pub use event::{Event, NoObserver, Observer};
 pub use history::{History, HistoryRow, State};
 pub use interrupt::Interrupt;
 pub use lock::{
-    ForeignLocks, FoundTable, LockProof, LockHolder, LockKey, LockProvider, LockWait, ForeignLock, Tool,
+    ForeignLock, ForeignLocks, FoundTable, LockHolder, LockKey, LockProof, LockProvider, LockWait,
+    Tool,
 };
 pub use migration::{
     Checksum, Directives, EmbeddedFile, Kind, Migration, MigrationSet, Script, ScriptReader,
     Version,
 };
-pub use migrator::{Action, StepResult, Canceller, Capabilities, Migrator, Step};
+pub use migrator::{Action, Canceller, Capabilities, Migrator, Step, StepResult};
 pub use plan::{Plan, PlanOptions};
 pub use registry::Registry;
-pub use report::{AppliedMigration, Outcome, PendingMigration, Report};
+pub use report::{AppliedMigration, Outcome, PendingMigration, Report, RunError};
 pub use runner::{ForeignLockStatus, Repair, Repairs, Runner};
-pub use session::{TryLock, Locked, ResolvedForeignLocks, Session, Unlocked};
+pub use session::{Locked, ResolvedForeignLocks, Session, TryLock, Unlocked};
 pub use url::DatabaseUrl;
 
 #[doc(hidden)]

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{LockProof, History, Migration, Observer, Result};
+use crate::{History, LockProof, Migration, Observer, Result};
 
 /// What an engine can do; shown by `lockage backends` and asked by the conformance kit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,20 +57,20 @@ impl Capabilities {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// Run the script and record it. Where a part of it is already committed, go on behind that.
-    Run,
+    /// Runs the script and records it. If a part of it is already committed, continues after that part.
+    Apply,
     /// Run the undo script and mark the version undone. The step's migration is the undo script.
     Undo,
     /// Record it as applied, without running it.
-    Record,
+    MarkApplied,
     /// Take the file as it is now for what was applied: its checksum and its name.
-    Accept,
+    UpdateChecksum,
     /// Say of the statement that was under way when a run died that it took effect.
     ResolveApplied,
     /// Say of that statement that it did not take effect, so that it runs again.
     ResolveNotApplied,
     /// Forget what the history says of it: its row and its journal.
-    Forget,
+    DeleteRow,
 }
 
 /// One thing to do, decided by a plan.
@@ -134,8 +134,12 @@ pub trait Migrator: Send {
     ///
     /// # Errors
     /// [`MigrationFailed`](crate::ErrorKind::MigrationFailed) with the place of the statement in its file.
-    async fn apply(&mut self, held: &LockProof, step: &Step, observer: &dyn Observer)
-    -> Result<StepResult>;
+    async fn apply(
+        &mut self,
+        held: &LockProof,
+        step: &Step,
+        observer: &dyn Observer,
+    ) -> Result<StepResult>;
 
     /// A handle that cancels the statement in hand from outside, while a call borrows the session.
     fn canceller(&self) -> Arc<dyn Canceller>;

@@ -119,13 +119,17 @@ pub fn plan_down(set: &MigrationSet, history: &History, options: &PlanOptions) -
     let entries = compare_up_to(set, history, None);
     let applied = |entry: &&MigrationEntry| {
         entry.kind == Kind::Versioned
-            && matches!(entry.standing, MigrationStatus::Applied | MigrationStatus::Undoing)
+            && matches!(
+                entry.standing,
+                MigrationStatus::Applied | MigrationStatus::Undoing
+            )
     };
     let above = |entry: &&MigrationEntry| options.to.is_none() || entry.version > options.to;
     let count = options
         .steps
         .unwrap_or(if options.to.is_some() { usize::MAX } else { 1 });
-    let mut chosen: Vec<&MigrationEntry> = entries.iter().rev().filter(applied).filter(above).collect();
+    let mut chosen: Vec<&MigrationEntry> =
+        entries.iter().rev().filter(applied).filter(above).collect();
     // What stands between here and the end of the way: the target, where the steps reach it.
     let end = match &options.to {
         Some(to) if chosen.len() <= count => Some(to),
@@ -226,8 +230,10 @@ fn contradiction(entry: &MigrationEntry, options: &PlanOptions) -> Option<Error>
             },
         )
         .with_hint("restore the file, or forget the row with `lockage repair`"),
-        MigrationStatus::Undoing => Error::new(ErrorKind::Diverged, format!("{what} is undone half way"))
-            .with_hint("`lockage down` finishes it"),
+        MigrationStatus::Undoing => {
+            Error::new(ErrorKind::Diverged, format!("{what} is undone half way"))
+                .with_hint("`lockage down` finishes it")
+        }
         MigrationStatus::OutOfOrder if !options.out_of_order => Error::new(
             ErrorKind::Diverged,
             format!("{what} is older than a version that is already applied"),

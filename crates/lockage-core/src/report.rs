@@ -1,6 +1,8 @@
+use std::fmt;
+use std::ops::Deref;
 use std::time::Duration;
 
-use crate::{Action, History, Migration, Plan, State, Step};
+use crate::{Action, Error, History, Migration, Plan, State, Step};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,5 +146,72 @@ impl Report {
             .chain(&plan.beyond)
             .map(|migration| PendingMigration::of(migration))
             .collect();
+    }
+}
+
+/// The error of a run, with the report of what the run did before it failed.
+///
+/// It dereferences to its [`Error`] and converts into it, so `?` works in a function that returns
+/// [`Result<_>`](crate::Result).
+#[derive(Debug)]
+pub struct RunError {
+    error: Error,
+    report: Box<Report>,
+}
+
+impl RunError {
+    pub(crate) fn new(error: Error, mut report: Report) -> Self {
+        report.outcome = Outcome::Failed;
+        Self {
+            error,
+            report: Box::new(report),
+        }
+    }
+
+    /// Returns the error.
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// Returns what the run did before it failed. The outcome is [`Outcome::Failed`].
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Returns the error without the report.
+    pub fn into_error(self) -> Error {
+        self.error
+    }
+
+    /// Returns the error and the report.
+    pub fn into_parts(self) -> (Error, Report) {
+        (self.error, *self.report)
+    }
+}
+
+impl Deref for RunError {
+    type Target = Error;
+
+    fn deref(&self) -> &Error {
+        &self.error
+    }
+}
+
+impl From<RunError> for Error {
+    fn from(failed: RunError) -> Self {
+        failed.error
+    }
+}
+
+/// Prints the same text as the error.
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.error)
     }
 }

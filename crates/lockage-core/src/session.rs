@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use crate::lock::{tables, tools};
 use crate::{
-    ForeignLocks, StepResult, Canceller, Capabilities, Error, ErrorKind, LockProof, History, LockHolder, LockKey,
-    LockProvider, Migrator, ForeignLock, Observer, Result, Step, Tool,
+    Canceller, Capabilities, Error, ErrorKind, ForeignLock, ForeignLocks, History, LockHolder,
+    LockKey, LockProof, LockProvider, Migrator, Observer, Result, Step, StepResult, Tool,
 };
 
 /// One connection to a database, dedicated to migrating it and never pooled: lock, history and scripts share it, so a lost
@@ -40,7 +40,7 @@ pub struct ResolvedForeignLocks {
 #[derive(Debug)]
 pub enum TryLock {
     /// The lock is ours.
-    Locked(Locked),
+    Acquired(Locked),
     /// Somebody else holds it.
     Busy(Unlocked),
 }

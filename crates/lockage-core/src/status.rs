@@ -79,7 +79,7 @@ pub struct MigrationEntry {
 }
 
 /// Lays a set beside a history: baselines and versioned migrations by version, then repeatable ones by name.
-pub fn survey(set: &MigrationSet, history: &History) -> Vec<MigrationEntry> {
+pub fn compare(set: &MigrationSet, history: &History) -> Vec<MigrationEntry> {
     compare_up_to(set, history, None)
 }
 
@@ -239,7 +239,9 @@ impl<'a> Ground<'a> {
         let Some(row) = row.filter(|row| is_live(row)) else {
             return match version {
                 _ if self.covers(kind, version) => MigrationStatus::Ignored,
-                Some(version) if Some(version) < self.newest_row.as_ref() => MigrationStatus::OutOfOrder,
+                Some(version) if Some(version) < self.newest_row.as_ref() => {
+                    MigrationStatus::OutOfOrder
+                }
                 _ => MigrationStatus::Pending,
             };
         };
@@ -250,7 +252,9 @@ impl<'a> Ground<'a> {
             State::Undoing => MigrationStatus::Undoing,
             State::Running => MigrationStatus::Running,
             State::Failed => MigrationStatus::Failed,
-            State::Applied if row.checksum == migration.checksum().to_string() => MigrationStatus::Applied,
+            State::Applied if row.checksum == migration.checksum().to_string() => {
+                MigrationStatus::Applied
+            }
             State::Applied if kind == Kind::Repeatable => MigrationStatus::Pending,
             State::Applied => MigrationStatus::Diverged,
             State::Undone => MigrationStatus::Pending,
@@ -267,7 +271,9 @@ impl<'a> Ground<'a> {
             // `lockage baseline` writes rows that have no file.
             State::Applied if is_baseline(row) => MigrationStatus::Applied,
             _ if self.covers(row.kind, version) => MigrationStatus::Ignored,
-            State::Applied if version.is_some() && version <= self.passed => MigrationStatus::Ignored,
+            State::Applied if version.is_some() && version <= self.passed => {
+                MigrationStatus::Ignored
+            }
             _ => MigrationStatus::Missing,
         }
     }

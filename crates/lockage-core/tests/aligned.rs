@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use lockage_core::{
-    ForeignLocks, StepResult, TryLock, Canceller, Capabilities, Error, ErrorKind, FoundTable, LockProof,
-    History, LockHolder, LockKey, LockProvider, Migrator, ForeignLock, Observer, Result, Step, Tool,
-    Unlocked, async_trait,
+    Canceller, Capabilities, Error, ErrorKind, ForeignLock, ForeignLocks, FoundTable, History,
+    LockHolder, LockKey, LockProof, LockProvider, Migrator, Observer, Result, Step, StepResult,
+    Tool, TryLock, Unlocked, async_trait,
 };
 
 /// An engine whose locks are numbers. What somebody else holds is busy.
@@ -181,7 +181,11 @@ async fn auto_finds_neighbours_by_their_tables() {
     ]
     .map(table)
     .into();
-    let found = engine.session().neighbours(&ForeignLocks::auto()).await.unwrap();
+    let found = engine
+        .session()
+        .neighbours(&ForeignLocks::auto())
+        .await
+        .unwrap();
     assert_eq!(found.locks.len(), 2);
     let left_out: Vec<Tool> = found.left_out.iter().map(|(tool, _)| *tool).collect();
     assert_eq!(left_out, [Tool::Liquibase, Tool::Sqlx]);

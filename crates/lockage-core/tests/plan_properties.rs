@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use ledger::{history, record, set, short, steps};
 use lockage_core::plan::{plan, plan_down};
-use lockage_core::status::{MigrationStatus, survey};
+use lockage_core::status::{MigrationStatus, compare};
 use lockage_core::{History, Kind, MigrationSet, Plan, PlanOptions, State, Step, Version};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
@@ -86,7 +86,7 @@ proptest! {
         let set = set(&files);
         let history = history(&set, &rows);
         let Ok(plan) = plan(&set, &history, &options) else { return Ok(()) };
-        let pending: Vec<_> = survey(&set, &history)
+        let pending: Vec<_> = compare(&set, &history)
             .into_iter()
             .filter(|entry| entry.standing.is_pending())
             .filter_map(|entry| entry.migration)
@@ -187,7 +187,7 @@ proptest! {
     fn every_file_and_every_row_stands_somewhere_once(files in files(), rows in any_history()) {
         let set = set(&files);
         let history = history(&set, &rows);
-        let entries = survey(&set, &history);
+        let entries = compare(&set, &history);
         let files: HashSet<_> = entries.iter().filter_map(|entry| entry.migration.as_deref()).map(short).collect();
         for migration in set.iter().filter(|m| matches!(m.kind(), Kind::Versioned | Kind::Repeatable)) {
             prop_assert!(files.contains(&short(migration)), "{} is gone", short(migration));
@@ -232,7 +232,7 @@ proptest! {
         }
         apply(&mut history, &back);
         prop_assert_eq!(steps(&plan_down(&set, &history, &down).unwrap()), "");
-        let left = survey(&set, &history).into_iter().filter(|entry| {
+        let left = compare(&set, &history).into_iter().filter(|entry| {
             entry.version.as_ref() > Some(&to)
                 && entry.kind == Kind::Versioned
                 && !entry.standing.is_pending()

@@ -9,7 +9,7 @@ mod wait;
 
 pub use holder::LockHolder;
 pub use key::LockKey;
-pub use neighbour::{ForeignLocks, ForeignLock, Tool};
+pub use neighbour::{ForeignLock, ForeignLocks, Tool};
 pub use provider::{LockProof, LockProvider};
 pub use traces::FoundTable;
 pub(crate) use traces::{tables, tools};

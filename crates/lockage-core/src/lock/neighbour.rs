@@ -284,7 +284,10 @@ mod tests {
         assert!(align.is_auto() && !align.is_none());
         assert_eq!(
             align.named(),
-            [ForeignLock::Tool(Tool::Sqlx), ForeignLock::Lock("42".into())]
+            [
+                ForeignLock::Tool(Tool::Sqlx),
+                ForeignLock::Lock("42".into())
+            ]
         );
         assert!(ForeignLocks::parse(["lock:"]).is_err());
         assert!(ForeignLocks::parse([]).unwrap().is_none());

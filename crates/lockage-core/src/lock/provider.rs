@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{FoundTable, LockHolder, LockKey, ForeignLock};
+use super::{ForeignLock, FoundTable, LockHolder, LockKey};
 use crate::{Error, ErrorKind, Result};
 
 /// A session's side of the lock. A backend answers only "did you get it?": waiting, its deadline, its events and the release

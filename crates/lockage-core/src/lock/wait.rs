@@ -9,7 +9,7 @@ pub enum LockWait {
     /// Give up after this time.
     For(Duration),
     /// Give up at the first refusal.
-    No,
+    Never,
     /// Never give up.
     Forever,
 }

@@ -3,7 +3,7 @@
 use super::{Aim, Runner};
 use crate::lock::Patience;
 use crate::{
-    TryLock, Error, ErrorKind, Event, LockHolder, LockKey, LockWait, Locked, Plan, Report, Result,
+    Error, ErrorKind, Event, LockHolder, LockKey, LockWait, Locked, Plan, Report, Result, TryLock,
     Unlocked,
 };
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::Runner;
 use super::look::end;
 use crate::lock::Patience;
-use crate::{ForeignLocks, Error, ErrorKind, LockHolder, LockKey, LockWait, Result, Tool, Unlocked};
+use crate::{
+    Error, ErrorKind, ForeignLocks, LockHolder, LockKey, LockWait, Result, Tool, Unlocked,
+};
 
 /// A neighbour of this database.
 #[derive(Debug)]

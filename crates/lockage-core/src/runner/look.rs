@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::{Aim, Repairs, Runner};
 use crate::lock::Patience;
-use crate::status::{MigrationEntry, survey};
+use crate::status::{MigrationEntry, compare};
 use crate::{
-    Action, Error, ErrorKind, Event, History, LockWait, Outcome, Plan, Report, Result, Unlocked,
+    Action, Error, ErrorKind, Event, History, LockWait, Outcome, Plan, Report, Result, Status,
+    Unlocked,
 };
 
 /// The pause between two looks of [`Runner::wait_until_current`].
@@ -18,7 +19,7 @@ const FIRST_LOOK: Duration = Duration::from_secs(2);
 impl Runner {
     /// Where every migration stands.
     pub async fn status(&self) -> Result<Vec<MigrationEntry>> {
-        Ok(survey(&self.set, &self.history().await?))
+        Ok(compare(&self.set, &self.history().await?))
     }
 
     /// What the database remembers, as it stands now.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::repair;
-use crate::status::{MigrationEntry, MigrationStatus, survey};
+use crate::status::{MigrationEntry, MigrationStatus, compare};
 use crate::{
     Action, Error, ErrorKind, History, Kind, Migration, MigrationSet, Plan, PlanOptions, Result,
     State, Step, Version, plan,
@@ -59,13 +59,16 @@ pub(super) fn plan_baseline(
 pub(super) fn plan_rebuild(set: &MigrationSet, history: &History) -> Result<Plan> {
     let mut errors = Vec::new();
     let mut steps = Vec::new();
-    for entry in survey(set, history).into_iter().rev() {
+    for entry in compare(set, history).into_iter().rev() {
         match (entry.kind, entry.standing) {
             (Kind::Repeatable, _) if entry.row.is_none() => {}
             (Kind::Repeatable, _) => {
                 steps.push(Step::new(repair::migration(&entry), Action::DeleteRow))
             }
-            (Kind::Versioned, MigrationStatus::Applied | MigrationStatus::Diverged | MigrationStatus::Undoing) => {
+            (
+                Kind::Versioned,
+                MigrationStatus::Applied | MigrationStatus::Diverged | MigrationStatus::Undoing,
+            ) => {
                 let undo = entry
                     .version
                     .as_ref()
@@ -75,7 +78,10 @@ pub(super) fn plan_rebuild(set: &MigrationSet, history: &History) -> Result<Plan
                     None => errors.push(not_rebuilt(&entry, "has no undo script")),
                 }
             }
-            (_, MigrationStatus::Pending | MigrationStatus::OutOfOrder | MigrationStatus::Ignored) => {}
+            (
+                _,
+                MigrationStatus::Pending | MigrationStatus::OutOfOrder | MigrationStatus::Ignored,
+            ) => {}
             (_, standing) => {
                 errors.push(not_rebuilt(&entry, &format!("is {}", standing.as_str())));
             }

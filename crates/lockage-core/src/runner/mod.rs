@@ -13,8 +13,8 @@ mod sample;
 use std::sync::Arc;
 
 use crate::{
-    Action, ForeignLocks, ConnectOptions, Error, ErrorKind, History, Interrupt, LockKey, LockWait,
-    MigrationSet, NoObserver, Observer, Outcome, Plan, PlanOptions, Registry, Report, Result,
+    Action, ConnectOptions, Error, ErrorKind, ForeignLocks, History, Interrupt, LockKey, LockWait,
+    MigrationSet, NoObserver, Observer, Plan, PlanOptions, Registry, Report, Result, RunError,
     State, Step, Unlocked, plan,
 };
 use acquire::Acquired;
@@ -119,8 +119,8 @@ impl Runner {
     /// applies it meanwhile, this one leaves without the lock.
     ///
     /// # Errors
-    /// Of every kind; [`Error::report`] says what was applied before.
-    pub async fn up(&self) -> Result<Report> {
+    /// Of every kind; [`RunError::report`] says what was applied before.
+    pub async fn up(&self) -> Result<Report, RunError> {
         self.go(Aim::Up).await
     }
 
@@ -129,7 +129,7 @@ impl Runner {
     ///
     /// # Errors
     /// As [`up`](Self::up); nothing is undone when an undo script is missing.
-    pub async fn down(&self) -> Result<Report> {
+    pub async fn down(&self) -> Result<Report, RunError> {
         self.go(Aim::Down).await
     }
 
@@ -140,7 +140,7 @@ impl Runner {
     /// # Errors
     /// As [`up`](Self::up); [`ErrorKind::Diverged`] with what changed where the history is no longer as it was shown. Nothing is
     /// written then.
-    pub async fn repair(&self, confirmed: &Repairs) -> Result<Report> {
+    pub async fn repair(&self, confirmed: &Repairs) -> Result<Report, RunError> {
         self.go(Aim::Repair(confirmed)).await
     }
 
@@ -148,7 +148,7 @@ impl Runner {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidConfig`] without a version, [`ErrorKind::Diverged`] where the history has versions already.
-    pub async fn baseline(&self) -> Result<Report> {
+    pub async fn baseline(&self) -> Result<Report, RunError> {
         self.go(Aim::Baseline).await
     }
 
@@ -158,18 +158,15 @@ impl Runner {
     /// # Errors
     /// As [`up`](Self::up); nothing is undone when an undo script is missing, when a migration is not finished, or when the database
     /// is ahead of the files.
-    pub async fn rebuild(&self) -> Result<Report> {
+    pub async fn rebuild(&self) -> Result<Report, RunError> {
         self.go(Aim::Rebuild).await
     }
 
-    async fn go(&self, aim: Aim<'_>) -> Result<Report> {
+    async fn go(&self, aim: Aim<'_>) -> Result<Report, RunError> {
         let mut report = self.new_report();
         match self.run_on(aim, &mut report).await {
             Ok(()) => Ok(report),
-            Err(error) => {
-                report.outcome = Outcome::Failed;
-                Err(error.with_report(report))
-            }
+            Err(error) => Err(RunError::new(error, report)),
         }
     }
 

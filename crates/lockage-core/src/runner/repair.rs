@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::status::{MigrationEntry, MigrationStatus, survey};
+use crate::status::{MigrationEntry, MigrationStatus, compare};
 use crate::{Action, Error, ErrorKind, History, Migration, MigrationSet, Plan, Result, Step};
 
 /// What is broken in a history, as it stood when it was looked at, and how it would be mended. Whoever was shown this confirms it by
@@ -29,7 +29,9 @@ impl Repairs {
     pub(super) fn of_history(set: &MigrationSet, history: &History) -> Self {
         Self::find(set, history, None, |entry| match entry.standing {
             MigrationStatus::Diverged => Some(Action::UpdateChecksum),
-            MigrationStatus::Missing | MigrationStatus::Failed | MigrationStatus::Running => Some(Action::DeleteRow),
+            MigrationStatus::Missing | MigrationStatus::Failed | MigrationStatus::Running => {
+                Some(Action::DeleteRow)
+            }
             _ => None,
         })
     }
@@ -51,7 +53,7 @@ impl Repairs {
         answer: Option<Action>,
         action: impl Fn(&MigrationEntry) -> Option<Action>,
     ) -> Self {
-        let repairs = survey(set, history).into_iter().filter_map(|entry| {
+        let repairs = compare(set, history).into_iter().filter_map(|entry| {
             let step = Step::new(migration(&entry), action(&entry)?);
             Some(Repair { step, entry })
         });

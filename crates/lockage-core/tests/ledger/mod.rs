@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use lockage_core::plan::plan;
-use lockage_core::status::{MigrationEntry, survey};
+use lockage_core::status::{MigrationEntry, compare};
 use lockage_core::{
     Action, Error, History, HistoryRow, Kind, Migration, MigrationSet, Plan, PlanOptions, State,
     Step, Version,
@@ -135,7 +135,7 @@ pub(crate) fn messages(error: &Error) -> Vec<String> {
 /// The entries of a survey, as one text.
 pub(crate) fn surveyed(files: &str, rows: &str) -> String {
     let set = set(files);
-    let entries: Vec<String> = survey(&set, &history(&set, rows))
+    let entries: Vec<String> = compare(&set, &history(&set, rows))
         .iter()
         .map(told)
         .collect();

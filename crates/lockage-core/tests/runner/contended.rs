@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockage_core::{Error, ErrorKind, LockKey, LockWait, Outcome};
+use lockage_core::{Error, ErrorKind, LockKey, LockWait, Outcome, Status};
 use tokio::time::Instant;
 
 use crate::told::Told;
@@ -141,7 +141,7 @@ async fn patience_has_an_end_that_names_the_holder_and_the_setting() {
     for knob in ["--wait", "LOCKAGE_WAIT", "Runner::wait"] {
         assert!(error.hint().unwrap().contains(knob));
     }
-    let report = error.report().unwrap();
+    let report = error.report();
     assert_eq!(
         (report.outcome, report.took_lock, report.pending.len()),
         (Outcome::Failed, false, 2)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use lockage_core::{Interrupt, Outcome, Report, Result, Runner};
+use lockage_core::{Interrupt, Outcome, Report, Result, RunError, Runner};
 
 use crate::world::{World, world};
 
@@ -34,7 +34,7 @@ async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
 /// Drops a run at its first, second, … point of waiting until one comes through, and holds the world against `check` each time.
 async fn at_every_point(
     prepare: impl Fn(&Arc<World>, Runner) -> Runner,
-    run: impl AsyncFn(&Runner) -> Result<Report>,
+    run: impl AsyncFn(&Runner) -> Result<Report, RunError>,
     check: impl AsyncFn(&Arc<World>, &Runner),
 ) {
     for times in 1..500 {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockage_core::{Error, ErrorKind, Outcome, PlanOptions, Report};
+use lockage_core::{Error, ErrorKind, Outcome, PlanOptions, Report, Status};
 use tokio::time::Instant;
 
 use crate::told::Told;
@@ -25,7 +25,7 @@ async fn a_step_that_fails_releases_and_tells_what_was_applied() {
         (ErrorKind::MigrationFailed, "it failed")
     );
     assert!(!error.is_temporary());
-    let report = error.report().unwrap();
+    let report = error.report();
     assert_eq!((report.outcome, report.took_lock), (Outcome::Failed, true));
     assert_eq!(names(report), ("a".into(), "b c".into()));
     let calls = world.call_names();
@@ -52,7 +52,7 @@ async fn a_lock_or_a_session_that_is_lost_is_not_released_but_dropped() {
         let (world, runner) = world(&[("V1__a", ""), ("V2__b", script), ("V3__c", "")]);
         let error = runner.up().await.unwrap_err();
         assert_eq!(error.kind(), kind);
-        assert_eq!(names(error.report().unwrap()), ("a".into(), "b c".into()));
+        assert_eq!(names(error.report()), ("a".into(), "b c".into()));
         let calls = world.call_names();
         assert!(calls.ends_with("ensure_history apply apply"), "{calls}");
         assert_eq!(world.committed(), "V1__a");
@@ -77,7 +77,10 @@ async fn what_fails_under_the_lock_before_the_first_step_releases_too() {
         let (world, runner) = world(&[("V1__a", "")]);
         if name == "history" {
             // The first look passes.
-            world.fail(name, Error::new(ErrorKind::Unexpected, "busy").with_status(Status::Temporary));
+            world.fail(
+                name,
+                Error::new(ErrorKind::Unexpected, "busy").with_status(Status::Temporary),
+            );
         }
         world.fail(name, Error::new(ErrorKind::Unexpected, "no"));
         let error = runner.up().await.unwrap_err();
@@ -101,7 +104,7 @@ async fn a_history_that_diverged_meanwhile_releases() {
     world.write(&set(&[("V1__a", "another text")]));
     let error = run.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Diverged);
-    assert!(error.report().unwrap().took_lock);
+    assert!(error.report().took_lock);
     assert!(
         world
             .call_names()
@@ -116,7 +119,7 @@ async fn a_lock_that_is_found_lost_at_the_end_is_an_error_with_the_report() {
     world.fail("unlock", Error::new(ErrorKind::LockLost, "it was not ours"));
     let error = runner.up().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LockLost);
-    assert_eq!(names(error.report().unwrap()).0, "a");
+    assert_eq!(names(error.report()).0, "a");
     world.assert_left_alone();
 }
 
@@ -166,7 +169,8 @@ async fn a_run_that_begins_anew_applies_no_more_than_it_was_to() {
     let (world, runner) = world(&[("V1__a", ""), ("V2__b", "")]);
     let mut options = PlanOptions::default();
     options.steps = Some(1);
-    let gone = Error::new(ErrorKind::SessionLost, "the server went away").with_status(Status::ConnectionLost);
+    let gone = Error::new(ErrorKind::SessionLost, "the server went away")
+        .with_status(Status::ConnectionLost);
     world.fail("unlock", gone);
     let report = runner.plan_options(options).up().await.unwrap();
     assert_eq!(names(&report), ("a".into(), "b".into()));

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockage_core::{
-    Action, StepResult, Canceller, Capabilities, Error, ErrorKind, Event, LockProof, History, HistoryRow,
-    LockHolder, LockKey, LockProvider, Migrator, Observer, Result, State, Step, async_trait,
+    Action, Canceller, Capabilities, Error, ErrorKind, Event, History, HistoryRow, LockHolder,
+    LockKey, LockProof, LockProvider, Migrator, Observer, Result, State, Step, StepResult,
+    async_trait,
 };
 
 use crate::world::{World, row};
@@ -155,7 +156,12 @@ impl Migrator for MemorySession {
         Ok(())
     }
 
-    async fn apply(&mut self, _: &LockProof, step: &Step, observer: &dyn Observer) -> Result<StepResult> {
+    async fn apply(
+        &mut self,
+        _: &LockProof,
+        step: &Step,
+        observer: &dyn Observer,
+    ) -> Result<StepResult> {
         self.begin("apply").await?;
         self.check_held()?;
         let new = match step.action {

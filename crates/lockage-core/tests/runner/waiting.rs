@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockage_core::{Error, ErrorKind, Outcome};
+use lockage_core::{Error, ErrorKind, Outcome, Status};
 use tokio::time::Instant;
 
 use crate::world::{set, world};
