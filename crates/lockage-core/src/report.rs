@@ -152,11 +152,12 @@ impl Report {
 /// The error of a run, with the report of what the run did before it failed.
 ///
 /// It dereferences to its [`Error`] and converts into it, so `?` works in a function that returns
-/// [`Result<_>`](crate::Result).
+/// [`Result<_>`](crate::Result). An [`Error`] from before the run, of a setting for example, converts into one without
+/// a report.
 #[derive(Debug)]
 pub struct RunError {
     error: Error,
-    report: Box<Report>,
+    report: Option<Box<Report>>,
 }
 
 impl RunError {
@@ -164,7 +165,7 @@ impl RunError {
         report.outcome = Outcome::Failed;
         Self {
             error,
-            report: Box::new(report),
+            report: Some(Box::new(report)),
         }
     }
 
@@ -173,9 +174,10 @@ impl RunError {
         &self.error
     }
 
-    /// Returns what the run did before it failed. The outcome is [`Outcome::Failed`].
-    pub fn report(&self) -> &Report {
-        &self.report
+    /// Returns what the run did before it failed, with the outcome [`Outcome::Failed`]; `None` if the error is from before
+    /// the run.
+    pub fn report(&self) -> Option<&Report> {
+        self.report.as_deref()
     }
 
     /// Returns the error without the report.
@@ -184,8 +186,17 @@ impl RunError {
     }
 
     /// Returns the error and the report.
-    pub fn into_parts(self) -> (Error, Report) {
-        (self.error, *self.report)
+    pub fn into_parts(self) -> (Error, Option<Report>) {
+        (self.error, self.report.map(|report| *report))
+    }
+
+    /// Replaces the error, for example with one that has a better hint, and keeps the report.
+    #[must_use]
+    pub fn map_error(self, change: impl FnOnce(Error) -> Error) -> Self {
+        Self {
+            error: change(self.error),
+            report: self.report,
+        }
     }
 }
 
@@ -194,6 +205,15 @@ impl Deref for RunError {
 
     fn deref(&self) -> &Error {
         &self.error
+    }
+}
+
+impl From<Error> for RunError {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            report: None,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The main store and its tenants, side by side.
 
-use lockage_core::{Error, ErrorKind, Report, Result};
+use lockage_core::{Error, ErrorKind, Report, Result, RunError};
 use tokio::task::JoinSet;
 
 use crate::store::{MessageStore, OneStore};
@@ -14,7 +14,7 @@ pub struct OfStore<T> {
     /// The database, without a password.
     pub database: String,
     /// What became of it. An error names the tenant.
-    pub result: Result<T>,
+    pub result: Result<T, RunError>,
 }
 
 impl<T> OfStore<T> {
@@ -47,17 +47,21 @@ impl Migrated {
 
 impl MessageStore {
     /// Does something with every store at once, each on a task of its own, which ends when the future is dropped. The answers come in the order of the stores, the main one first.
-    pub(crate) async fn each<T, F>(&self, work: impl Fn(OneStore) -> F) -> Vec<OfStore<T>>
+    pub(crate) async fn each<T, E, F>(&self, work: impl Fn(OneStore) -> F) -> Vec<OfStore<T>>
     where
         T: Send + 'static,
-        F: Future<Output = Result<T>> + Send + 'static,
+        E: Into<RunError> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
     {
         let mut running = JoinSet::new();
         for (index, store) in self.stores.iter().cloned().enumerate() {
             let (tenant, database) = (store.tenant.clone(), store.options.url.to_string());
             let work = work(store);
             running.spawn(async move {
-                let result = work.await.map_err(|error| named(tenant.as_deref(), error));
+                let result = work.await.map_err(|error| {
+                    let error: RunError = error.into();
+                    error.map_error(|error| named(tenant.as_deref(), error))
+                });
                 let of_store = OfStore {
                     tenant,
                     database,
@@ -77,7 +81,7 @@ pub(crate) fn all<T>(of_stores: Vec<OfStore<T>>) -> Result<(T, Vec<(String, T)>)
     let (mut main, mut tenants, mut errors) = (None, Vec::new(), Vec::new());
     for OfStore { tenant, result, .. } in of_stores {
         match (tenant, result) {
-            (_, Err(error)) => errors.push(error),
+            (_, Err(error)) => errors.push(error.into_error()),
             (None, Ok(value)) => main = Some(value),
             (Some(tenant), Ok(value)) => tenants.push((tenant, value)),
         }

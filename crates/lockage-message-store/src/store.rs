@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use lockage_core::{
-    ConnectOptions, Error, ErrorKind, LockHolder, LockWait, Outcome, Report, Result, Runner,
+    ConnectOptions, Error, ErrorKind, LockHolder, LockWait, Outcome, Report, Result, RunError, Runner,
 };
 use tokio::time::Instant;
 
@@ -156,8 +156,9 @@ impl OneStore {
         Ok(())
     }
 
-    pub(crate) async fn migrate(&self) -> Result<Report> {
-        self.runner.up().await.map_err(explain)
+    pub(crate) async fn migrate(&self) -> Result<Report, RunError> {
+        let done = self.runner.up().await;
+        done.map_err(|failed| failed.map_error(explain))
     }
 }
 

@@ -43,11 +43,11 @@ pub use migrations::IntoMigrations;
 /// returns as soon as the database is current.
 ///
 /// # Errors
-/// Of every [`ErrorKind`]; [`Error::report`] says what was applied before.
+/// Of every [`ErrorKind`]; [`RunError::report`] says what was applied before.
 ///
 /// # Cancel safety
 /// As [`Runner`]: dropped at any time, the future leaves no lock behind.
-pub async fn migrate(url: impl Into<String>, migrations: impl IntoMigrations) -> Result<Report> {
+pub async fn migrate(url: impl Into<String>, migrations: impl IntoMigrations) -> Result<Report, RunError> {
     runner(url, migrations)?.up().await
 }
 

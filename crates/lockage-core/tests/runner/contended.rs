@@ -141,7 +141,7 @@ async fn patience_has_an_end_that_names_the_holder_and_the_setting() {
     for knob in ["--wait", "LOCKAGE_WAIT", "Runner::wait"] {
         assert!(error.hint().unwrap().contains(knob));
     }
-    let report = error.report();
+    let report = error.report().unwrap();
     assert_eq!(
         (report.outcome, report.took_lock, report.pending.len()),
         (Outcome::Failed, false, 2)

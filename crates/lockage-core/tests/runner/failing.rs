@@ -25,7 +25,7 @@ async fn a_step_that_fails_releases_and_tells_what_was_applied() {
         (ErrorKind::MigrationFailed, "it failed")
     );
     assert!(!error.is_temporary());
-    let report = error.report();
+    let report = error.report().unwrap();
     assert_eq!((report.outcome, report.took_lock), (Outcome::Failed, true));
     assert_eq!(names(report), ("a".into(), "b c".into()));
     let calls = world.call_names();
@@ -52,7 +52,7 @@ async fn a_lock_or_a_session_that_is_lost_is_not_released_but_dropped() {
         let (world, runner) = world(&[("V1__a", ""), ("V2__b", script), ("V3__c", "")]);
         let error = runner.up().await.unwrap_err();
         assert_eq!(error.kind(), kind);
-        assert_eq!(names(error.report()), ("a".into(), "b c".into()));
+        assert_eq!(names(error.report().unwrap()), ("a".into(), "b c".into()));
         let calls = world.call_names();
         assert!(calls.ends_with("ensure_history apply apply"), "{calls}");
         assert_eq!(world.committed(), "V1__a");
@@ -104,7 +104,7 @@ async fn a_history_that_diverged_meanwhile_releases() {
     world.write(&set(&[("V1__a", "another text")]));
     let error = run.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Diverged);
-    assert!(error.report().took_lock);
+    assert!(error.report().unwrap().took_lock);
     assert!(
         world
             .call_names()
@@ -119,7 +119,7 @@ async fn a_lock_that_is_found_lost_at_the_end_is_an_error_with_the_report() {
     world.fail("unlock", Error::new(ErrorKind::LockLost, "it was not ours"));
     let error = runner.up().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LockLost);
-    assert_eq!(names(error.report()).0, "a");
+    assert_eq!(names(error.report().unwrap()).0, "a");
     world.assert_left_alone();
 }
 

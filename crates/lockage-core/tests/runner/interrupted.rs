@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockage_core::{Error, ErrorKind, Interrupt, Report, Result, RunError, Runner};
+use lockage_core::{ErrorKind, Interrupt, Report, Result, RunError, Runner};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -21,9 +21,9 @@ async fn interrupted(runner: Runner, after: u64) -> (Duration, Result<Report, Ru
 }
 
 #[track_caller]
-fn assert_stopped(world: &World, error: &Error, applied: &str) {
+fn assert_stopped(world: &World, error: &RunError, applied: &str) {
     assert_eq!(error.kind(), ErrorKind::Interrupted);
-    let report = error.report();
+    let report = error.report().unwrap();
     let names: Vec<&str> = report.applied.iter().map(|a| a.name.as_str()).collect();
     assert_eq!(names.join(" "), applied);
     world.assert_left_alone();
@@ -48,7 +48,7 @@ async fn while_it_waits_it_returns_at_once() {
     world.free();
     let error = done.unwrap_err();
     assert_stopped(&world, &error, "");
-    assert!(error.report().waited >= Duration::from_secs(5));
+    assert!(error.report().unwrap().waited >= Duration::from_secs(5));
     let calls = world.call_names();
     assert!(
         !calls.contains("unlock") && !calls.contains("cancel") && !calls.contains("close"),
@@ -76,7 +76,7 @@ async fn the_statement_in_hand_is_cancelled_and_the_lock_released() {
     assert_stopped(&world, &error, "a");
     let source = std::error::Error::source(&error).unwrap();
     assert_eq!(source.to_string(), "the statement was cancelled");
-    assert_eq!(error.report().pending.len(), 2);
+    assert_eq!(error.report().unwrap().pending.len(), 2);
     let calls = world.call_names();
     assert!(
         calls.ends_with("apply apply cancel unlock close"),

@@ -94,7 +94,7 @@ async fn a_mistake_in_any_pending_script_is_told_before_the_lock() {
         error.related()[0].message(),
         "nonsense in line 1 of V3__c.sql"
     );
-    assert_eq!(error.report().outcome, Outcome::Failed);
+    assert_eq!(error.report().unwrap().outcome, Outcome::Failed);
     world.assert_left_alone();
 
     // An applied script is not looked at again.

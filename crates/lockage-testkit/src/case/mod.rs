@@ -28,8 +28,8 @@ macro_rules! cases {
     ($room:literal: $($case:ident $([$($need:ident),+])?),+ $(,)?) => {
         pub(super) const CASES: &[crate::Case] = &[$(crate::Case::new(
             concat!($room, "::", stringify!($case)),
-            &[$($(crate::Need::$need),+)?],
-            |scene| Box::pin($case(scene)),
+            &[$($(crate::Ability::$need),+)?],
+            |context| Box::pin($case(context)),
         )),+];
     };
 }
@@ -47,10 +47,10 @@ mod resume;
 mod stop;
 mod undo;
 
-use lockage_core::{Error, ErrorKind, MigrationSet};
+use lockage_core::{ErrorKind, MigrationSet, RunError};
 
-use crate::scene::Scene;
-use crate::{Case, Failure};
+use crate::case_context::CaseContext;
+use crate::{Case, TestError};
 
 /// All cases, by room.
 pub(crate) const ALL: &[&[Case]] = &[
@@ -68,9 +68,9 @@ pub(crate) const ALL: &[&[Case]] = &[
 ];
 
 /// The error of a run that has a failing migration.
-async fn failing_run(scene: &Scene, set: &MigrationSet) -> Result<Error, Failure> {
-    let done = scene
-        .in_time("a run that fails", scene.runner(set)?.up())
+async fn failing_run(context: &CaseContext, set: &MigrationSet) -> Result<RunError, TestError> {
+    let done = context
+        .with_timeout("a run that fails", context.runner(set)?.up())
         .await?;
     fails(
         "a run with a failing migration",
@@ -80,13 +80,16 @@ async fn failing_run(scene: &Scene, set: &MigrationSet) -> Result<Error, Failure
 }
 
 /// The error of something that must fail, and must fail in one of these ways.
-fn fails<T>(what: &str, done: Result<T, Error>, ways: &[ErrorKind]) -> Result<Error, Failure> {
-    match done {
+fn fails<T, E>(what: &str, done: Result<T, E>, ways: &[ErrorKind]) -> Result<RunError, TestError>
+where
+    RunError: From<E>,
+{
+    match done.map_err(RunError::from) {
         Ok(_) => Err(format!("{what} succeeded; expected one of {ways:?}").into()),
         Err(error) if ways.contains(&error.kind()) => Ok(error),
         Err(error) => Err(format!(
             "{what}: expected one of {ways:?}, found {}",
-            crate::told(&error)
+            crate::format_error_chain(&error)
         )
         .into()),
     }

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use lockage_core::{
-    ErrorKind, Event, LockKey, MigrationSet, NoObserver, Observer, Outcome, Report,
-    Result as CoreResult,
+    ErrorKind, Event, LockKey, MigrationSet, NoObserver, Observer, Outcome, Report, RunError,
 };
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::fails;
-use crate::Failure;
-use crate::scene::Scene;
-use crate::sole_holder::SoleHolder;
+use crate::TestError;
+use crate::case_context::CaseContext;
+use crate::exclusivity::ExclusivityProbe;
 
 cases!("race":
     a_second_run_writes_nothing_and_takes_no_lock,
@@ -21,31 +20,31 @@ cases!("race":
     a_failing_migration_fails_for_all,
 );
 
-async fn a_second_run_writes_nothing_and_takes_no_lock(scene: &Scene) -> Result<(), Failure> {
-    let set = scene.set(&[("V1__a.sql", &[scene.create("seen"), scene.put("seen", 1)])])?;
-    scene.within("a run", scene.runner(&set)?.up()).await?;
-    let (history, tables) = (scene.history().await?, scene.tables().await?);
+async fn a_second_run_writes_nothing_and_takes_no_lock(context: &CaseContext) -> Result<(), TestError> {
+    let set = context.migrations(&[("V1__a.sql", &[context.create_table_sql("seen"), context.insert_sql("seen", 1)])])?;
+    context.with_timeout_ok("a run", context.runner(&set)?.up()).await?;
+    let (history, tables) = (context.history().await?, context.tables().await?);
     // A run that wanted the lock could not get it, and one that waited for it would not be over.
-    let holder = scene.locked(&LockKey::default()).await?;
-    let second = scene
-        .within(
+    let holder = context.lock(&LockKey::default()).await?;
+    let second = context
+        .with_timeout_ok(
             "a second run, while another session holds the lock",
-            scene.runner(&set)?.up(),
+            context.runner(&set)?.up(),
         )
         .await?;
-    scene.leave(holder).await?;
-    left_without_lock(&second)?;
+    context.unlock(holder).await?;
+    exited_without_lock(&second)?;
     ensure_eq!(
-        scene.history().await?,
+        context.history().await?,
         history,
         "the history after the second run"
     );
     ensure_eq!(
-        scene.tables().await?,
+        context.tables().await?,
         tables,
         "the tables after the second run"
     );
-    ensure_eq!(scene.rows("seen").await?, Some(vec![1]), "the witness");
+    ensure_eq!(context.rows("seen").await?, Some(vec![1]), "the witness");
     Ok(())
 }
 
@@ -60,50 +59,50 @@ impl Observer for Waiting {
     }
 }
 
-async fn waiters_leave_as_soon_as_another_has_finished(scene: &Scene) -> Result<(), Failure> {
-    let set = scene.set(&[
+async fn waiters_leave_as_soon_as_another_has_finished(context: &CaseContext) -> Result<(), TestError> {
+    let set = context.migrations(&[
         (
             "V1__create.sql",
-            &[scene.create("seen"), scene.put("seen", 1)],
+            &[context.create_table_sql("seen"), context.insert_sql("seen", 1)],
         ),
-        ("V2__more.sql", &[scene.put("seen", 2)]),
+        ("V2__more.sql", &[context.insert_sql("seen", 2)]),
     ])?;
-    let mut locked = scene.locked(&LockKey::default()).await?;
+    let mut locked = context.lock(&LockKey::default()).await?;
     let mut waiters = JoinSet::new();
     let mut signs = Vec::new();
     for _ in 0..4 {
         let waits = Arc::new(Semaphore::new(0));
-        let runner = scene.runner(&set)?.observer(Waiting(Arc::clone(&waits)));
+        let runner = context.runner(&set)?.observer(Waiting(Arc::clone(&waits)));
         waiters.spawn(async move { runner.up().await });
         signs.push(waits);
     }
     for waits in signs {
-        scene
-            .within("a replica to wait for the lock", waits.acquire())
+        context
+            .with_timeout_ok("a replica to wait for the lock", waits.acquire())
             .await?
             .forget();
     }
-    for step in scene.steps(&mut locked, &set).await? {
-        scene
-            .within("apply()", locked.apply(&step, &NoObserver))
+    for step in context.steps(&mut locked, &set).await? {
+        context
+            .with_timeout_ok("apply()", locked.apply(&step, &NoObserver))
             .await?;
     }
     // The lock is still held, so whoever leaves now leaves without it.
-    while let Some(done) = scene
-        .in_time(
+    while let Some(done) = context
+        .with_timeout(
             "every waiter to leave, while the lock is held",
             waiters.join_next(),
         )
         .await?
     {
-        left_without_lock(&done??)?;
+        exited_without_lock(&done??)?;
     }
-    scene.leave(locked).await?;
-    ensure_eq!(scene.rows("seen").await?, Some(vec![1, 2]), "the witness");
+    context.unlock(locked).await?;
+    ensure_eq!(context.rows("seen").await?, Some(vec![1, 2]), "the witness");
     Ok(())
 }
 
-fn left_without_lock(report: &Report) -> Result<(), Failure> {
+fn exited_without_lock(report: &Report) -> Result<(), TestError> {
     ensure_eq!(report.outcome, Outcome::UpToDate, "the outcome");
     ensure!(
         !report.took_lock,
@@ -117,25 +116,25 @@ fn left_without_lock(report: &Report) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn a_first_run_of_many_applies_each_migration_once(scene: &Scene) -> Result<(), Failure> {
-    let set = scene.set(&[
+async fn a_first_run_of_many_applies_each_migration_once(context: &CaseContext) -> Result<(), TestError> {
+    let set = context.migrations(&[
         (
             "V1__create.sql",
-            &[scene.create("seen"), scene.put("seen", 1)],
+            &[context.create_table_sql("seen"), context.insert_sql("seen", 1)],
         ),
         (
             "V2__more.sql",
-            &[scene.put("seen", 2), scene.create("more")],
+            &[context.insert_sql("seen", 2), context.create_table_sql("more")],
         ),
         (
             "V3__by_hand.sql no-transaction",
-            &[scene.put("seen", 3), scene.put("more", 3)],
+            &[context.insert_sql("seen", 3), context.insert_sql("more", 3)],
         ),
-        ("R__views.sql", &[scene.put("more", 4)]),
+        ("R__views.sql", &[context.insert_sql("more", 4)]),
     ])?;
     let mut applied = Vec::new();
-    for done in runs(scene, &set).await? {
-        let report = done.map_err(|error| format!("a replica failed: {}", crate::told(&error)))?;
+    for done in runs(context, &set).await? {
+        let report = done.map_err(|error| format!("a replica failed: {}", crate::format_error_chain(&error)))?;
         if report.applied.is_empty() {
             ensure_eq!(
                 report.outcome,
@@ -152,31 +151,31 @@ async fn a_first_run_of_many_applies_each_migration_once(scene: &Scene) -> Resul
         "what all replicas report as applied"
     );
     ensure_eq!(
-        scene.rows("seen").await?,
+        context.rows("seen").await?,
         Some(vec![1, 2, 3]),
         "the witness"
     );
     ensure_eq!(
-        scene.rows("more").await?,
+        context.rows("more").await?,
         Some(vec![3, 4]),
         "the second witness"
     );
-    ensure_eq!(scene.applied().await?.len(), 4, "rows of the history");
+    ensure_eq!(context.applied_versions().await?.len(), 4, "rows of the history");
     Ok(())
 }
 
-async fn a_failing_migration_fails_for_all(scene: &Scene) -> Result<(), Failure> {
-    let set = scene.set(&[
+async fn a_failing_migration_fails_for_all(context: &CaseContext) -> Result<(), TestError> {
+    let set = context.migrations(&[
         (
             "V1__create.sql",
-            &[scene.create("seen"), scene.put("seen", 1)],
+            &[context.create_table_sql("seen"), context.insert_sql("seen", 1)],
         ),
         (
             "V2__fails.sql",
-            &[scene.put("seen", 2), scene.put("missing", 2)],
+            &[context.insert_sql("seen", 2), context.insert_sql("missing", 2)],
         ),
     ])?;
-    for done in runs(scene, &set).await? {
+    for done in runs(context, &set).await? {
         fails(
             "a replica with a failing migration",
             done,
@@ -184,17 +183,17 @@ async fn a_failing_migration_fails_for_all(scene: &Scene) -> Result<(), Failure>
         )?;
     }
     ensure_eq!(
-        scene.applied().await?,
+        context.applied_versions().await?,
         ["1"],
         "applied versions after the failures"
     );
-    scene.make("missing").await?;
-    scene
-        .within("the good run", scene.runner(&set)?.up())
+    context.create_table("missing").await?;
+    context
+        .with_timeout_ok("the good run", context.runner(&set)?.up())
         .await?;
-    ensure_eq!(scene.rows("seen").await?, Some(vec![1, 2]), "the witness");
+    ensure_eq!(context.rows("seen").await?, Some(vec![1, 2]), "the witness");
     ensure_eq!(
-        scene.rows("missing").await?,
+        context.rows("missing").await?,
         Some(vec![2]),
         "the second witness"
     );
@@ -202,16 +201,16 @@ async fn a_failing_migration_fails_for_all(scene: &Scene) -> Result<(), Failure>
 }
 
 /// Runs all replicas at once. No two of them may be under the lock at the same time.
-async fn runs(scene: &Scene, set: &MigrationSet) -> Result<Vec<CoreResult<Report>>, Failure> {
-    let holder = scene.path("holder");
+async fn runs(context: &CaseContext, set: &MigrationSet) -> Result<Vec<Result<Report, RunError>>, TestError> {
+    let holder = context.path("holder");
     let mut tasks = JoinSet::new();
-    for _ in 0..scene.suite().replicas {
-        let runner = scene.runner(set)?.observer(SoleHolder::new(holder.clone()));
+    for _ in 0..context.suite().processes {
+        let runner = context.runner(set)?.observer(ExclusivityProbe::new(holder.clone()));
         tasks.spawn(async move { runner.up().await });
     }
-    let all = scene.in_time("all replicas", tasks.join_all()).await?;
+    let all = context.with_timeout("all replicas", tasks.join_all()).await?;
     ensure!(
-        !SoleHolder::saw_two(&holder),
+        !ExclusivityProbe::detected_overlap(&holder),
         "two replicas held the lock at once"
     );
     Ok(all)

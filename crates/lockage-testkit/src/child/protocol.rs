@@ -1,25 +1,25 @@
 use std::path::PathBuf;
 
-use lockage_core::{Error, LockKey, Report};
+use lockage_core::{Error, LockKey, Report, RunError};
 use serde::{Deserialize, Serialize};
 
 /// What a child is to do: the first line that it reads. Never on its command line, since a URL may hold a password.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Orders {
-    pub(crate) role: Role,
+pub(crate) struct ChildCommand {
+    pub(crate) role: ChildRole,
     pub(crate) url: String,
     pub(crate) key: Key,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) enum Role {
-    /// Says [`Said::Ready`], waits for a line, runs `up` with the migrations of a folder.
+pub(crate) enum ChildRole {
+    /// Says [`ChildMessage::Ready`], waits for a line, runs `up` with the migrations of a folder.
     Up {
         folder: PathBuf,
         /// Where the file stands that only the holder may make.
         holder_file: PathBuf,
     },
-    /// Takes the lock, says [`Said::Holding`], and gives it back after a line.
+    /// Takes the lock, says [`ChildMessage::Holding`], and gives it back after a line.
     Hold,
 }
 
@@ -49,7 +49,7 @@ impl Key {
 
 /// What a child says, one line each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Said {
+pub(crate) enum ChildMessage {
     Ready,
     Holding,
     Released,
@@ -64,8 +64,8 @@ pub(crate) enum Said {
     },
 }
 
-impl From<Result<Report, Error>> for Said {
-    fn from(done: Result<Report, Error>) -> Self {
+impl From<Result<Report, RunError>> for ChildMessage {
+    fn from(done: Result<Report, RunError>) -> Self {
         match done {
             Ok(report) => Self::Done {
                 outcome: report.outcome.as_str().to_owned(),
@@ -81,11 +81,11 @@ impl From<Result<Report, Error>> for Said {
     }
 }
 
-impl Said {
+impl ChildMessage {
     pub(crate) fn failed(error: &Error) -> Self {
         Self::Failed {
             kind: error.kind().to_string(),
-            message: crate::told(error),
+            message: crate::format_error_chain(error),
         }
     }
 }
