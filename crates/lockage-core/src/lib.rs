@@ -23,6 +23,7 @@ mod lock;
 mod migration;
 mod migrator;
 pub mod plan;
+pub mod redact;
 mod registry;
 mod report;
 mod runner;

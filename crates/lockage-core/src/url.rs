@@ -1,7 +1,8 @@
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::redact::remove_secret_parameters;
 use crate::{Error, ErrorKind, Result};
 
 /// A database URL: a scheme, and whatever the backend of that scheme makes of the rest.
@@ -12,10 +13,6 @@ pub struct DatabaseUrl {
     text: String,
     scheme_len: usize,
 }
-
-/// How keys end, in the query of a URL or in an ADO string, whose value is a secret, or was meant as one.
-const SECRET_ENDS: [&str; 4] = ["password", "passwd", "passphrase", "pwd"];
-const SECRET_KEYS: [&str; 3] = ["pass", "passfile", "pw"];
 
 /// Keys of an ADO string that name the user.
 const USER_KEYS: [&str; 4] = ["user id", "uid", "user", "username"];
@@ -90,7 +87,7 @@ impl DatabaseUrl {
         if !names_user {
             return self.clone();
         }
-        let rest = without_secret_parameters(self.expose_rest());
+        let rest = remove_secret_parameters(self.expose_rest());
         let password = password.replace('"', "\"\"");
         Self {
             text: format!("{}:{rest};Password=\"{password}\"", self.scheme()),
@@ -121,7 +118,7 @@ impl DatabaseUrl {
 }
 
 /// Leaves out what stands for a port and is none: in `app:hunter2` with its `@host` forgotten it is a password.
-fn without_wrong_port(host: &str) -> &str {
+fn remove_invalid_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port))
             if !port.ends_with(']') && !port.bytes().all(|b| b.is_ascii_digit() || b == b',') =>
@@ -140,60 +137,10 @@ fn split_userinfo(authority: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// Drops `password=…` and its like from the parameters of a URL or from an ADO string.
-fn without_secret_parameters(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while !rest.is_empty() {
-        let end = end_of_parameter(rest, 0);
-        match rest[..end].split_once('=') {
-            Some((key, _)) if is_secret(key) => rest = behind_secret(rest, key.len() + 1),
-            _ => {
-                out.push_str(&rest[..end]);
-                rest = &rest[end..];
-            }
-        }
-    }
-    out.trim_end_matches(['?', '&', ';']).to_owned()
-}
-
-fn is_secret(key: &str) -> bool {
-    let key = percent_decode_str(key.trim())
-        .decode_utf8_lossy()
-        .to_ascii_lowercase();
-    SECRET_KEYS.contains(&key.as_str()) || SECRET_ENDS.iter().any(|end| key.ends_with(end))
-}
-
-/// The end of the parameter in hand, its separator included.
-fn end_of_parameter(text: &str, from: usize) -> usize {
-    text[from..]
-        .find(['?', '&', ';'])
-        .map_or(text.len(), |at| from + at + 1)
-}
-
-/// What follows a secret value, which in an ADO string may stand in quotes or braces, doubled within.
-fn behind_secret(text: &str, value: usize) -> &str {
-    let start = text.len() - text[value..].trim_start().len();
-    let close = match text[start..].chars().next() {
-        Some(quote @ ('"' | '\'')) => quote,
-        Some('{') => '}',
-        _ => return &text[end_of_parameter(text, value)..],
-    };
-    let mut at = start + 1;
-    while let Some(found) = text[at..].find(close) {
-        at += found + 1;
-        if !text[at..].starts_with(close) {
-            return &text[end_of_parameter(text, at)..];
-        }
-        at += 1;
-    }
-    ""
-}
-
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(authority) = self.authority() else {
-            let rest = without_secret_parameters(self.expose_rest());
+            let rest = remove_secret_parameters(self.expose_rest());
             return write!(f, "{}:{rest}", self.scheme());
         };
         let (userinfo, host) = split_userinfo(&self.text[authority.clone()]);
@@ -204,8 +151,8 @@ impl fmt::Display for DatabaseUrl {
         {
             write!(f, "{user}@")?;
         }
-        f.write_str(without_wrong_port(host))?;
-        f.write_str(&without_secret_parameters(&self.text[authority.end..]))
+        f.write_str(remove_invalid_port(host))?;
+        f.write_str(&remove_secret_parameters(&self.text[authority.end..]))
     }
 }
 
