@@ -1,29 +1,32 @@
-//! From SQLite's result codes to kinds.
+//! Classifies errors of SQLite by their result codes.
 
-use lockage_core::{Error, ErrorKind};
-use lockage_sql::{FailureCause, CommandError, ErrorPosition};
-use rusqlite::ffi::{ErrorCode, SQLITE_READONLY_DIRECTORY};
+use lockage_core::{Error, ErrorKind, Status};
+use lockage_sql::{CommandError, ErrorPosition, FailureCause};
+use rusqlite::ffi::{self, ErrorCode, SQLITE_READONLY_DIRECTORY};
 
-/// Whether somebody else is writing.
+/// Returns whether another connection uses the database.
 pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
-    )
+    error.sqlite_error_code().is_some_and(is_busy_code)
 }
 
-/// Judges an error of rusqlite. `piece` is the index of what failed.
-pub(crate) fn failure(piece: usize, error: rusqlite::Error) -> CommandError {
-    judge(piece, error, ErrorKind::Connect)
+fn is_busy_code(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
 }
 
-/// Judges the error of a script's statement: a file that it attaches and that cannot be opened is the script's business.
-pub(crate) fn failure_of_script(piece: usize, error: rusqlite::Error) -> CommandError {
-    judge(piece, error, ErrorKind::MigrationFailed)
+/// Classifies the error of an internal command.
+pub(crate) fn command_failure(error: rusqlite::Error) -> CommandError {
+    classify(error, ErrorKind::Connect)
 }
 
-fn judge(piece: usize, error: rusqlite::Error, unusable: ErrorKind) -> CommandError {
-    let (code, message, offset) = match &error {
+/// Classifies the error of a script's statement. A file that the script attaches and that cannot be opened is a mistake of the
+/// script.
+pub(crate) fn script_failure(error: rusqlite::Error) -> CommandError {
+    classify(error, ErrorKind::MigrationFailed)
+}
+
+/// Classifies an error. A file that cannot be opened gets the kind `cannot_open`.
+fn classify(source: rusqlite::Error, cannot_open: ErrorKind) -> CommandError {
+    let (code, message, offset) = match &source {
         rusqlite::Error::SqliteFailure(code, message) => (Some(*code), message.clone(), None),
         rusqlite::Error::SqlInputError {
             error, msg, offset, ..
@@ -34,48 +37,46 @@ fn judge(piece: usize, error: rusqlite::Error, unusable: ErrorKind) -> CommandEr
         ),
         _ => (None, None, None),
     };
-    let message = message.unwrap_or_else(|| error.to_string());
-    let cause = match code.map(|code| code.code) {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => FailureCause::LockTimeout,
-        _ if message.starts_with("no such table") => FailureCause::MissingTable,
-        _ => FailureCause::Other,
+    let message = message.unwrap_or_else(|| source.to_string());
+    let cause = if code.is_some_and(|code| is_busy_code(code.code)) {
+        FailureCause::LockTimeout
+    } else if message.starts_with("no such table") {
+        FailureCause::MissingTable
+    } else {
+        FailureCause::Other
     };
-    let made = match code.map(|code| code.code) {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(
+    let error = match code {
+        Some(code) => error_for_code(code, message, cannot_open)
+            .with_context("sqlite_code", code.extended_code.to_string()),
+        None => Error::new(ErrorKind::MigrationFailed, message),
+    };
+    CommandError::new(0, error.with_source(source))
+        .with_cause(cause)
+        .with_position(offset.map(ErrorPosition::Byte))
+}
+
+fn error_for_code(code: ffi::Error, message: String, cannot_open: ErrorKind) -> Error {
+    match code.code {
+        busy if is_busy_code(busy) => Error::new(
             ErrorKind::Unexpected,
             format!("the database is in use: {message}"),
         )
         .with_status(Status::Temporary),
-        Some(ErrorCode::NotADatabase) => {
-            Error::new(unusable, "the file is not an SQLite database")
-        }
-        Some(ErrorCode::CannotOpen) => {
-            Error::new(unusable, format!("cannot open the database: {message}")).with_hint(
-                "SQLite needs the right to read the file and, where it keeps a journal or a WAL beside it, to write the folder",
+        ErrorCode::NotADatabase => Error::new(cannot_open, "the file is not an SQLite database"),
+        ErrorCode::CannotOpen => {
+            Error::new(cannot_open, format!("cannot open the database: {message}")).with_hint(
+                "SQLite needs read access to the file, and write access to its folder if it keeps a journal or a WAL there",
             )
         }
-        Some(ErrorCode::ReadOnly)
-            if code.is_some_and(|code| code.extended_code == SQLITE_READONLY_DIRECTORY) =>
-        {
-            Error::new(unusable, "the folder of the database may not be written")
-                .with_hint("SQLite keeps a journal or a WAL beside the file, even to read it: give the user the right to write the folder")
+        ErrorCode::ReadOnly if code.extended_code == SQLITE_READONLY_DIRECTORY => {
+            Error::new(cannot_open, "the folder of the database is not writable").with_hint(
+                "grant the user write access to the folder: SQLite keeps a journal or a WAL there, even to read the database",
+            )
         }
-        Some(ErrorCode::ReadOnly) => {
-            Error::new(ErrorKind::MigrationFailed, "the database is read-only")
-                .with_hint("give the user that migrates the right to write the file and its folder")
-        }
-        Some(ErrorCode::DiskFull) => Error::new(ErrorKind::MigrationFailed, "the disk is full")
-            .with_hint("make room and run again; what was not committed is rolled back"),
+        ErrorCode::ReadOnly => Error::new(ErrorKind::MigrationFailed, "the database is read-only")
+            .with_hint("grant the migrating user write access to the file and its folder"),
+        ErrorCode::DiskFull => Error::new(ErrorKind::MigrationFailed, "the disk is full")
+            .with_hint("free disk space and run again; uncommitted changes are rolled back"),
         _ => Error::new(ErrorKind::MigrationFailed, message),
-    };
-    let made = match code {
-        Some(code) => made.with_context("sqlite_code", code.extended_code.to_string()),
-        None => made,
-    };
-    CommandError {
-        piece,
-        place: offset.map(ErrorPosition::Byte),
-        cause,
-        error: made.with_source(error),
     }
 }

@@ -1,134 +1,81 @@
 //! SQLite for Lockage, on [`rusqlite`] with the bundled SQLite.
 //!
 //! # The lock
-//! A file beside the database, `<database>-lockage-<key>.lock`, locked with the operating system's own file lock (`flock` on Unix,
-//! `LockFileEx` on Windows). It works between processes and is freed when its holder dies, however it dies. The file stays; while the
-//! lock is held it tells by whom. Databases on network file systems are as safe as their file locks are.
+//! The lock is a file beside the database, `<database>-lockage-<key>.lock`, locked with the file lock of the operating system:
+//! `flock` on Unix, `LockFileEx` on Windows. It excludes other processes, and the operating system releases it when its holder
+//! dies. The file is never deleted. While the lock is held, the file contains the holder. On a network file system the lock is as
+//! reliable as file locks are there.
 //!
-//! A database in memory lives in one process, and so does its lock.
+//! A database in memory exists in one process, and so does its lock.
 //!
 //! # Names of lock files
 //! An id is written in decimal: `app.db-lockage-4006.lock`. A name is written as `n-` and the first 16 hexadecimal digits of its
-//! SHA-256. The database's path is resolved first, so links lead to one lock.
+//! SHA-256. Symbolic links in the path of the database are resolved first, so that one database has one lock.
 
-mod address;
+mod cancel;
+mod config;
+mod connect;
 mod connection;
 mod dialect;
 mod error;
+mod execute;
+mod foreign_lock;
 mod lock;
-mod neighbour;
+mod recovery;
+mod statement_mode;
 mod worker;
 
-use lockage_core::{
-    Backend, Capabilities, ConnectOptions, Error, ErrorKind, Location, LockStrategy, Migration,
-    Result, Session, ParsedStatement,
-};
+use lockage_core::{Capabilities, Error, ErrorKind, Location, Migration, ParsedStatement, Result};
 use lockage_sql::script::leading_words;
-use lockage_sql::{Connection, SqlSession};
 
+pub use connect::connect;
+pub use dialect::DIALECT;
 pub use lockage_core;
 
-use address::Address;
-use connection::SqliteConnection;
-pub use dialect::DIALECT;
-
-/// What this backend says of itself.
+/// What the engine can do.
 const CAPABILITIES: Capabilities = Capabilities::new(true, "a file lock beside the database");
 
-/// The backend for `sqlite:` URLs.
-///
-/// `sqlite:app.db`, `sqlite:///var/lib/app.db`, `sqlite:app.db?mode=ro`, `sqlite::memory:`,
-/// `sqlite:file:name?mode=memory&cache=shared`.
-pub const BACKEND: Backend = Backend::new(
-    "lockage-sqlite",
-    &["sqlite", "sqlite3"],
-    CAPABILITIES,
-    |options| Box::pin(async move { open(options) }),
-    check_script,
-);
-
-lockage_core::register_backend!(BACKEND);
-
-/// Opens a connection for rows. It has no lock: what changes the schema goes through [`BACKEND`] and a
-/// [`Runner`](lockage_core::Runner).
-///
-/// # Errors
-/// [`ErrorKind::InvalidConfig`] for a URL that makes no sense. A file that is missing is no error until it is read.
-pub fn connect(options: &ConnectOptions) -> Result<impl Connection + use<>> {
-    SqliteConnection::start(Address::parse(&options.url)?)
+lockage_sql::sql_backend! {
+    /// The backend for `sqlite:` URLs.
+    ///
+    /// `sqlite:app.db`, `sqlite:///var/lib/app.db`, `sqlite:app.db?mode=ro`, `sqlite::memory:`,
+    /// `sqlite:file:name?mode=memory&cache=shared`.
+    pub const BACKEND = "lockage-sqlite" {
+        schemes: ["sqlite", "sqlite3"],
+        capabilities: CAPABILITIES,
+        dialect: DIALECT,
+        open: connect::open,
+        check_migration: check_migration,
+        check_statement: check_statement,
+    }
 }
 
-/// Reads a script, and refuses what SQLite would ignore without a word.
-fn check_script(migration: &Migration, each: &mut dyn FnMut(ParsedStatement<'_>)) -> Result<()> {
+/// Rejects two directives that exclude each other.
+fn check_migration(migration: &Migration) -> Result<()> {
     let directives = migration.directives();
-    let wrong = |line, message: &str, hint: &str| {
-        Error::new(ErrorKind::InvalidMigration, message)
-            .with_location(Location::at(migration.file(), line, 1))
-            .with_hint(hint)
-    };
-    if !directives.transaction && !directives.foreign_keys {
-        return Err(wrong(
-            1,
-            "`foreign-keys=off` without a transaction: nothing would check the keys behind it",
-            "leave one of the two directives out",
-        ));
+    if directives.transaction || directives.foreign_keys {
+        return Ok(());
     }
-    let mut ignored = None;
-    lockage_sql::check_script(dialect::DIALECT.syntax, true, migration, &mut |statement| {
-        let words = leading_words(statement.text, dialect::DIALECT.syntax, 2);
-        if directives.transaction
-            && words.len() == 2
-            && words[0] == "PRAGMA"
-            && words[1] == "FOREIGN_KEYS"
-        {
-            ignored.get_or_insert(statement.line);
-        }
-        each(statement);
-    })?;
-    match ignored {
-        Some(line) => Err(wrong(
-            line,
-            "SQLite ignores PRAGMA foreign_keys inside a transaction",
-            "put `-- lockage: foreign-keys=off` at the head of the file, which also checks the keys before the commit",
-        )),
-        None => Ok(()),
-    }
+    let error = Error::new(
+        ErrorKind::InvalidMigration,
+        "`foreign-keys=off` is not supported without a transaction: foreign keys would not be checked",
+    );
+    Err(error
+        .with_location(Location::at(migration.file(), 1, 1))
+        .with_hint("remove `foreign-keys=off` or `no-transaction`"))
 }
 
-fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
-    let address = Address::parse(&options.url)?;
-    if let Some(schema) = options
-        .schema
-        .as_deref()
-        .filter(|schema| *schema != dialect::SCHEMA)
-    {
-        return Err(Error::new(
-            ErrorKind::InvalidConfig,
-            format!("SQLite has no schema `{schema}`"),
-        )
-        .with_hint("leave --schema out"));
+/// Rejects a statement that SQLite would ignore without an error.
+fn check_statement(migration: &Migration, statement: &ParsedStatement<'_>) -> Result<()> {
+    let words = leading_words(statement.text, DIALECT.syntax, 2);
+    if !migration.directives().transaction || words != ["PRAGMA", "FOREIGN_KEYS"] {
+        return Ok(());
     }
-    if !matches!(
-        options.lock_strategy,
-        LockStrategy::Auto | LockStrategy::Advisory
-    ) {
-        let strategy = options.lock_strategy;
-        return Err(Error::new(
-            ErrorKind::InvalidConfig,
-            format!(
-                "SQLite has no lock strategy `{strategy}`: its lock is a file beside the database"
-            ),
-        )
-        .with_hint("leave --lock-strategy out, or make it auto or advisory"));
-    }
-    address.prepare_folder(options.create)?;
-    let capabilities = if address.is_file() {
-        CAPABILITIES
-    } else {
-        CAPABILITIES.single_process()
-    };
-    let mut options = options.clone();
-    options.schema = Some(dialect::SCHEMA.into());
-    let connection = SqliteConnection::start(address)?;
-    Ok(Box::new(SqlSession::new(connection, options, capabilities)))
+    let error = Error::new(
+        ErrorKind::InvalidMigration,
+        "SQLite ignores PRAGMA foreign_keys inside a transaction",
+    );
+    Err(error.with_hint(
+        "add `-- lockage: foreign-keys=off` at the top of the file; foreign keys are then checked before the commit",
+    ))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lockage_core::LockKey;
 use lockage_sqlite::BACKEND;
-use lockage_testkit::{Failure, Fixture, Gate, Need, async_trait, unique_name};
+use lockage_testkit::{Ability, Barrier, Fixture, TestError, async_trait, unique_name};
 use rusqlite::{Connection, ErrorCode};
 
 struct Sqlite {
@@ -15,36 +15,40 @@ struct Sqlite {
 
 #[async_trait]
 impl Fixture for Sqlite {
-    fn lacks(&self, need: Need) -> Option<String> {
-        match need {
-            Need::Engine
-            | Need::Gate
-            | Need::TakeAwayLock
-            | Need::NoticesDeadClient
-            | Need::Processes => None,
-            Need::GiveUpLock => Some("no statement of SQLite touches a file lock".into()),
-            Need::EndSession => Some("SQLite has no server that could end a session".into()),
-            need => Some(format!("{need:?} is not known to this fixture")),
+    fn unsupported(&self, ability: Ability) -> Option<String> {
+        match ability {
+            Ability::Engine
+            | Ability::Barrier
+            | Ability::StealLock
+            | Ability::DetectsDeadClient
+            | Ability::Processes => None,
+            Ability::ReleaseInScript => {
+                Some("SQLite has no statement that releases a file lock".into())
+            }
+            Ability::TerminateSession => {
+                Some("SQLite has no server that could terminate a session".into())
+            }
+            ability => Some(format!("this fixture does not know {ability:?}")),
         }
     }
 
-    async fn create_database(&self) -> Result<String, Failure> {
+    async fn create_database(&self) -> Result<String, TestError> {
         let folder = self.folder.path().join(unique_name("sqlite"));
         std::fs::create_dir(&folder)?;
         let path = folder.join("app.db");
-        // A fresh database of the default mode is no file at all.
+        // In the default mode a new database has no file yet.
         if let Some(mode) = &self.journal_mode {
             open(&path)?.pragma_update(None, "journal_mode", mode)?;
         }
         Ok(format!("sqlite:{}", path.display()))
     }
 
-    async fn drop_database(&self, url: &str) -> Result<(), Failure> {
+    async fn drop_database(&self, url: &str) -> Result<(), TestError> {
         let path = path(url);
         Ok(std::fs::remove_dir_all(path.parent().ok_or("no folder")?)?)
     }
 
-    async fn tables(&self, url: &str) -> Result<Vec<String>, Failure> {
+    async fn tables(&self, url: &str) -> Result<Vec<String>, TestError> {
         let client = client(url)?;
         let mut names = client.prepare(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
@@ -53,19 +57,19 @@ impl Fixture for Sqlite {
         Ok(names.collect::<Result<_, _>>()?)
     }
 
-    async fn rows(&self, url: &str, table: &str) -> Result<Vec<i64>, Failure> {
+    async fn rows(&self, url: &str, table: &str) -> Result<Vec<i64>, TestError> {
         let client = client(url)?;
         let mut rows = client.prepare(&format!("SELECT n FROM {table} ORDER BY n"))?;
         let rows = rows.query_map((), |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    async fn execute(&self, url: &str, statement: &str) -> Result<(), Failure> {
+    async fn execute(&self, url: &str, statement: &str) -> Result<(), TestError> {
         Ok(client(url)?.execute_batch(statement)?)
     }
 
-    /// Counts to the number in the database's header, which is zero unless the gate is closed.
-    fn gate(&self, _gate: &str) -> Result<String, Failure> {
+    /// Counts to `user_version` of the database, which is zero unless the barrier is closed.
+    fn barrier_sql(&self, _barrier: &str) -> Result<String, TestError> {
         Ok(
             "SELECT count(*) FROM (WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r \
             WHERE n < (SELECT user_version FROM pragma_user_version)) SELECT n FROM r)"
@@ -73,48 +77,53 @@ impl Fixture for Sqlite {
         )
     }
 
-    async fn close_gate(&self, url: &str, _gate: &str) -> Result<Box<dyn Gate>, Failure> {
+    async fn close_barrier(
+        &self,
+        url: &str,
+        _barrier: &str,
+    ) -> Result<Box<dyn Barrier>, TestError> {
         client(url)?.pragma_update(None, "user_version", i32::MAX)?;
-        Ok(Box::new(HeaderGate { path: path(url) }))
+        Ok(Box::new(ExclusiveTransactionBarrier { path: path(url) }))
     }
 
-    async fn take_away_lock(&self, url: &str, key: &LockKey) -> Result<(), Failure> {
+    async fn steal_lock(&self, url: &str, key: &LockKey) -> Result<(), TestError> {
         let mut lock = path(url).into_os_string();
         lock.push(format!("-lockage-{key}.lock"));
         Ok(std::fs::remove_file(lock)?)
     }
 }
 
-struct HeaderGate {
+struct ExclusiveTransactionBarrier {
     path: PathBuf,
 }
 
 #[async_trait]
-impl Gate for HeaderGate {
-    async fn reached(&self) -> Result<(), Failure> {
-        // SQLite does not tell what others run: the holder's note names a migration, and its transaction keeps writers out.
-        while !(self.noted()? && is_written(&self.path)?) {
+impl Barrier for ExclusiveTransactionBarrier {
+    async fn wait_reached(&self) -> Result<(), TestError> {
+        // SQLite does not report the statements of other sessions. The lock file names the running migration, and its
+        // transaction excludes other writers.
+        while !(self.is_migration_running()? && has_writer(&self.path)?) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())
     }
 
-    async fn open(self: Box<Self>) -> Result<(), Failure> {
+    async fn open(self: Box<Self>) -> Result<(), TestError> {
         Ok(open(&self.path)?.pragma_update(None, "user_version", 0)?)
     }
 }
 
-impl HeaderGate {
-    fn noted(&self) -> Result<bool, Failure> {
+impl ExclusiveTransactionBarrier {
+    fn is_migration_running(&self) -> Result<bool, TestError> {
         for entry in self.path.parent().ok_or("no folder")?.read_dir()? {
             let path = entry?.path();
             if path
                 .extension()
                 .is_some_and(|extension| extension == "lock")
             {
-                let note = std::fs::read_to_string(path)?;
-                // The first migration of every case makes the tables; the gate stands in a later one.
-                return Ok(note.lines().any(|line| {
+                let holder_file_text = std::fs::read_to_string(path)?;
+                // The first migration of every case creates the tables; a later one contains the barrier.
+                return Ok(holder_file_text.lines().any(|line| {
                     line.strip_prefix("migration=")
                         .is_some_and(|m| !m.is_empty() && !m.starts_with("1 "))
                 }));
@@ -124,7 +133,7 @@ impl HeaderGate {
     }
 }
 
-fn is_written(path: &Path) -> Result<bool, Failure> {
+fn has_writer(path: &Path) -> Result<bool, TestError> {
     let client = Connection::open(path)?;
     client.busy_timeout(Duration::ZERO)?;
     match client.execute_batch("BEGIN IMMEDIATE; ROLLBACK") {
@@ -140,7 +149,7 @@ fn path(url: &str) -> PathBuf {
     PathBuf::from(url.trim_start_matches("sqlite:"))
 }
 
-fn client(url: &str) -> Result<Connection, Failure> {
+fn client(url: &str) -> Result<Connection, TestError> {
     Ok(open(&path(url))?)
 }
 

@@ -4,27 +4,31 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use lockage_core::{Error, ErrorKind, LockHolder, LockKey, Result};
 
-use super::file_name_part;
-use crate::address::Address;
+use super::holder::{format_holder, now, parse_holder};
+use super::key::file_name_part;
+use crate::config::resolve_symlinks;
 
-/// Whoever asks for the holder touches the lock for an instant; a try that meets that instant is repeated.
-const TRIES: u32 = 3;
-const BETWEEN_TRIES: Duration = Duration::from_millis(3);
+/// How often a busy lock is tried. [`FileLocks::holder`] of another session acquires it for an instant, which must not count as
+/// busy.
+const MAX_TRIES: u32 = 3;
+
+/// The delay between two tries.
+const RETRY_DELAY: Duration = Duration::from_millis(3);
 
 /// The locks of one session.
 #[derive(Debug)]
-pub(crate) struct FileLocks {
+pub(super) struct FileLocks {
     database: PathBuf,
     read_only: bool,
-    held: BTreeMap<LockKey, HeldFile>,
+    held: BTreeMap<LockKey, LockedFile>,
 }
 
 #[derive(Debug)]
-struct HeldFile {
+struct LockedFile {
     path: PathBuf,
     file: File,
     since: String,
@@ -52,112 +56,91 @@ impl FileLocks {
         }
         let path = self.path(key)?;
         for attempt in 1.. {
-            let file = open(&path).map_err(|error| unusable(&path, error))?;
+            let file = open(&path).map_err(|error| cannot_use_error(&path, error))?;
             match file.try_lock() {
-                Ok(()) if is_at(&file, &path) => {
-                    let mut held = HeldFile {
+                Ok(()) if is_same_file(&file, &path) => {
+                    let mut locked = LockedFile {
                         path,
                         file,
                         since: now(),
                     };
-                    held.write_note(None);
-                    self.held.insert(key.clone(), held);
+                    locked.write_holder_info(None);
+                    self.held.insert(key.clone(), locked);
                     return Ok(true);
                 }
-                // Somebody replaced the file between the two calls.
+                // The file was replaced between the two calls.
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) if attempt >= TRIES => break,
-                Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_TRIES),
-                Err(TryLockError::Error(error)) => return Err(unusable(&path, error)),
+                Err(TryLockError::WouldBlock) if attempt >= MAX_TRIES => break,
+                Err(TryLockError::WouldBlock) => std::thread::sleep(RETRY_DELAY),
+                Err(TryLockError::Error(error)) => return Err(cannot_use_error(&path, error)),
             }
         }
         Ok(false)
     }
 
-    /// The operating system frees a lock only with its file; what can go wrong is that the file was removed or replaced, so
-    /// that others lock another one.
+    /// Returns whether this session holds the lock.
+    ///
+    /// The operating system releases a lock only with its file. A file that was deleted or replaced no longer excludes others,
+    /// because they lock another file.
     pub(super) fn holds(&self, key: &LockKey) -> bool {
         self.held
             .get(key)
-            .is_some_and(|held| is_at(&held.file, &held.path))
+            .is_some_and(|locked| is_same_file(&locked.file, &locked.path))
     }
 
     pub(super) fn unlock(&mut self, key: &LockKey) -> bool {
         let held = self.holds(key);
-        if let Some(lock) = self.held.remove(key)
+        if let Some(locked) = self.held.remove(key)
             && held
         {
-            // The file stays: removing it would let two processes lock two files of one name.
-            let _ = lock.file.set_len(0);
-            return lock.file.unlock().is_ok();
+            // The file is not deleted: two processes could then lock two files of the same name.
+            let _ = locked.file.set_len(0);
+            return locked.file.unlock().is_ok();
         }
         false
     }
 
     pub(super) fn holder(&self, key: &LockKey) -> Result<Option<LockHolder>> {
         let path = self.path(key)?;
-        let mut note = String::new();
         let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unusable(&path, error)),
+            Err(error) => return Err(cannot_use_error(&path, error)),
         };
-        // Where the operating system keeps readers out of a locked file, the holder is there and has no name.
-        let _ = file.read_to_string(&mut note);
+        let mut text = String::new();
+        // Some operating systems do not allow a locked file to be read. The holder is then reported without fields.
+        let _ = file.read_to_string(&mut text);
         if !self.holds(key) && file.try_lock_shared().is_ok() {
             return Ok(None);
         }
-        let field = |name: &str| {
-            let line = note
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-            line.filter(|value| !value.is_empty()).map(str::to_owned)
-        };
-        let mut holder = LockHolder::default();
-        holder.session = field("pid");
-        holder.host = field("host");
-        holder.application = field("application");
-        holder.since = field("since");
-        holder.migration = field("migration");
-        Ok(Some(holder))
+        Ok(Some(parse_holder(&text)))
     }
 
-    pub(super) fn note_migration(&mut self, migration: &str) {
+    pub(super) fn set_migration(&mut self, migration: &str) {
         self.held
             .values_mut()
-            .for_each(|held| held.write_note(Some(migration)));
+            .for_each(|locked| locked.write_holder_info(Some(migration)));
     }
 
     fn path(&self, key: &LockKey) -> Result<PathBuf> {
-        let database =
-            Address::resolved(&self.database).map_err(|error| unusable(&self.database, error))?;
+        let database = resolve_symlinks(&self.database)
+            .map_err(|error| cannot_use_error(&self.database, error))?;
         let mut name = database.file_name().unwrap_or_default().to_owned();
         name.push(format!("-lockage-{}.lock", file_name_part(key)));
         Ok(database.with_file_name(name))
     }
 }
 
-impl HeldFile {
-    /// A courtesy to whoever asks; the lock does not depend on it.
-    fn write_note(&mut self, migration: Option<&str>) {
-        let note = format!(
-            "pid={}\nhost={}\napplication=lockage {}\nsince={}\nmigration={}\n",
-            std::process::id(),
-            lockage_sql::client_host(),
-            env!("CARGO_PKG_VERSION"),
-            self.since,
-            migration.unwrap_or_default().replace('\n', " "),
-        );
+impl LockedFile {
+    /// Writes the holder into the file. Errors are ignored: the lock does not depend on the text.
+    fn write_holder_info(&mut self, migration: Option<&str>) {
+        let text = format_holder(&self.since, migration);
         let _ = self
             .file
             .set_len(0)
             .and_then(|()| self.file.rewind())
-            .and_then(|()| self.file.write_all(note.as_bytes()));
+            .and_then(|()| self.file.write_all(text.as_bytes()));
     }
-}
-
-fn now() -> String {
-    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -169,23 +152,26 @@ fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-fn unusable(path: &Path, error: io::Error) -> Error {
-    Error::new(ErrorKind::Connect, format!("cannot use the lock file {}: {error}", path.display()))
-        .with_hint("the user that migrates needs the right to write the folder of the database, as SQLite itself does")
+fn cannot_use_error(path: &Path, error: io::Error) -> Error {
+    let message = format!("cannot use the lock file {}: {error}", path.display());
+    Error::new(ErrorKind::Connect, message)
+        .with_hint(
+            "grant the migrating user write access to the folder of the database; SQLite needs it too",
+        )
         .with_source(error)
 }
 
-/// Whether an open file is still the one that has the name.
+/// Returns whether the path still leads to an open file.
 #[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
+fn is_same_file(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let id =
         |found: io::Result<std::fs::Metadata>| found.map(|found| (found.dev(), found.ino())).ok();
     id(file.metadata()).is_some_and(|open| Some(open) == id(path.metadata()))
 }
 
-/// An open file cannot be removed there.
+/// Returns whether the path still leads to an open file, which cannot be deleted on this operating system.
 #[cfg(not(unix))]
-fn is_at(_: &File, path: &Path) -> bool {
+fn is_same_file(_: &File, path: &Path) -> bool {
     path.exists()
 }

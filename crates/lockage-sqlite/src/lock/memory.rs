@@ -1,17 +1,17 @@
-//! Locks of databases that live in one process.
+//! Locks of databases in memory.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lockage_core::{LockHolder, LockKey};
 
-/// What is locked in this process: the database's name and the key.
-static TAKEN: Mutex<BTreeSet<(String, LockKey)>> = Mutex::new(BTreeSet::new());
+/// The locks that are held in this process: the database's name and the key.
+static HELD_LOCKS: Mutex<BTreeSet<(String, LockKey)>> = Mutex::new(BTreeSet::new());
 
 /// The locks of one session.
 #[derive(Debug)]
-pub(crate) struct MemoryLocks {
-    /// `None`: nobody else can see the database.
+pub(super) struct MemoryLocks {
+    /// `None` for a database that no other session can see.
     name: Option<String>,
     held: BTreeSet<LockKey>,
 }
@@ -36,7 +36,7 @@ impl MemoryLocks {
             || self
                 .name
                 .as_ref()
-                .is_none_or(|name| taken().insert((name.clone(), key.clone())));
+                .is_none_or(|name| held_locks().insert((name.clone(), key.clone())));
         if free {
             self.held.insert(key.clone());
         }
@@ -50,7 +50,7 @@ impl MemoryLocks {
     pub(super) fn unlock(&mut self, key: &LockKey) -> bool {
         let held = self.held.remove(key);
         if let Some(name) = self.name.as_ref().filter(|_| held) {
-            taken().remove(&(name.clone(), key.clone()));
+            held_locks().remove(&(name.clone(), key.clone()));
         }
         held
     }
@@ -59,7 +59,7 @@ impl MemoryLocks {
         let shared = self
             .name
             .as_ref()
-            .is_some_and(|name| taken().contains(&(name.clone(), key.clone())));
+            .is_some_and(|name| held_locks().contains(&(name.clone(), key.clone())));
         (shared || self.holds(key)).then(|| {
             let mut holder = LockHolder::default();
             holder.session = Some(std::process::id().to_string());
@@ -73,15 +73,13 @@ impl Drop for MemoryLocks {
     fn drop(&mut self) {
         for key in std::mem::take(&mut self.held) {
             if let Some(name) = &self.name {
-                taken().remove(&(name.clone(), key));
+                held_locks().remove(&(name.clone(), key));
             }
         }
     }
 }
 
-fn taken() -> std::sync::MutexGuard<'static, BTreeSet<(String, LockKey)>> {
-    // A panic while it was held leaves the set whole: every change of it is one call.
-    TAKEN
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+fn held_locks() -> MutexGuard<'static, BTreeSet<(String, LockKey)>> {
+    // Each change of the set is one call, so a poisoned set is valid.
+    HELD_LOCKS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,13 +1,18 @@
-//! The lock of a database: a file beside it, or a name within the process.
+//! The lock of a database: a file beside the database, or an entry in a table of the process.
 
 mod file;
+mod holder;
+mod key;
 mod memory;
+mod terminate;
 
 use lockage_core::{LockHolder, LockKey, Result};
 
-use crate::address::Address;
+pub(crate) use terminate::cannot_terminate_error;
 
-/// Every lock that a session holds. Dropping it frees them all.
+use crate::config::ConnectConfig;
+
+/// All locks that a session holds. Dropping it releases them.
 #[derive(Debug)]
 pub(crate) enum Locks {
     File(file::FileLocks),
@@ -15,16 +20,19 @@ pub(crate) enum Locks {
 }
 
 impl Locks {
-    pub(crate) fn new(address: &Address) -> Self {
-        match address {
-            Address::File { path, read_only } => {
+    pub(crate) fn new(config: &ConnectConfig) -> Self {
+        match config {
+            ConnectConfig::File { path, read_only } => {
                 Self::File(file::FileLocks::new(path.clone(), *read_only))
             }
-            Address::Memory => Self::Memory(memory::MemoryLocks::private()),
-            Address::SharedMemory(name) => Self::Memory(memory::MemoryLocks::shared(name.clone())),
+            ConnectConfig::Memory => Self::Memory(memory::MemoryLocks::private()),
+            ConnectConfig::SharedMemory(name) => {
+                Self::Memory(memory::MemoryLocks::shared(name.clone()))
+            }
         }
     }
 
+    /// Tries once to acquire a lock; `false` if another session holds it.
     pub(crate) fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
         match self {
             Self::File(locks) => locks.try_lock(key),
@@ -39,7 +47,7 @@ impl Locks {
         }
     }
 
-    /// `false`: it was not held.
+    /// Releases a lock; `false` if this session did not hold it.
     pub(crate) fn unlock(&mut self, key: &LockKey) -> bool {
         match self {
             Self::File(locks) => locks.unlock(key),
@@ -54,42 +62,10 @@ impl Locks {
         }
     }
 
-    /// Writes the migration in hand into the notes of the locks that are held.
-    pub(crate) fn note_migration(&mut self, migration: &str) {
+    /// Writes the running migration into the lock files that this session holds.
+    pub(crate) fn set_migration(&mut self, migration: &str) {
         if let Self::File(locks) = self {
-            locks.note_migration(migration);
+            locks.set_migration(migration);
         }
-    }
-}
-
-/// A key as a part of a file name; frozen.
-fn file_name_part(key: &LockKey) -> String {
-    use sha2::{Digest, Sha256};
-    match (key.as_id(), key.as_name()) {
-        (Some(id), _) => id.to_string(),
-        (None, name) => {
-            let digest = Sha256::digest(name.unwrap_or_default());
-            let hex: String = digest[..8]
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            format!("n-{hex}")
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_lock_files_never_change() {
-        assert_eq!(file_name_part(&LockKey::default()), "4006");
-        assert_eq!(file_name_part(&LockKey::id(-1)), "-1");
-        // printf orders | sha256sum
-        assert_eq!(
-            file_name_part(&LockKey::named("orders").unwrap()),
-            "n-1c168adb00d208e4"
-        );
     }
 }
