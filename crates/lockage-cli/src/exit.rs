@@ -1,4 +1,4 @@
-//! Exit codes: what a script decides by.
+//! Exit codes of the process.
 
 use std::process::ExitCode;
 
@@ -6,32 +6,32 @@ use lockage::ErrorKind;
 
 use crate::signals::Signal;
 
-/// What the process exits with.
+/// The result of the process for its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Done, or nothing to do.
-    Done,
-    /// A migration failed, or something that nobody foresaw.
+    /// The command succeeded, or nothing was pending.
+    Success,
+    /// A migration failed, or an unexpected error occurred.
     Failed,
-    /// Usage or configuration, a mistake in a migration file included.
+    /// Arguments, configuration or a migration file are invalid.
     Usage,
-    /// Something is pending.
+    /// Migrations are pending.
     Pending,
     /// Files and history contradict each other.
     Diverged,
-    /// The lock was not obtained in time.
+    /// The lock was not acquired in time.
     LockTimeout,
     /// The database cannot be reached.
     Connect,
-    /// The lock or the session was lost.
-    Lost,
-    /// Interrupted, after a clean stop.
+    /// The session, or the lock with it, was lost.
+    SessionLost,
+    /// A signal stopped the command cleanly.
     Interrupted(Signal),
 }
 
 impl Exit {
-    /// The exit of an error; an interrupted run exits as the signal would have it.
-    pub(crate) fn of(kind: ErrorKind, signal: Option<Signal>) -> Self {
+    /// Returns the exit for an error. `signal` is the signal received, if any; it decides the code of an interrupted run.
+    pub(crate) fn from_error(kind: ErrorKind, signal: Option<Signal>) -> Self {
         match kind {
             ErrorKind::InvalidConfig
             | ErrorKind::InvalidMigration
@@ -39,7 +39,7 @@ impl Exit {
             | ErrorKind::Unsupported => Self::Usage,
             ErrorKind::Connect => Self::Connect,
             ErrorKind::LockTimeout => Self::LockTimeout,
-            ErrorKind::LockLost | ErrorKind::SessionLost => Self::Lost,
+            ErrorKind::LockLost | ErrorKind::SessionLost => Self::SessionLost,
             ErrorKind::Diverged => Self::Diverged,
             ErrorKind::NotCurrent => Self::Pending,
             ErrorKind::Interrupted => Self::Interrupted(signal.unwrap_or(Signal::Interrupt)),
@@ -49,14 +49,14 @@ impl Exit {
 
     pub(crate) fn code(self) -> u8 {
         match self {
-            Self::Done => 0,
+            Self::Success => 0,
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Pending => 3,
             Self::Diverged => 4,
             Self::LockTimeout => 5,
             Self::Connect => 6,
-            Self::Lost => 7,
+            Self::SessionLost => 7,
             Self::Interrupted(signal) => signal.exit_code(),
         }
     }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_the_code_of_the_contract() {
+    fn error_kinds_have_documented_exit_codes() {
         for (kind, code) in [
             (ErrorKind::MigrationFailed, 1),
             (ErrorKind::Unexpected, 1),
@@ -89,11 +89,11 @@ mod tests {
             (ErrorKind::SessionLost, 7),
             (ErrorKind::Interrupted, 130),
         ] {
-            assert_eq!(Exit::of(kind, None).code(), code, "{kind}");
+            assert_eq!(Exit::from_error(kind, None).code(), code, "{kind}");
         }
-        let terminated = Exit::of(ErrorKind::Interrupted, Some(Signal::Terminate));
+        let terminated = Exit::from_error(ErrorKind::Interrupted, Some(Signal::Terminate));
         assert_eq!(terminated.code(), 143);
-        assert_eq!(Exit::Done.code(), 0);
+        assert_eq!(Exit::Success.code(), 0);
         assert_eq!(Exit::Pending.code(), 3);
     }
 }

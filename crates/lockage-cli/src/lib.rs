@@ -1,5 +1,4 @@
-//! The command line of Lockage. The program is three lines, so that whoever has a backend of their own ships a program with that
-//! backend in it:
+//! The command line of Lockage as a library. The program itself has three lines, so a third party can build one with a backend of its own:
 //!
 //! ```no_run
 //! // use acme_lockage as _;
@@ -9,15 +8,15 @@
 //! }
 //! ```
 //!
-//! What the commands, the exit codes and the JSON object mean is told by `lockage --help`.
+//! `lockage --help` documents commands, settings and exit codes.
 
 mod args;
 mod command;
 mod config;
 mod exit;
 mod output;
+mod runtime;
 mod signals;
-mod work;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,30 +26,26 @@ use clap::{CommandFactory, FromArgMatches};
 use args::Cli;
 use config::Environment;
 use exit::Exit;
-use output::{Failure, Output};
+use output::Output;
 
-/// Runs the command that the process was called with, prints its result, and says what to exit with.
+/// Runs the command of the process's arguments, prints its result and returns the exit code.
 ///
-/// Every backend that is linked into the program can be used.
+/// Every backend that is linked into the program is available.
 pub fn main() -> ExitCode {
-    run(std::env::args_os().collect(), Environment::of_process()).into()
+    run(std::env::args_os().collect(), Environment::from_process()).into()
 }
 
 fn run(args: Vec<OsString>, environment: Environment) -> Exit {
-    let matches = match Cli::command().try_get_matches_from(&args) {
-        Ok(matches) => matches,
-        Err(error) => return output::usage::report(&error, &args, &environment),
-    };
-    let cli = match Cli::from_arg_matches(&matches) {
+    let parsed = Cli::command()
+        .try_get_matches_from(&args)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return output::usage::report(&error, &args, &environment),
     };
     let output = Output::new(&cli.global, &environment);
     match command::run(cli, &environment, &output) {
-        Ok(answer) => output.answer(&*answer),
-        Err(failure) => output.failure(&failure),
+        Ok(result) => output.print_output(&*result),
+        Err(failure) => output.print_failure(&failure),
     }
 }
-
-/// How a command ends: with what it has to say, or with what went wrong.
-type Ending = Result<Box<dyn output::Answer>, Box<Failure>>;

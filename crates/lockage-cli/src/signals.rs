@@ -1,20 +1,20 @@
-//! Signals: the first asks the run to stop cleanly, the second ends the process at once.
+//! Signals: the first stops the run cleanly, the second exits the process immediately.
 
 use std::sync::OnceLock;
 
 use lockage::{Error, ErrorKind, Interrupt, Result};
 
-/// What asked the process to stop.
+/// The signal that asked the process to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// Somebody at the keyboard.
+    /// Sent by a person at the keyboard.
     Interrupt,
-    /// An orchestrator, or the system that shuts down.
+    /// Sent by an orchestrator, or by the system at shutdown.
     Terminate,
 }
 
 impl Signal {
-    /// 128 and the signal's number, as a shell reports it.
+    /// Returns 128 plus the signal's number, as a shell reports it.
     pub(crate) fn exit_code(self) -> u8 {
         match self {
             Self::Interrupt => 130,
@@ -23,14 +23,16 @@ impl Signal {
     }
 }
 
-static RECEIVED: OnceLock<Signal> = OnceLock::new();
+static RECEIVED_SIGNAL: OnceLock<Signal> = OnceLock::new();
 
-/// The first signal that arrived.
+/// Returns the first signal received, if any.
 pub(crate) fn received() -> Option<Signal> {
-    RECEIVED.get().copied()
+    RECEIVED_SIGNAL.get().copied()
 }
 
-/// Listens for the rest of the process's life, on a thread of its own: a run that computes is heard all the same.
+/// Starts a thread that triggers `interrupt` on the first signal and exits on the second.
+///
+/// A separate thread receives signals even while the run blocks its own thread.
 pub(crate) fn listen(interrupt: Interrupt) -> Result<()> {
     let failed = |error: std::io::Error| {
         Error::new(ErrorKind::Unexpected, "cannot listen for signals").with_source(error)
@@ -40,19 +42,19 @@ pub(crate) fn listen(interrupt: Interrupt) -> Result<()> {
         .build()
         .map_err(failed)?;
     let signals = {
-        let _inside = runtime.enter();
+        let _guard = runtime.enter();
         Signals::new().map_err(failed)?
     };
     std::thread::Builder::new()
         .name("lockage-signals".into())
-        .spawn(move || runtime.block_on(answer(signals, interrupt)))
+        .spawn(move || runtime.block_on(handle_signals(signals, interrupt)))
         .map_err(failed)?;
     Ok(())
 }
 
-async fn answer(mut signals: Signals, interrupt: Interrupt) {
+async fn handle_signals(mut signals: Signals, interrupt: Interrupt) {
     let first = signals.next().await;
-    RECEIVED.get_or_init(|| first);
+    RECEIVED_SIGNAL.get_or_init(|| first);
     interrupt.trigger();
     let second = signals.next().await;
     std::process::exit(second.exit_code().into());

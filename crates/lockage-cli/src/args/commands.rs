@@ -1,47 +1,49 @@
+//! Commands and their flags.
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
-
 use lockage::Version;
 
-use super::DatabaseArgs;
-use super::database::{LookArgs, ToleranceArgs, WriteArgs};
-use super::values::{Patience, patience, steps, time, version};
-use crate::config::{Layer, Setting};
+use super::database::{DatabaseArgs, PlanPolicyArgs, ReadArgs, WriteArgs};
+#[cfg(feature = "message-store")]
+use super::message_store::MessageStoreCommand;
+use super::values::{WaitTimeout, parse_steps, parse_timeout, parse_version, parse_wait_timeout};
+use crate::config::{Setting, SettingsLayer};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Applies what is pending, under the lock
+    /// Apply pending migrations, under the lock
     Up(UpArgs),
-    /// Shows where every migration stands
-    Status(LookArgs),
-    /// Shows what `up` would do and why, statement by statement; writes nothing, takes no lock
+    /// Show the state of every migration
+    Status(ReadArgs),
+    /// Show what `up` would do and why, statement by statement; writes nothing, takes no lock
     Plan(PlanArgs),
-    /// Says whether the database is current: exit 0, or 3 when something is pending
+    /// Check that the database is current; exits with 3 if migrations are pending
     Check(CheckArgs),
-    /// Blocks until the database is current, with read rights only
+    /// Wait until the database is current; needs only read privileges
     Wait(WaitArgs),
-    /// Takes migrations back with their undo scripts, newest first; one, when nothing else is said
+    /// Undo applied migrations, newest first (default: the last one)
     Down(DownArgs),
-    /// Checks the migration files, and the checksums in the database
+    /// Check the migration files, and their checksums in the database
     Validate(ValidateArgs),
-    /// Mends the history: accepts changed files, forgets what has no file, clears what failed half way; shows it and asks first
+    /// Repair the history: update changed checksums, delete rows without a file, clear failed migrations (asks first)
     Repair(RepairArgs),
-    /// Marks what an existing database already has, so that `up` goes on from there
+    /// Mark the migrations of an existing database as applied, so that `up` continues after them
     Baseline(BaselineArgs),
-    /// Creates a migration file with a UTC timestamp as its version
+    /// Create a migration file with a UTC timestamp as its version
     New(NewArgs),
-    /// The message database: durable inbox and outbox, nodes and tenants
+    /// Manage the message database: durable inbox and outbox, nodes and tenants
     #[cfg(feature = "message-store")]
     #[command(subcommand)]
-    MessageStore(super::MessageStoreCommand),
-    /// Looks at the migration lock, or ends its holder
+    MessageStore(MessageStoreCommand),
+    /// Show the migration lock, or terminate the session that holds it
     #[command(subcommand)]
     Lock(LockCommand),
-    /// Shows the linked backends, their URL schemes and what they can do
+    /// List the linked backends, their URL schemes and capabilities
     Backends,
-    /// Prints a completion script for a shell
+    /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
 
@@ -50,38 +52,38 @@ pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) plan: UpLimits,
 
-    /// Shows what would be done, and does nothing
+    /// Show what would be done, without doing it
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Makes the database when it does not exist
+    /// Create the database if it does not exist
     #[arg(long)]
     create: bool,
 
     #[command(flatten)]
-    tolerance: ToleranceArgs,
+    policy: PlanPolicyArgs,
     #[command(flatten)]
     write: WriteArgs,
     #[command(flatten)]
     database: DatabaseArgs,
 }
 
-/// How far to go up.
+/// The limits of a plan.
 #[derive(Args)]
 pub(crate) struct UpLimits {
-    /// Goes no further than to this version
-    #[arg(long, value_name = "V", value_parser = version)]
+    /// Stop after this version
+    #[arg(long, value_name = "V", value_parser = parse_version)]
     pub(crate) to: Option<Version>,
 
-    /// Applies no more than so many migrations
-    #[arg(long, value_name = "N", value_parser = steps)]
+    /// Apply at most this many migrations
+    #[arg(long, value_name = "N", value_parser = parse_steps)]
     pub(crate) steps: Option<usize>,
 }
 
 impl UpArgs {
-    pub(crate) fn settings(&self, layer: &mut Layer) {
+    pub(crate) fn settings(&self, layer: &mut SettingsLayer) {
         layer.switch(Setting::Create, self.create);
-        self.tolerance.settings(layer);
+        self.policy.settings(layer);
         self.write.settings(layer);
         self.database.settings(layer);
     }
@@ -92,42 +94,42 @@ pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) plan: UpLimits,
     #[command(flatten)]
-    pub(crate) look: LookArgs,
+    pub(crate) read: ReadArgs,
 }
 
 #[derive(Args)]
 pub(crate) struct CheckArgs {
-    /// Asks for no more than this version
-    #[arg(long, value_name = "V", value_parser = version)]
+    /// Ignore migrations after this version
+    #[arg(long, value_name = "V", value_parser = parse_version)]
     pub(crate) to: Option<Version>,
     #[command(flatten)]
-    pub(crate) look: LookArgs,
+    pub(crate) read: ReadArgs,
 }
 
 #[derive(Args)]
 pub(crate) struct WaitArgs {
-    /// How long to wait: a time or `forever`
-    #[arg(long, value_name = "TIME", value_parser = patience, default_value = "5m")]
-    pub(crate) timeout: Patience,
+    /// How long to wait: a duration or `forever`
+    #[arg(long, value_name = "TIME", value_parser = parse_wait_timeout, default_value = "5m")]
+    pub(crate) timeout: WaitTimeout,
 
-    /// Asks for no more than this version
-    #[arg(long, value_name = "V", value_parser = version)]
+    /// Ignore migrations after this version
+    #[arg(long, value_name = "V", value_parser = parse_version)]
     pub(crate) to: Option<Version>,
     #[command(flatten)]
-    pub(crate) look: LookArgs,
+    pub(crate) read: ReadArgs,
 }
 
 #[derive(Args)]
 pub(crate) struct DownArgs {
-    /// Goes down to this version, which stays applied
-    #[arg(long, value_name = "V", value_parser = version, conflicts_with = "steps")]
+    /// Undo migrations down to this version, which stays applied
+    #[arg(long, value_name = "V", value_parser = parse_version, conflicts_with = "steps")]
     pub(crate) to: Option<Version>,
 
-    /// Takes so many migrations back
-    #[arg(long, value_name = "N", value_parser = steps)]
+    /// Undo this many migrations
+    #[arg(long, value_name = "N", value_parser = parse_steps)]
     pub(crate) steps: Option<usize>,
 
-    /// Shows what would be done, and does nothing
+    /// Show what would be done, without doing it
     #[arg(long)]
     pub(crate) dry_run: bool,
 
@@ -138,7 +140,7 @@ pub(crate) struct DownArgs {
 }
 
 impl DownArgs {
-    pub(crate) fn settings(&self, layer: &mut Layer) {
+    pub(crate) fn settings(&self, layer: &mut SettingsLayer) {
         self.write.settings(layer);
         self.database.settings(layer);
     }
@@ -146,7 +148,7 @@ impl DownArgs {
 
 #[derive(Args)]
 pub(crate) struct ValidateArgs {
-    /// Checks the files only, without a database
+    /// Check only the files, without a database
     #[arg(long)]
     pub(crate) offline: bool,
 
@@ -156,13 +158,14 @@ pub(crate) struct ValidateArgs {
 
 #[derive(Args)]
 pub(crate) struct RepairArgs {
-    /// Does it without asking
+    /// Do not ask for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
 
-    /// Answers for the statement that was under way when a run died, and repairs nothing else
-    #[arg(long, value_name = "ANSWER")]
-    pub(crate) settle: Option<Settle>,
+    /// Resolve the statement that was running when a previous run died; nothing else is repaired
+    // Scripts of earlier versions use the alias and its values.
+    #[arg(long, alias = "settle", value_name = "ANSWER")]
+    pub(crate) resolve: Option<Resolve>,
 
     #[command(flatten)]
     write: WriteArgs,
@@ -170,17 +173,19 @@ pub(crate) struct RepairArgs {
     database: DatabaseArgs,
 }
 
-/// What became of a statement whose end nobody saw.
+/// The effect of a statement whose outcome is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Settle {
-    /// It took effect, and the next run goes on behind it
-    Done,
-    /// It did not take effect, and the next run begins with it
-    Again,
+pub(crate) enum Resolve {
+    /// It was applied; the next run continues after it
+    #[value(alias = "done")]
+    Applied,
+    /// It was not applied; the next run repeats it
+    #[value(alias = "again")]
+    NotApplied,
 }
 
 impl RepairArgs {
-    pub(crate) fn settings(&self, layer: &mut Layer) {
+    pub(crate) fn settings(&self, layer: &mut SettingsLayer) {
         self.write.settings(layer);
         self.database.settings(layer);
     }
@@ -188,8 +193,8 @@ impl RepairArgs {
 
 #[derive(Args)]
 pub(crate) struct BaselineArgs {
-    /// The version that the database is at: everything up to it counts as applied
-    #[arg(long, value_name = "V", value_parser = version)]
+    /// Version of the database; all migrations up to it are marked as applied
+    #[arg(long, value_name = "V", value_parser = parse_version)]
     pub(crate) at: Version,
 
     #[command(flatten)]
@@ -199,7 +204,7 @@ pub(crate) struct BaselineArgs {
 }
 
 impl BaselineArgs {
-    pub(crate) fn settings(&self, layer: &mut Layer) {
+    pub(crate) fn settings(&self, layer: &mut SettingsLayer) {
         self.write.settings(layer);
         self.database.settings(layer);
     }
@@ -207,35 +212,35 @@ impl BaselineArgs {
 
 #[derive(Args)]
 pub(crate) struct NewArgs {
-    /// What the migration does, in a few words: "create users"
+    /// Short description of the migration: "create users"
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 
-    /// Creates an undo script with it
+    /// Also create an undo script
     #[arg(long, conflicts_with = "repeatable")]
     pub(crate) undo: bool,
 
-    /// Creates a repeatable migration: it runs again whenever it changes
+    /// Create a repeatable migration, which runs again whenever it changes
     #[arg(long)]
     pub(crate) repeatable: bool,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum LockCommand {
-    /// Shows who holds the lock, from where, since when, at which migration; and the locks of other tools that use the database
+    /// Show who holds the lock, from where, since when and at which migration, and the locks of other tools on the database
     Status(DatabaseArgs),
-    /// Ends the session that holds the lock, on the server; shows it and asks first
+    /// Terminate the session that holds the lock, on the server (asks first)
     Break(BreakArgs),
 }
 
 #[derive(Args)]
 pub(crate) struct BreakArgs {
-    /// Does it without asking
+    /// Do not ask for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
 
-    /// How long the server may take to free the lock
-    #[arg(long, value_name = "TIME", value_parser = time, default_value = "30s")]
+    /// How long to wait until the server has released the lock
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout, default_value = "30s")]
     pub(crate) timeout: Duration,
 
     #[command(flatten)]
@@ -244,6 +249,6 @@ pub(crate) struct BreakArgs {
 
 #[derive(Args)]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Shell to print the script for
     pub(crate) shell: Shell,
 }

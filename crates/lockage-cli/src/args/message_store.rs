@@ -1,34 +1,35 @@
+//! `message-store` and its flags.
+
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-use super::DatabaseArgs;
-use super::database::WriteArgs;
-use crate::config::{Layer, Setting};
+use super::database::{DatabaseArgs, WriteArgs};
+use crate::config::{Setting, SettingsLayer};
 
 #[derive(Subcommand)]
 pub(crate) enum MessageStoreCommand {
-    /// Makes the message database, or brings it up, under the lock
+    /// Create the message database or apply its pending migrations, under the lock
     Migrate(MigrateStoreArgs),
-    /// Says whether the message database is there and current: exit 0, or 3 with what is missing
+    /// Check that the message database is current; exits with 3 if migrations are pending
     Check(StoreArgs),
-    /// Counts the messages
+    /// Count the messages
     Counts(StoreArgs),
-    /// Removes every message; asks first
+    /// Delete all messages (asks first)
     Clear(ClearArgs),
-    /// Drops the message database and makes it anew, under one lock; asks first
+    /// Drop and recreate the message database, under the lock (asks first)
     Rebuild(RebuildArgs),
-    /// Gives messages up that nodes own, so that any node may take them
+    /// Release messages owned by nodes so that any node can claim them
     Release(ReleaseArgs),
 }
 
-/// Which message database, and its tenants'.
+/// The message database and those of its tenants.
 #[derive(Args)]
 pub(crate) struct StoreArgs {
-    /// What makes an incoming message the same as another one
+    /// What identifies an incoming message, to recognise duplicates
     #[arg(long, value_name = "WHAT", default_value = "id")]
     pub(crate) identity: IdentityArg,
 
-    /// A tenant with a database of its own; may be said many times
-    #[arg(long = "tenant", value_name = "NAME=URL", value_parser = tenant)]
+    /// Add a tenant with a separate database; can be repeated
+    #[arg(long = "tenant", value_name = "NAME=URL", value_parser = parse_tenant)]
     pub(crate) tenants: Vec<(String, String)>,
 
     #[command(flatten)]
@@ -39,13 +40,13 @@ pub(crate) struct StoreArgs {
 pub(crate) enum IdentityArg {
     /// Its id
     Id,
-    /// Its id and where it was received
+    /// Its id and its destination
     IdAndDestination,
 }
 
 #[derive(Args)]
 pub(crate) struct MigrateStoreArgs {
-    /// Makes the database when it does not exist
+    /// Create the database if it does not exist
     #[arg(long)]
     create: bool,
 
@@ -57,7 +58,7 @@ pub(crate) struct MigrateStoreArgs {
 
 #[derive(Args)]
 pub(crate) struct ClearArgs {
-    /// Does it without asking
+    /// Do not ask for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]
@@ -66,7 +67,7 @@ pub(crate) struct ClearArgs {
 
 #[derive(Args)]
 pub(crate) struct RebuildArgs {
-    /// Does it without asking
+    /// Do not ask for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]
@@ -76,16 +77,16 @@ pub(crate) struct RebuildArgs {
 }
 
 #[derive(Args)]
-#[command(group = ArgGroup::new("whose").required(true))]
+#[command(group = ArgGroup::new("owner").required(true))]
 pub(crate) struct ReleaseArgs {
-    /// What every node owns
-    #[arg(long, group = "whose")]
+    /// Release the messages of all nodes
+    #[arg(long, group = "owner")]
     pub(crate) all: bool,
 
-    /// What the node of this number owns
+    /// Release the messages of the node with this number
     #[arg(
         long,
-        group = "whose",
+        group = "owner",
         value_name = "NUMBER",
         allow_negative_numbers = true
     )]
@@ -96,7 +97,7 @@ pub(crate) struct ReleaseArgs {
 }
 
 impl MessageStoreCommand {
-    /// What they all take.
+    /// Returns the flags that all commands have.
     pub(crate) fn store(&self) -> &StoreArgs {
         match self {
             Self::Migrate(args) => &args.store,
@@ -107,7 +108,7 @@ impl MessageStoreCommand {
         }
     }
 
-    pub(crate) fn settings(&self, layer: &mut Layer) {
+    pub(crate) fn settings(&self, layer: &mut SettingsLayer) {
         match self {
             Self::Migrate(args) => {
                 layer.switch(Setting::Create, args.create);
@@ -120,13 +121,13 @@ impl MessageStoreCommand {
     }
 }
 
-/// `name=url`.
-fn tenant(text: &str) -> Result<(String, String), String> {
+/// Parses `name=url`.
+fn parse_tenant(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, url)) if !name.is_empty() && url.contains(':') => {
             Ok((name.to_owned(), url.to_owned()))
         }
-        // A text that was meant as one may hold a password: it is not shown.
+        // The message does not repeat the text, which may contain a password.
         _ => Err("write a name, `=` and a URL".into()),
     }
 }

@@ -1,4 +1,4 @@
-//! What can be typed.
+//! Command-line arguments.
 
 mod commands;
 mod database;
@@ -10,13 +10,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
-use crate::config::{Layer, Setting};
+use crate::config::{Setting, SettingsLayer};
 
 pub(crate) use commands::{
     BaselineArgs, BreakArgs, CheckArgs, Command, CompletionsArgs, DownArgs, LockCommand, NewArgs,
-    PlanArgs, RepairArgs, Settle, UpArgs, ValidateArgs, WaitArgs,
+    PlanArgs, RepairArgs, Resolve, UpArgs, ValidateArgs, WaitArgs,
 };
-pub(crate) use database::DatabaseArgs;
 #[cfg(feature = "message-store")]
 pub(crate) use message_store::{IdentityArg, MessageStoreCommand, StoreArgs};
 
@@ -24,11 +23,11 @@ const AFTER_HELP: &str = "\
 Settings come from flags, then the environment (DATABASE_URL, LOCKAGE_DIR, LOCKAGE_WAIT, …), then .env, then lockage.toml, \
 then the defaults.
 
-Exit codes: 0 done, or nothing to do; 1 a migration failed; 2 usage, configuration, or a mistake in a migration file; 3 pending; \
-4 diverged; 5 the lock was not obtained in time; 6 cannot connect; 7 the lock or the session was lost; 130 and 143 interrupted, \
-after a clean stop.";
+Exit codes: 0 success, or nothing to do; 1 a migration failed; 2 invalid arguments, configuration or migration file; 3 migrations \
+are pending; 4 files and history contradict each other; 5 the lock was not acquired in time; 6 cannot connect; 7 the lock or the \
+session was lost; 130 and 143 stopped cleanly by SIGINT or SIGTERM.";
 
-/// Schema migrations under a lock: one replica migrates, the others wait in sight of it
+/// Schema migrations under a lock: one replica migrates while the others wait for it
 #[derive(Parser)]
 #[command(
     name = "lockage",
@@ -46,52 +45,52 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// What every command takes, before or after its name. No `Debug`: a URL may hold a password.
+/// Flags of every command, before or after its name. No `Debug`: a URL may contain a password.
 #[derive(Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    /// The database: sqlite:path, sqlite::memory:, postgres://user@host/database, … [env: LOCKAGE_URL, else DATABASE_URL]
+    /// URL of the database: sqlite:path, sqlite::memory:, postgres://user@host/database, … [env: LOCKAGE_URL, else DATABASE_URL]
     #[arg(long, global = true, value_name = "URL")]
     url: Option<String>,
 
-    /// A file whose first line is the password; it takes the place of the one in the URL [env: LOCKAGE_PASSWORD_FILE, or the
-    /// password itself in LOCKAGE_PASSWORD]
+    /// File whose first line is the password, which replaces the one in the URL [env: LOCKAGE_PASSWORD_FILE, or the password
+    /// itself in LOCKAGE_PASSWORD]
     #[arg(long, global = true, value_name = "FILE")]
     password_file: Option<String>,
 
-    /// The folder of the migrations [env: LOCKAGE_DIR] [default: ./migrations]
+    /// Folder of the migrations [env: LOCKAGE_DIR] [default: ./migrations]
     #[arg(long, global = true, value_name = "DIR")]
     dir: Option<String>,
 
-    /// The configuration file [env: LOCKAGE_CONFIG] [default: ./lockage.toml, where there is one]
+    /// Configuration file [env: LOCKAGE_CONFIG] [default: ./lockage.toml, if it exists]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Takes the settings of the table [env.NAME] of the configuration file [env: LOCKAGE_ENV]
+    /// Use the settings of the table [env.NAME] in the configuration file [env: LOCKAGE_ENV]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) env: Option<String>,
 
-    /// Prints one JSON object, whether the command succeeds or fails
+    /// Print one JSON object, on success and on failure
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// Prints errors, and what was asked for, and nothing else
+    /// Only print errors and the requested result
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
-    /// Tells every statement and every notice of the server
+    /// Print every statement and server notice
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
 
-    /// Prints without colours [env: NO_COLOR]
+    /// Print without colours [env: NO_COLOR]
     #[arg(long, global = true)]
     pub(crate) no_color: bool,
 }
 
 impl GlobalArgs {
-    /// The settings among the flags.
-    pub(crate) fn settings(&self) -> Layer {
-        let mut layer = Layer::default();
+    /// Returns the settings among the flags.
+    pub(crate) fn settings(&self) -> SettingsLayer {
+        let mut layer = SettingsLayer::default();
         layer.flag(Setting::Url, self.url.as_deref());
         layer.flag(Setting::PasswordFile, self.password_file.as_deref());
         layer.flag(Setting::Dir, self.dir.as_deref());
@@ -105,12 +104,12 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_arguments_make_sense_to_clap() {
+    fn argument_definitions_are_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn global_flags_stand_before_or_after_the_command() {
+    fn global_flags_work_before_and_after_the_command() {
         for args in [
             ["lockage", "--json", "--dir", "d", "status"],
             ["lockage", "status", "--dir", "d", "--json"],

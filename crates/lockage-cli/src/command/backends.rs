@@ -1,28 +1,30 @@
+//! `backends`: lists the linked backends.
+
 use std::io::{self, Write};
 
 use lockage::{Backend, Registry};
 use serde::Serialize;
 
-use super::{Answered, json_line};
-use crate::output::table::table;
-use crate::output::{Answer, Style};
+use crate::output::command_output::{CommandOutput, CommandResult, Style, write_json_value};
+use crate::output::table::new_table;
 
-pub(super) fn run() -> Answered {
+pub(super) fn run() -> CommandResult {
     let registry = Registry::linked()?;
-    Ok(Box::new(Backends(registry.backends().copied().collect())))
+    let backends = registry.backends().copied().collect();
+    Ok(Box::new(BackendsOutput(backends)))
 }
 
-struct Backends(Vec<Backend>);
+struct BackendsOutput(Vec<Backend>);
 
 #[derive(Serialize)]
-struct Json {
+struct BackendsJson {
     outcome: &'static str,
-    backends: Vec<One>,
+    backends: Vec<BackendJson>,
     error: Option<()>,
 }
 
 #[derive(Serialize)]
-struct One {
+struct BackendJson {
     name: &'static str,
     schemes: &'static [&'static str],
     transactional_ddl: bool,
@@ -30,8 +32,21 @@ struct One {
     lock: &'static str,
 }
 
-impl Answer for Backends {
-    fn is_asked_for(&self) -> bool {
+impl BackendJson {
+    fn from_backend(backend: &Backend) -> Self {
+        let capabilities = backend.capabilities();
+        Self {
+            name: backend.name(),
+            schemes: backend.schemes(),
+            transactional_ddl: capabilities.transactional_ddl,
+            cross_process_lock: capabilities.cross_process_lock,
+            lock: capabilities.lock,
+        }
+    }
+}
+
+impl CommandOutput for BackendsOutput {
+    fn is_primary_output(&self) -> bool {
         true
     }
 
@@ -39,46 +54,36 @@ impl Answer for Backends {
         if self.0.is_empty() {
             return writeln!(out, "no backend is linked");
         }
-        let mut table = table(
+        let mut table = new_table(
             style,
             &[
                 "backend",
                 "schemes",
                 "transactional ddl",
-                "between processes",
+                "cross-process lock",
                 "lock",
             ],
         );
-        let word = |yes| if yes { "yes" } else { "no" };
-        for backend in &self.0 {
-            let can = backend.capabilities();
+        let yes_or_no = |yes| if yes { "yes" } else { "no" };
+        for backend in self.0.iter().map(BackendJson::from_backend) {
             table.add_row([
-                backend.name(),
-                &backend.schemes().join(", "),
-                word(can.transactional_ddl),
-                word(can.cross_process_lock),
-                can.lock,
+                backend.name,
+                &backend.schemes.join(", "),
+                yes_or_no(backend.transactional_ddl),
+                yes_or_no(backend.cross_process_lock),
+                backend.lock,
             ]);
         }
         writeln!(out, "{}", table.trim_fmt())
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        let one = |backend: &Backend| {
-            let can = backend.capabilities();
-            One {
-                name: backend.name(),
-                schemes: backend.schemes(),
-                transactional_ddl: can.transactional_ddl,
-                cross_process_lock: can.cross_process_lock,
-                lock: can.lock,
-            }
-        };
-        json_line(
+        let backends = self.0.iter().map(BackendJson::from_backend).collect();
+        write_json_value(
             out,
-            &Json {
+            &BackendsJson {
                 outcome: "done",
-                backends: self.0.iter().map(one).collect(),
+                backends,
                 error: None,
             },
         )

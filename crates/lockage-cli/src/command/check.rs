@@ -1,35 +1,38 @@
+//! `check`: reports whether the database is current.
+
 use std::io::{self, Write};
 
 use lockage::{Outcome, Report};
 
 use super::target::Target;
-use super::up::ahead;
-use super::{Answered, json_line};
 use crate::args::CheckArgs;
 use crate::config::Settings;
 use crate::exit::Exit;
-use crate::output::json::{Deed, Run};
-use crate::output::text::{count, duration};
-use crate::output::{Answer, Output, Style};
+use crate::output::Output;
+use crate::output::command_output::{CommandOutput, CommandResult, Style, write_json_value};
+use crate::output::json::RunJson;
+use crate::output::run_kind::RunKind;
+use crate::output::text::{format_count, format_duration};
+use crate::output::warning::warn_database_ahead;
 
-pub(super) fn run(args: &CheckArgs, settings: &Settings, output: &Output) -> Answered {
+pub(super) fn run(args: &CheckArgs, settings: &Settings, output: &Output) -> CommandResult {
     let target = Target::new(settings, output)?;
     let options = settings.plan_options(args.to.clone(), None);
     let report = target.run(options, async |runner| runner.check().await)?;
     output.trace.report(&report);
-    Ok(Box::new(Current { report }))
+    Ok(Box::new(CheckOutput { report }))
 }
 
-/// Whether a database is current.
-pub(super) struct Current {
+/// The result of `check` and `wait`.
+pub(super) struct CheckOutput {
     pub(super) report: Report,
 }
 
-impl Answer for Current {
+impl CommandOutput for CheckOutput {
     fn exit(&self) -> Exit {
         match self.report.outcome {
             Outcome::Pending => Exit::Pending,
-            _ => Exit::Done,
+            _ => Exit::Success,
         }
     }
 
@@ -37,13 +40,13 @@ impl Answer for Current {
         let report = &self.report;
         let waited = match report.waited.as_secs() {
             0 => String::new(),
-            _ => format!(" (waited {})", duration(report.waited)),
+            _ => format!(" (waited {})", format_duration(report.waited)),
         };
         if report.outcome == Outcome::Pending {
-            let what = count(report.pending.len(), "migration");
+            let migrations = format_count(report.pending.len(), "migration");
             writeln!(
                 out,
-                "{} is not current: {what} pending{waited}",
+                "{} is not current: {migrations} pending{waited}",
                 report.database
             )?;
             for pending in &report.pending {
@@ -53,10 +56,10 @@ impl Answer for Current {
         } else {
             writeln!(out, "{} is up to date{waited}", report.database)?;
         }
-        ahead(out, &report.future)
+        warn_database_ahead(out, &report.future)
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        json_line(out, &Run::of(&self.report, Deed::Applied))
+        write_json_value(out, &RunJson::from_report(&self.report, RunKind::Applied))
     }
 }

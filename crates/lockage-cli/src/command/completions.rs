@@ -1,28 +1,29 @@
+//! `completions`: prints a completion script for a shell.
+
 use std::io::{self, Write};
 
 use clap::CommandFactory;
 use serde_json::json;
 
-use super::json_line;
 use crate::args::{Cli, CompletionsArgs};
-use crate::output::{Answer, Style};
+use crate::output::command_output::{CommandOutput, Style, write_json_value};
 
-pub(super) fn run(args: &CompletionsArgs) -> Box<dyn Answer> {
+pub(super) fn run(args: &CompletionsArgs) -> Box<dyn CommandOutput> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "lockage", &mut script);
-    Box::new(Completions {
+    Box::new(CompletionsOutput {
         shell: args.shell.to_string(),
         script: String::from_utf8_lossy(&script).into_owned(),
     })
 }
 
-struct Completions {
+struct CompletionsOutput {
     shell: String,
     script: String,
 }
 
-impl Answer for Completions {
-    fn is_asked_for(&self) -> bool {
+impl CommandOutput for CompletionsOutput {
+    fn is_primary_output(&self) -> bool {
         true
     }
 
@@ -31,7 +32,7 @@ impl Answer for Completions {
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        json_line(
+        write_json_value(
             out,
             &json!({"outcome": "done", "shell": self.shell, "script": self.script, "error": null}),
         )

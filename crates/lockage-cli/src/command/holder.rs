@@ -1,16 +1,18 @@
-//! Who holds a lock, as outputs show it.
+//! The holder of a lock, as text and JSON.
 
 use std::io::{self, Write};
 
 use lockage::LockHolder;
 use serde::Serialize;
 
-use crate::output::redact::redact;
+use lockage::redact::mask_secrets;
 
+/// The JSON of a lock holder. Unknown fields are null.
 #[derive(Serialize)]
-pub(super) struct Holder {
+pub(super) struct HolderJson {
+    /// The holder in one line, for text.
     #[serde(skip)]
-    pub(super) short: String,
+    pub(super) summary: String,
     session: Option<String>,
     user: Option<String>,
     host: Option<String>,
@@ -21,24 +23,25 @@ pub(super) struct Holder {
     progress: Option<String>,
 }
 
-impl Holder {
-    pub(super) fn of(holder: &LockHolder) -> Self {
-        let shown = |text: &Option<String>| text.as_deref().map(|text| redact(text).into_owned());
+impl HolderJson {
+    pub(super) fn from_holder(holder: &LockHolder) -> Self {
+        let redacted =
+            |text: &Option<String>| text.as_deref().map(|text| mask_secrets(text).into_owned());
         Self {
-            short: redact(&holder.to_string()).into_owned(),
-            session: shown(&holder.session),
-            user: shown(&holder.user),
-            host: shown(&holder.host),
-            application: shown(&holder.application),
-            since: shown(&holder.since),
-            migration: shown(&holder.migration),
-            statement: shown(&holder.statement),
-            progress: shown(&holder.progress),
+            summary: mask_secrets(&holder.to_string()).into_owned(),
+            session: redacted(&holder.session),
+            user: redacted(&holder.user),
+            host: redacted(&holder.host),
+            application: redacted(&holder.application),
+            since: redacted(&holder.since),
+            migration: redacted(&holder.migration),
+            statement: redacted(&holder.statement),
+            progress: redacted(&holder.progress),
         }
     }
 
-    /// A line for each thing that is known.
-    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Writes a line for each known field.
+    pub(super) fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         for (name, value) in [
             ("by", &self.user),
             ("from", &self.host),

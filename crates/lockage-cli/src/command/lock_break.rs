@@ -1,47 +1,51 @@
+//! `lock break`: terminates the session that holds the lock.
+
 use std::io::{self, Write};
 
-use lockage::PlanOptions;
+use lockage::{Error, PlanOptions};
 use serde::Serialize;
 
-use super::holder::Holder;
+use super::holder::HolderJson;
 use super::target::Target;
-use super::{Answered, json_line};
 use crate::args::BreakArgs;
 use crate::config::Settings;
-use crate::output::ask::Question;
-use crate::output::{Answer, Output, Style};
+use crate::output::Output;
+use crate::output::command_output::{CommandOutput, CommandResult, Style, write_json_value};
+use crate::output::confirm::Confirmation;
 
-pub(super) fn run(args: &BreakArgs, settings: &Settings, output: &Output) -> Answered {
+pub(super) fn run(args: &BreakArgs, settings: &Settings, output: &Output) -> CommandResult {
     let target = Target::without_files(settings, output)?;
     let (lock, database) = (settings.lock.to_string(), target.database());
-    let holder = target.run(PlanOptions::default(), async |runner| {
+    let holder = target.run::<_, Error>(PlanOptions::default(), async |runner| {
         let Some(holder) = runner.lock_holder().await? else {
             return Ok(None);
         };
-        let shown = Holder::of(&holder);
-        if !args.yes {
-            let question = Question {
-                question: format!("End the session that holds the lock {lock} of {database}?"),
-                refused: "no session was ended",
-            };
-            let show = |out: &mut dyn Write, _: Style| {
-                writeln!(out, "the lock {lock} of {database} is held")?;
-                shown.write(out)
-            };
-            let in_words = || Some(("would_end", shown.short.clone()));
-            question
-                .ask(output, &target.interrupt, show, in_words)
-                .await?;
-        } else {
-            output.message(&format!(
-                "ending the session that holds the lock: {}",
-                shown.short
+        let holder_json = HolderJson::from_holder(&holder);
+        if args.yes {
+            let summary = &holder_json.summary;
+            output.print_message(&format!(
+                "terminating the session that holds the lock: {summary}"
             ));
+        } else {
+            let confirmation = Confirmation {
+                question: format!(
+                    "Terminate the session that holds the lock {lock} of {database}?"
+                ),
+                refused: "no session was terminated",
+            };
+            let details = |out: &mut dyn Write, _: Style| {
+                writeln!(out, "the lock {lock} of {database} is held")?;
+                holder_json.write_text(out)
+            };
+            let summary = || Some(("would_end", holder_json.summary.clone()));
+            confirmation
+                .ask(output, &target.interrupt, details, summary)
+                .await?;
         }
         runner.terminate_holder(&holder, args.timeout).await?;
-        Ok(Some(shown))
+        Ok(Some(holder_json))
     })?;
-    Ok(Box::new(Broken {
+    Ok(Box::new(LockBreakOutput {
         outcome: if holder.is_some() { "broken" } else { "free" },
         lock,
         database,
@@ -51,34 +55,32 @@ pub(super) fn run(args: &BreakArgs, settings: &Settings, output: &Output) -> Ans
 }
 
 #[derive(Serialize)]
-struct Broken {
+struct LockBreakOutput {
     outcome: &'static str,
     lock: String,
     database: String,
-    /// Whose session was ended.
-    holder: Option<Holder>,
+    /// The holder whose session was terminated.
+    holder: Option<HolderJson>,
     error: Option<()>,
 }
 
-impl Answer for Broken {
+impl CommandOutput for LockBreakOutput {
     fn write_text(&self, out: &mut dyn Write, _: Style) -> io::Result<()> {
         let (lock, database) = (&self.lock, &self.database);
         match &self.holder {
             None => writeln!(
                 out,
-                "the lock {lock} of {database} is free; nothing was ended"
+                "the lock {lock} of {database} is free; no session was terminated"
             ),
-            Some(holder) => {
-                writeln!(
-                    out,
-                    "the session that held the lock {lock} of {database} has ended: {}",
-                    holder.short
-                )
-            }
+            Some(holder) => writeln!(
+                out,
+                "the session that held the lock {lock} of {database} was terminated: {}",
+                holder.summary
+            ),
         }
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        json_line(out, self)
+        write_json_value(out, self)
     }
 }

@@ -1,25 +1,34 @@
+//! `lock status`: shows the holder of the lock and the locks of other tools.
+
 use std::io::{self, Write};
 
-use lockage::{ForeignLockStatus, PlanOptions, Tool};
+use lockage::{Error, ForeignLockStatus, PlanOptions, Tool};
 use serde::Serialize;
 
-use super::holder::Holder;
+use super::holder::HolderJson;
 use super::target::Target;
-use super::{Answered, json_line};
 use crate::config::Settings;
-use crate::output::{Answer, Output, Style};
+use crate::output::Output;
+use crate::output::command_output::{CommandOutput, CommandResult, Style, write_json_value};
 
-pub(super) fn run(settings: &Settings, output: &Output) -> Answered {
+pub(super) fn run(settings: &Settings, output: &Output) -> CommandResult {
     let target = Target::without_files(settings, output)?;
-    let (holder, neighbours) = target.run(PlanOptions::default(), async |runner| {
-        Ok((runner.lock_holder().await?, runner.foreign_lock_status().await?))
-    })?;
-    Ok(Box::new(LockStatus {
+    let (holder, foreign_locks) =
+        target.run::<_, Error>(PlanOptions::default(), async |runner| {
+            Ok((
+                runner.lock_holder().await?,
+                runner.foreign_lock_status().await?,
+            ))
+        })?;
+    Ok(Box::new(LockStatusOutput {
         outcome: if holder.is_some() { "held" } else { "free" },
         lock: settings.lock.to_string(),
         database: target.database(),
-        holder: holder.as_ref().map(Holder::of),
-        neighbours: neighbours.iter().map(ForeignLock::of).collect(),
+        holder: holder.as_ref().map(HolderJson::from_holder),
+        foreign_locks: foreign_locks
+            .iter()
+            .map(ForeignLockJson::from_status)
+            .collect(),
         query: holder
             .as_ref()
             .and_then(|holder| holder.query.clone())
@@ -29,61 +38,63 @@ pub(super) fn run(settings: &Settings, output: &Output) -> Answered {
 }
 
 #[derive(Serialize)]
-struct LockStatus {
+struct LockStatusOutput {
     outcome: &'static str,
     lock: String,
     database: String,
-    holder: Option<Holder>,
-    neighbours: Vec<ForeignLock>,
+    holder: Option<HolderJson>,
+    #[serde(rename = "neighbours")]
+    foreign_locks: Vec<ForeignLockJson>,
     query: Option<String>,
     error: Option<()>,
 }
 
-/// The lock of another tool.
+/// The JSON of another tool's lock.
 #[derive(Serialize)]
-struct ForeignLock {
+struct ForeignLockJson {
     tool: Option<&'static str>,
     lock: Option<String>,
-    taken: bool,
-    holder: Option<Holder>,
-    /// Why there is no lock to take.
+    #[serde(rename = "taken")]
+    acquired_by_run: bool,
+    holder: Option<HolderJson>,
+    /// The reason why the lock cannot be acquired, if `lock` is null.
     reason: Option<String>,
 }
 
-impl ForeignLock {
-    fn of(neighbour: &ForeignLockStatus) -> Self {
-        let lock = neighbour.lock.as_ref();
+impl ForeignLockJson {
+    fn from_status(status: &ForeignLockStatus) -> Self {
+        let lock = status.lock.as_ref();
         Self {
-            tool: neighbour.tool.map(Tool::name),
+            tool: status.tool.map(Tool::name),
             lock: lock
                 .ok()
                 .and_then(|lock| lock.as_foreign().map(str::to_owned)),
-            taken: neighbour.taken,
-            holder: neighbour.holder.as_ref().map(Holder::of),
+            acquired_by_run: status.acquired_by_run,
+            holder: status.holder.as_ref().map(HolderJson::from_holder),
             reason: lock.err().map(|error| error.message().to_owned()),
         }
     }
 
-    fn in_words(&self) -> String {
-        let tool = self.tool.unwrap_or("somebody else");
+    fn describe(&self) -> String {
+        let tool = self.tool.unwrap_or("native lock");
         let Some(lock) = &self.lock else {
             return format!("{tool}: {}", self.reason.as_deref().unwrap_or_default());
         };
-        let taken = if self.taken {
-            "taken with ours"
+        let acquired = if self.acquired_by_run {
+            "acquired by every run"
         } else {
-            "not taken: name it with --align"
+            "not acquired: add it to --align"
         };
-        let held = match &self.holder {
-            Some(holder) => format!("held by {}", holder.short),
+        let state = match &self.holder {
+            Some(holder) => format!("held by {}", holder.summary),
             None => "free".to_owned(),
         };
-        format!("{tool}: the lock {lock} is {held} ({taken})")
+        format!("{tool}: the lock {lock} is {state} ({acquired})")
     }
 }
 
-impl Answer for LockStatus {
-    fn is_asked_for(&self) -> bool {
+impl CommandOutput for LockStatusOutput {
+    fn is_primary_output(&self) -> bool {
         true
     }
 
@@ -93,22 +104,22 @@ impl Answer for LockStatus {
             None => writeln!(out, "the lock {lock} of {database} is free")?,
             Some(holder) => {
                 writeln!(out, "the lock {lock} of {database} is held")?;
-                holder.write(out)?;
+                holder.write_text(out)?;
             }
         }
-        if !self.neighbours.is_empty() {
-            writeln!(out, "\nother tools use the database:")?;
-            for neighbour in &self.neighbours {
-                writeln!(out, "  {}", neighbour.in_words())?;
+        if !self.foreign_locks.is_empty() {
+            writeln!(out, "\nlocks of other tools:")?;
+            for foreign_lock in &self.foreign_locks {
+                writeln!(out, "  {}", foreign_lock.describe())?;
             }
         }
         match &self.query {
-            Some(query) => writeln!(out, "\nto see it by hand:\n{query}"),
+            Some(query) => writeln!(out, "\nquery that shows the holder:\n{query}"),
             None => Ok(()),
         }
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        json_line(out, self)
+        write_json_value(out, self)
     }
 }

@@ -1,30 +1,39 @@
+//! `message-store`: manages the message database.
+
 use std::io;
 
 use lockage::{Interrupt, NoObserver, Registry, Result};
-use lockage_message_store::{Builder, Counts, Identity, MessageStore, OfStore, Ownership};
+use lockage_message_store::{Builder, Counts, Identity, MessageStore, Ownership, StoreResult};
 
-use super::Answered;
-use super::message_store_answer::{Answers, Told};
+use super::message_store_output::{MessageStoreOutput, StoreOutput};
 use crate::args::{IdentityArg, MessageStoreCommand, StoreArgs};
 use crate::config::Settings;
 use crate::output::Output;
-use crate::output::ask::Question;
-use crate::output::json::Deed;
+use crate::output::command_output::CommandResult;
+use crate::output::confirm::{Confirmation, is_interactive};
 use crate::output::progress::Progress;
-use crate::work::until_done;
+use crate::output::run_kind::RunKind;
+use crate::runtime::block_on_with_signals;
 
-pub(super) fn run(command: &MessageStoreCommand, settings: &Settings, output: &Output) -> Answered {
+pub(super) fn run(
+    command: &MessageStoreCommand,
+    settings: &Settings,
+    output: &Output,
+) -> CommandResult {
     let interrupt = Interrupt::new();
     let (builder, progress) = builder(command, settings, output)?;
     let store = builder.interrupt(interrupt.clone()).build()?;
-    let told = until_done(&interrupt, tell(command, &store, output, &interrupt));
+    let work = run_for_stores(command, &store, output, &interrupt);
+    let results = block_on_with_signals(&interrupt, work);
     if let Some(progress) = progress {
         progress.finish();
     }
-    Ok(Box::new(Answers::new(told?, settings, output)))
+    Ok(Box::new(MessageStoreOutput::new(
+        results?, settings, output,
+    )))
 }
 
-/// The store that the arguments name; who is told how it goes on, where it is one database.
+/// Returns a builder of the store that the arguments name, and its progress if it is a single database.
 fn builder(
     command: &MessageStoreCommand,
     settings: &Settings,
@@ -36,9 +45,9 @@ fn builder(
     let mut connect = settings.connect_options()?;
     connect.create = settings.create && matches!(command, MessageStoreCommand::Migrate(_));
     let backend = *Registry::linked()?.find(connect.url.scheme())?;
-    let mut builder = MessageStore::builder(connect.url.expose())
+    let mut builder = MessageStore::builder(connect.url.as_secret_str())
         .migration_lock(settings.lock.clone())
-        .align(settings.align.clone())
+        .align(settings.foreign_locks.clone())
         .wait(settings.wait)
         .identity(match identity {
             IdentityArg::Id => Identity::Id,
@@ -50,8 +59,10 @@ fn builder(
     for (name, url) in tenants {
         builder = builder.tenant(name, url);
     }
-    // Many at once would draw on one bar.
-    let progress = tenants.is_empty().then(|| Progress::new(output.clone(), backend));
+    // Tenants run concurrently, and a bar shows one run.
+    let progress = tenants
+        .is_empty()
+        .then(|| Progress::new(output.clone(), backend));
     builder = match &progress {
         Some(progress) => builder.observer(progress.clone()),
         None => builder.observer(NoObserver),
@@ -62,79 +73,82 @@ fn builder(
     ))
 }
 
-async fn tell(
+/// Runs the command for the main store and its tenants.
+async fn run_for_stores(
     command: &MessageStoreCommand,
     store: &MessageStore,
     output: &Output,
     interrupt: &Interrupt,
-) -> Result<Vec<OfStore<Told>>> {
+) -> Result<Vec<StoreResult<StoreOutput>>> {
     Ok(match command {
         MessageStoreCommand::Migrate(_) => {
-            told(store.migrate_each(), |report| {
-                Told::Run(report, Deed::Applied)
+            to_output(store.migrate_each(), |report| {
+                StoreOutput::Run(report, RunKind::Applied)
             })
             .await
         }
         MessageStoreCommand::Rebuild(args) => {
             if !args.yes {
-                ask(store, output, interrupt, REBUILD).await?;
+                confirm(store, output, interrupt, REBUILD).await?;
             }
-            told(store.rebuild_each(), |report| {
-                Told::Run(report, Deed::Rebuilt)
+            to_output(store.rebuild_each(), |report| {
+                StoreOutput::Run(report, RunKind::Rebuilt)
             })
             .await
         }
         MessageStoreCommand::Check(_) => {
-            told(store.assert_current_each(), |()| Told::Word("up_to_date")).await
+            to_output(store.assert_current_each(), |()| {
+                StoreOutput::Message("up_to_date")
+            })
+            .await
         }
-        MessageStoreCommand::Counts(_) => told(store.counts_each(), Told::Counts).await,
+        MessageStoreCommand::Counts(_) => to_output(store.counts_each(), StoreOutput::Counts).await,
         MessageStoreCommand::Clear(args) => {
             if !args.yes {
-                ask(store, output, interrupt, CLEAR).await?;
+                confirm(store, output, interrupt, CLEAR).await?;
             }
-            told(store.clear_each(), |()| Told::Word("cleared")).await
+            to_output(store.clear_each(), |()| StoreOutput::Message("cleared")).await
         }
         MessageStoreCommand::Release(args) => {
-            let of = args.node.map_or(Ownership::All, Ownership::Node);
-            told(store.release_ownership_each(of), |()| {
-                Told::Word("released")
+            let ownership = args.node.map_or(Ownership::All, Ownership::Node);
+            to_output(store.release_ownership_each(ownership), |()| {
+                StoreOutput::Message("released")
             })
             .await
         }
     })
 }
 
-async fn told<T>(
-    work: impl Future<Output = Vec<OfStore<T>>>,
-    tell: impl Fn(T) -> Told,
-) -> Vec<OfStore<Told>> {
-    work.await
-        .into_iter()
-        .map(|of_store| of_store.map(&tell))
-        .collect()
+async fn to_output<T>(
+    work: impl Future<Output = Vec<StoreResult<T>>>,
+    convert: impl Fn(T) -> StoreOutput,
+) -> Vec<StoreResult<StoreOutput>> {
+    let results = work.await.into_iter();
+    results.map(|result| result.map(&convert)).collect()
 }
 
-const CLEAR: (&str, &str) = ("Remove every message?", "nothing was removed");
+/// The question before an action, and the message if it is not confirmed.
+const CLEAR: (&str, &str) = ("Delete all messages?", "no message was deleted");
 
 const REBUILD: (&str, &str) = (
-    "Drop the message database, with everything in it, and make it anew?",
+    "Drop and recreate the message database? All messages will be lost.",
     "nothing was rebuilt",
 );
 
-/// Shows what would be lost, and goes on only when somebody says yes.
-async fn ask(
+/// Shows the number of messages that would be lost, and fails unless the user confirms.
+async fn confirm(
     store: &MessageStore,
     output: &Output,
     interrupt: &Interrupt,
     (question, refused): (&str, &'static str),
 ) -> Result<()> {
-    let lost = if output.can_ask() {
-        // What cannot be counted may be lost all the same.
+    let counts = if is_interactive() {
+        // The action also works on a store whose messages cannot be counted.
         store.counts().await.ok()
     } else {
         None
     };
-    let show = |out: &mut dyn io::Write, _| match lost {
+    let details = |out: &mut dyn io::Write, _| match counts {
         Some(Counts {
             incoming,
             scheduled,
@@ -148,9 +162,9 @@ async fn ask(
         ),
         None => Ok(()),
     };
-    let question = Question {
+    let confirmation = Confirmation {
         question: question.to_owned(),
         refused,
     };
-    question.ask(output, interrupt, show, || None).await
+    confirmation.ask(output, interrupt, details, || None).await
 }

@@ -1,19 +1,21 @@
-//! One file a command.
+//! One file per command.
 
 mod backends;
 mod baseline;
 mod check;
 mod completions;
 mod down;
+mod entry;
 mod holder;
 mod lock_break;
 mod lock_status;
 #[cfg(feature = "message-store")]
 mod message_store;
 #[cfg(feature = "message-store")]
-mod message_store_answer;
+mod message_store_output;
 mod new;
 mod plan;
+mod plan_step;
 mod repair;
 mod status;
 mod target;
@@ -21,90 +23,101 @@ mod up;
 mod validate;
 mod wait;
 
-use std::io::{self, Write};
+use lockage::RunError;
 
-use lockage::Result;
-use serde::Serialize;
-
-use crate::Ending;
 use crate::args::{Cli, Command, LockCommand};
-use crate::config::{Environment, Settings, resolve};
-use crate::output::{Answer, Failure, Output, json::Deed};
-
-type Answered = Result<Box<dyn Answer>>;
+use crate::config::{Environment, Settings, SettingsLayer, resolve};
+use crate::output::Output;
+use crate::output::command_output::{CommandOutput, CommandResult};
+use crate::output::failure::CommandFailure;
+use crate::output::run_kind::RunKind;
 
 /// Runs a command.
-pub(crate) fn run(cli: Cli, environment: &Environment, output: &Output) -> Ending {
-    let mut flags = cli.global.settings();
-    let command = cli.command;
-    match &command {
-        Command::Up(args) => args.settings(&mut flags),
-        Command::Status(args) => args.settings(&mut flags),
-        Command::Plan(args) => args.look.settings(&mut flags),
-        Command::Check(args) => args.look.settings(&mut flags),
-        Command::Wait(args) => args.look.settings(&mut flags),
-        Command::Down(args) => args.settings(&mut flags),
-        Command::Validate(args) => args.database.settings(&mut flags),
-        Command::Repair(args) => args.settings(&mut flags),
-        Command::Baseline(args) => args.settings(&mut flags),
-        #[cfg(feature = "message-store")]
-        Command::MessageStore(command) => command.settings(&mut flags),
-        Command::Lock(LockCommand::Status(args)) => args.settings(&mut flags),
-        Command::Lock(LockCommand::Break(args)) => args.database.settings(&mut flags),
-        // A broken configuration file is no reason to withhold these.
-        Command::Backends => {
-            return backends::run().map_err(|error| failure(error, None, Deed::Applied));
-        }
+pub(crate) fn run(
+    cli: Cli,
+    environment: &Environment,
+    output: &Output,
+) -> Result<Box<dyn CommandOutput>, Box<CommandFailure>> {
+    match &cli.command {
+        // These need no settings, so they work with a broken configuration file.
+        Command::Backends => return backends::run().map_err(|error| failure(error, None)),
         Command::Completions(args) => return Ok(completions::run(args)),
-        Command::New(_) => {}
+        _ => {}
     }
+    let mut flags = cli.global.settings();
+    add_settings(&cli.command, &mut flags);
     let settings = resolve(
         flags,
         cli.global.config.as_deref(),
         cli.global.env.as_deref(),
         environment,
     )
-    .map_err(|error| failure(error, None, Deed::Applied))?;
+    .map_err(|error| failure(error.into(), None))?;
     for warning in &settings.warnings {
-        output.message(&format!("warning: {warning}"));
+        output.print_message(&format!("warning: {warning}"));
     }
-    let answered = match &command {
-        Command::Up(args) => up::run(args, &settings, output),
-        Command::Status(_) => status::run(&settings, output),
-        Command::Plan(args) => plan::run(args, &settings, output),
-        Command::Check(args) => check::run(args, &settings, output),
-        Command::Wait(args) => wait::run(args, &settings, output),
-        Command::Down(args) => down::run(args, &settings, output),
-        Command::Validate(args) => validate::run(args, &settings, output),
-        Command::Repair(args) => repair::run(args, &settings, output),
-        Command::Baseline(args) => baseline::run(args, &settings, output),
-        #[cfg(feature = "message-store")]
-        Command::MessageStore(command) => message_store::run(command, &settings, output),
-        Command::Lock(LockCommand::Status(_)) => lock_status::run(&settings, output),
-        Command::Lock(LockCommand::Break(args)) => lock_break::run(args, &settings, output),
-        Command::New(args) => new::run(args, &settings),
-        Command::Backends => backends::run(),
-        Command::Completions(args) => Ok(completions::run(args)),
-    };
-    let deed = match command {
-        Command::Down(_) => Deed::Undone,
-        Command::Repair(_) => Deed::Repaired,
-        Command::Baseline(_) => Deed::Baselined,
-        _ => Deed::Applied,
-    };
-    answered.map_err(|error| failure(error, Some(&settings), deed))
-}
-
-fn failure(error: lockage::Error, settings: Option<&Settings>, deed: Deed) -> Box<Failure> {
-    Box::new(Failure {
-        error,
-        database: settings.and_then(Settings::shown_url),
-        lock: settings.map(|settings| settings.lock.to_string()),
-        deed,
+    run_with_settings(&cli.command, &settings, output).map_err(|error| {
+        let mut failure = failure(error, Some(&settings));
+        failure.kind = run_kind(&cli.command);
+        failure
     })
 }
 
-/// Writes a value as JSON.
-fn json_line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(out, value).map_err(io::Error::from)
+/// Adds the settings among a command's flags.
+fn add_settings(command: &Command, flags: &mut SettingsLayer) {
+    match command {
+        Command::Up(args) => args.settings(flags),
+        Command::Status(args) => args.settings(flags),
+        Command::Plan(args) => args.read.settings(flags),
+        Command::Check(args) => args.read.settings(flags),
+        Command::Wait(args) => args.read.settings(flags),
+        Command::Down(args) => args.settings(flags),
+        Command::Validate(args) => args.database.settings(flags),
+        Command::Repair(args) => args.settings(flags),
+        Command::Baseline(args) => args.settings(flags),
+        #[cfg(feature = "message-store")]
+        Command::MessageStore(command) => command.settings(flags),
+        Command::Lock(LockCommand::Status(args)) => args.settings(flags),
+        Command::Lock(LockCommand::Break(args)) => args.database.settings(flags),
+        Command::New(_) | Command::Backends | Command::Completions(_) => {}
+    }
+}
+
+fn run_with_settings(command: &Command, settings: &Settings, output: &Output) -> CommandResult {
+    match command {
+        Command::Up(args) => up::run(args, settings, output),
+        Command::Status(_) => status::run(settings, output),
+        Command::Plan(args) => plan::run(args, settings, output),
+        Command::Check(args) => check::run(args, settings, output),
+        Command::Wait(args) => wait::run(args, settings, output),
+        Command::Down(args) => down::run(args, settings, output),
+        Command::Validate(args) => validate::run(args, settings, output),
+        Command::Repair(args) => repair::run(args, settings, output),
+        Command::Baseline(args) => baseline::run(args, settings, output),
+        #[cfg(feature = "message-store")]
+        Command::MessageStore(command) => message_store::run(command, settings, output),
+        Command::Lock(LockCommand::Status(_)) => lock_status::run(settings, output),
+        Command::Lock(LockCommand::Break(args)) => lock_break::run(args, settings, output),
+        Command::New(args) => new::run(args, settings),
+        Command::Backends => backends::run(),
+        Command::Completions(args) => Ok(completions::run(args)),
+    }
+}
+
+fn run_kind(command: &Command) -> RunKind {
+    match command {
+        Command::Down(_) => RunKind::Undone,
+        Command::Repair(_) => RunKind::Repaired,
+        Command::Baseline(_) => RunKind::Baselined,
+        _ => RunKind::Applied,
+    }
+}
+
+fn failure(error: RunError, settings: Option<&Settings>) -> Box<CommandFailure> {
+    Box::new(CommandFailure {
+        error,
+        database: settings.and_then(Settings::redacted_url),
+        lock: settings.map(|settings| settings.lock.to_string()),
+        kind: RunKind::Applied,
+    })
 }

@@ -1,3 +1,5 @@
+//! `new`: creates migration files.
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -6,107 +8,107 @@ use jiff::{Span, Timestamp};
 use lockage::{Error, ErrorKind, Result};
 use serde_json::json;
 
-use super::{Answered, json_line};
 use crate::args::NewArgs;
 use crate::config::Settings;
-use crate::output::{Answer, Style};
+use crate::output::command_output::{CommandOutput, CommandResult, Style, write_json_value};
 
-pub(super) fn run(args: &NewArgs, settings: &Settings) -> Answered {
-    let name = file_part(&args.name)?;
+pub(super) fn run(args: &NewArgs, settings: &Settings) -> CommandResult {
+    let name = slug(&args.name)?;
     let title = args.name.trim();
     let folder = &settings.dir;
-    fs::create_dir_all(folder).map_err(|error| cannot(folder, "create the folder", error))?;
+    fs::create_dir_all(folder).map_err(|error| write_error(folder, "create the folder", error))?;
     let mut files = Vec::new();
     if args.repeatable {
         let text = format!("-- {title}\n-- Runs again whenever this file changes.\n");
-        files.push(write(folder.join(format!("R__{name}.sql")), &text)?);
+        files.push(create_file(folder.join(format!("R__{name}.sql")), &text)?);
     } else {
-        let version = free_version(folder, Timestamp::now())?;
+        let version = next_free_version(folder, Timestamp::now())?;
         let text = format!("-- {title}\n");
-        files.push(write(
+        files.push(create_file(
             folder.join(format!("V{version}__{name}.sql")),
             &text,
         )?);
         if args.undo {
             let text = format!("-- undoes: {title}\n");
-            files.push(write(
+            files.push(create_file(
                 folder.join(format!("U{version}__{name}.sql")),
                 &text,
             )?);
         }
     }
-    Ok(Box::new(Created(files)))
+    Ok(Box::new(NewOutput(files)))
 }
 
-/// The name as it stands in a file's name, on every system.
-fn file_part(name: &str) -> Result<String> {
+/// Returns the name as a part of a file name that is valid on every system.
+fn slug(name: &str) -> Result<String> {
     let name = name.trim();
-    let wrong = name.is_empty()
+    let is_invalid = name.is_empty()
         || name.starts_with('-')
         || name
             .chars()
             .any(|c| c.is_control() || "/\\<>:\"|?*".contains(c));
-    if wrong {
+    if is_invalid {
         return Err(Error::new(
             ErrorKind::InvalidConfig,
-            format!("`{}` cannot be part of a file's name", name.escape_debug()),
+            format!("`{}` cannot be part of a file name", name.escape_debug()),
         )
         .with_hint("use words: lockage new \"create users\""));
     }
     Ok(name.split_whitespace().collect::<Vec<_>>().join("_"))
 }
 
-/// The time in UTC, or the next second that no file of the folder has yet.
-fn free_version(folder: &Path, now: Timestamp) -> Result<String> {
+/// Returns `now` in UTC, or the next second that no file of the folder uses.
+fn next_free_version(folder: &Path, now: Timestamp) -> Result<String> {
     let mut taken = Vec::new();
-    for entry in fs::read_dir(folder).map_err(|error| cannot(folder, "read the folder", error))? {
-        let entry = entry.map_err(|error| cannot(folder, "read the folder", error))?;
+    for entry in
+        fs::read_dir(folder).map_err(|error| write_error(folder, "read the folder", error))?
+    {
+        let entry = entry.map_err(|error| write_error(folder, "read the folder", error))?;
         taken.push(entry.file_name().to_string_lossy().into_owned());
     }
     let mut time = now;
     loop {
         let version = time.strftime("%Y%m%d%H%M%S").to_string();
-        let mark = format!("{version}__");
+        let prefix = format!("{version}__");
         if !taken
             .iter()
-            .any(|name| name.get(1..).is_some_and(|name| name.starts_with(&mark)))
+            .any(|name| name.get(1..).is_some_and(|name| name.starts_with(&prefix)))
         {
             return Ok(version);
         }
         time = time.checked_add(Span::new().seconds(1)).map_err(|error| {
-            Error::new(ErrorKind::Unexpected, "the clock is at its end").with_source(error)
+            let message = "cannot generate a version: the system time is out of range";
+            Error::new(ErrorKind::Unexpected, message).with_source(error)
         })?;
     }
 }
 
-fn write(path: PathBuf, text: &str) -> Result<PathBuf> {
+/// Creates a file. Fails if it exists.
+fn create_file(path: PathBuf, text: &str) -> Result<PathBuf> {
     let written = File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
     match written {
         Ok(()) => Ok(path),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::new(
             ErrorKind::InvalidConfig,
-            format!(
-                "{} is there already; nothing was overwritten",
-                path.display()
-            ),
+            format!("{} already exists; nothing was overwritten", path.display()),
         )
         .with_hint("choose another name")),
-        Err(error) => Err(cannot(&path, "write", error)),
+        Err(error) => Err(write_error(&path, "write", error)),
     }
 }
 
-fn cannot(path: &Path, what: &str, error: io::Error) -> Error {
+fn write_error(path: &Path, action: &str, error: io::Error) -> Error {
     Error::new(
         ErrorKind::InvalidConfig,
-        format!("cannot {what} {}", path.display()),
+        format!("cannot {action} {}", path.display()),
     )
     .with_source(error)
 }
 
-struct Created(Vec<PathBuf>);
+struct NewOutput(Vec<PathBuf>);
 
-impl Answer for Created {
-    fn is_asked_for(&self) -> bool {
+impl CommandOutput for NewOutput {
+    fn is_primary_output(&self) -> bool {
         true
     }
 
@@ -122,7 +124,7 @@ impl Answer for Created {
             .iter()
             .map(|path| path.display().to_string())
             .collect();
-        json_line(
+        write_json_value(
             out,
             &json!({"outcome": "created", "files": files, "error": null}),
         )
@@ -134,21 +136,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_that_is_taken_is_skipped() {
+    fn used_second_is_skipped() {
         let folder = tempfile::tempdir().unwrap();
         let now: Timestamp = "2026-01-31T09:30:59Z".parse().unwrap();
-        assert_eq!(free_version(folder.path(), now).unwrap(), "20260131093059");
+        assert_eq!(
+            next_free_version(folder.path(), now).unwrap(),
+            "20260131093059"
+        );
         fs::write(folder.path().join("V20260131093059__a.sql"), "").unwrap();
         fs::write(folder.path().join("U20260131093100__b.sql"), "").unwrap();
-        assert_eq!(free_version(folder.path(), now).unwrap(), "20260131093101");
+        assert_eq!(
+            next_free_version(folder.path(), now).unwrap(),
+            "20260131093101"
+        );
     }
 
     #[test]
-    fn names_become_part_of_a_file_name_or_are_refused() {
-        assert_eq!(file_part(" create  users ").unwrap(), "create_users");
-        assert_eq!(file_part("größe-2").unwrap(), "größe-2");
+    fn names_become_file_names_or_are_rejected() {
+        assert_eq!(slug(" create  users ").unwrap(), "create_users");
+        assert_eq!(slug("größe-2").unwrap(), "größe-2");
         for name in ["", " ", "a/b", "a\\b", "a:b", "a\nb", "-x", "what?"] {
-            assert!(file_part(name).is_err(), "{name:?}");
+            assert!(slug(name).is_err(), "{name:?}");
         }
     }
 }

@@ -1,71 +1,76 @@
+//! `repair`: repairs the history after a confirmation.
+
 use std::io::{self, Write};
 
 use comfy_table::Cell;
 use lockage::status::{MigrationEntry, MigrationStatus};
-use lockage::{Action, Kind, PlanOptions};
+use lockage::{Action, Kind, PlanOptions, RunError};
 use serde::Serialize;
 
-use super::status::{color, state, to_the_second, version};
+use super::entry::{entry_version, format_state, format_time, status_color};
 use super::target::Target;
-use super::{Answered, json_line};
-use crate::args::{RepairArgs, Settle};
+use crate::args::{RepairArgs, Resolve};
 use crate::config::Settings;
-use crate::output::ask::Question;
-use crate::output::json::{Deed, Run};
-use crate::output::redact::redact;
-use crate::output::table::{colored, table};
-use crate::output::text::{count, head};
-use crate::output::{Answer, Output, Style};
+use crate::output::Output;
+use crate::output::command_output::{CommandOutput, CommandResult, Style, write_json_value};
+use crate::output::confirm::Confirmation;
+use crate::output::json::RunJson;
+use crate::output::run_kind::RunKind;
+use crate::output::table::{colored, new_table};
+use crate::output::text::{first_line, format_count};
+use lockage::redact::mask_secrets;
 
-/// How much of a statement is told.
-const HEAD: usize = 200;
+/// The maximum length of a statement's text, in characters.
+const MAX_STATEMENT_LEN: usize = 200;
 
-pub(super) fn run(args: &RepairArgs, settings: &Settings, output: &Output) -> Answered {
+pub(super) fn run(args: &RepairArgs, settings: &Settings, output: &Output) -> CommandResult {
     let target = Target::new(settings, output)?;
-    let (repairs, report) = target.run(PlanOptions::default(), async |runner| {
-        let found = match args.settle {
+    let (steps, report) = target.run::<_, RunError>(PlanOptions::default(), async |runner| {
+        let repairs = match args.resolve {
             None => runner.repairs().await?,
-            Some(answer) => runner.in_doubt(answer == Settle::Done).await?,
+            Some(resolve) => runner.in_doubt(resolve == Resolve::Applied).await?,
         };
-        let repairs = Shown(
-            found
-                .iter()
-                .map(|repair| Repair::of(repair, &target))
-                .collect(),
-        );
+        let steps = repairs
+            .iter()
+            .map(|repair| RepairJson::new(repair, &target));
+        let steps = RepairsJson(steps.collect());
         if !args.yes {
-            if repairs.0.is_empty() {
-                return Ok((repairs, None));
+            if steps.0.is_empty() {
+                return Ok((steps, None));
             }
-            let question = Question {
+            let confirmation = Confirmation {
                 question: format!("Repair {}?", target.database()),
                 refused: "nothing was repaired",
             };
-            let show = |out: &mut dyn Write, style| repairs.write_table(out, style);
-            let in_words = || Some(("would_repair", repairs.in_words()));
-            question
-                .ask(output, &target.interrupt, show, in_words)
+            let details = |out: &mut dyn Write, style| steps.write_table(out, style);
+            let summary = || Some(("would_repair", steps.describe()));
+            confirmation
+                .ask(output, &target.interrupt, details, summary)
                 .await?;
         }
-        let report = runner.repair(&found).await?;
-        Ok((repairs, Some(report)))
+        let report = runner.repair(&repairs).await?;
+        Ok((steps, Some(report)))
     })?;
-    Ok(Box::new(Repaired {
+    Ok(Box::new(RepairOutput {
         run: match report {
-            Some(report) => Run::of(&report, Deed::Repaired),
-            None => Run::idle(target.database(), settings.lock.to_string(), Deed::Repaired),
+            Some(report) => RunJson::from_report(&report, RunKind::Repaired),
+            None => RunJson::idle(
+                target.database(),
+                settings.lock.to_string(),
+                RunKind::Repaired,
+            ),
         },
-        steps: repairs,
+        steps,
     }))
 }
 
-/// What is to be repaired, as it is shown before.
+/// The proposed repairs.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Shown(Vec<Repair>);
+struct RepairsJson(Vec<RepairJson>);
 
 #[derive(Serialize)]
-struct Repair {
+struct RepairJson {
     version: Option<String>,
     name: String,
     kind: &'static str,
@@ -75,32 +80,28 @@ struct Repair {
     statements_done: Option<u32>,
     statements_total: Option<u32>,
     action: &'static str,
-    /// The statement that was under way, where the script still has it.
+    /// The statement that was running, if the script still contains it.
     #[serde(skip_serializing_if = "Option::is_none")]
     statement: Option<String>,
     #[serde(skip)]
-    standing: MigrationStatus,
-    /// The action in words.
+    status: MigrationStatus,
+    /// A description of the action.
     #[serde(skip)]
-    what: &'static str,
+    description: &'static str,
 }
 
-impl Shown {
-    fn in_words(&self) -> String {
-        let words = self.0.iter().map(|repair| {
+impl RepairsJson {
+    fn describe(&self) -> String {
+        let lines = self.0.iter().map(|repair| {
             let title = repair.version.as_deref().unwrap_or("repeatable");
-            format!(
-                "{title} {} ({}): {}",
-                repair.name,
-                repair.how(),
-                repair.in_words()
-            )
+            let (state, description) = (repair.format_state(), repair.describe());
+            format!("{title} {} ({state}): {description}", repair.name)
         });
-        words.collect::<Vec<_>>().join("\n")
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     fn write_table(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        let mut table = table(
+        let mut table = new_table(
             style,
             &["version", "name", "kind", "state", "when", "by", "repair"],
         );
@@ -109,81 +110,81 @@ impl Shown {
                 Cell::new(repair.version.as_deref().unwrap_or("")),
                 Cell::new(&repair.name),
                 Cell::new(repair.kind),
-                colored(repair.how(), color(repair.standing)),
-                Cell::new(
-                    repair
-                        .applied_at
-                        .as_deref()
-                        .map_or_else(String::new, to_the_second),
-                ),
+                colored(repair.format_state(), status_color(repair.status)),
+                Cell::new(format_time(repair.applied_at.as_deref())),
                 Cell::new(repair.applied_by.as_deref().unwrap_or("")),
-                Cell::new(repair.in_words()),
+                Cell::new(repair.describe()),
             ]);
         }
         writeln!(out, "{}", table.trim_fmt())
     }
 }
 
-impl Repair {
-    fn of(repair: &lockage::Repair, target: &Target<'_>) -> Self {
+impl RepairJson {
+    fn new(repair: &lockage::Repair, target: &Target<'_>) -> Self {
         let (entry, action) = (&repair.entry, repair.step.action);
         let row = entry.row.as_ref();
-        let (word, what) = match action {
-            Action::UpdateChecksum => ("accept", "take the file as it is now for what was applied"),
+        let (word, description) = match action {
+            Action::UpdateChecksum => ("accept", "update its checksum to that of the current file"),
             Action::ResolveApplied => (
                 "settle_done",
-                "the statement under way took effect; go on behind it",
+                "record the running statement as applied and continue after it",
             ),
             Action::ResolveNotApplied => (
                 "settle_again",
-                "the statement under way did not take effect; run it again",
+                "record the running statement as not applied and run it again",
             ),
-            _ if entry.standing == MigrationStatus::Missing => ("forget", "forget it: it has no file"),
+            _ if entry.status == MigrationStatus::Missing => {
+                ("forget", "delete its history row, since it has no file")
+            }
             _ => (
                 "forget",
-                "forget how far it came, and start again from its first statement",
+                "delete its progress and start again from its first statement",
             ),
         };
+        let is_in_doubt = matches!(action, Action::ResolveApplied | Action::ResolveNotApplied);
         Self {
-            version: version(entry),
+            version: entry_version(entry),
             name: entry.name.clone(),
             kind: entry.kind.as_str(),
-            statement: matches!(action, Action::ResolveApplied | Action::ResolveNotApplied)
-                .then(|| under_way(entry, target))
+            statement: is_in_doubt
+                .then(|| running_statement(entry, target))
                 .flatten(),
-            state: entry.standing.as_str(),
+            state: entry.status.as_str(),
             applied_at: row.map(|row| row.applied_at.clone()),
             applied_by: row.map(|row| row.applied_by.clone()),
             statements_done: row.map(|row| row.statements_done),
             statements_total: row.map(|row| row.statements_total),
             action: word,
-            standing: entry.standing,
-            what,
+            status: entry.status,
+            description,
         }
     }
 
-    fn in_words(&self) -> String {
+    fn describe(&self) -> String {
         match &self.statement {
-            Some(statement) => format!("{}: {}", self.what, head(&redact(statement), HEAD)),
-            None => self.what.to_owned(),
+            Some(statement) => {
+                let statement = first_line(&mask_secrets(statement), MAX_STATEMENT_LEN);
+                format!("{}: {statement}", self.description)
+            }
+            None => self.description.to_owned(),
         }
     }
 
-    /// Its state, and how far it came.
-    fn how(&self) -> String {
-        state(self.state, self.statements_done, self.statements_total)
+    fn format_state(&self) -> String {
+        format_state(self.state, self.statements_done, self.statements_total)
     }
 }
 
-/// The statement behind those that are done, as the file has it now.
-fn under_way(entry: &MigrationEntry, target: &Target<'_>) -> Option<String> {
+/// Returns the first statement after the completed ones, from the current file.
+fn running_statement(entry: &MigrationEntry, target: &Target<'_>) -> Option<String> {
     let done = entry.row.as_ref()?.statements_done;
-    let script = match entry.standing {
+    let script = match entry.status {
         MigrationStatus::Undoing => target.set.find(Kind::Undo, entry.version.as_ref()?)?,
         _ => entry.migration.as_ref()?,
     };
     let (mut index, mut found) = (0, None);
-    // A script that cannot be read is told by the run that is to go on with it.
+    // The next run reports a script that cannot be read.
     let _ = target.backend.check_script(script, &mut |statement| {
         if index == done {
             found = Some(statement.text.to_owned());
@@ -193,27 +194,27 @@ fn under_way(entry: &MigrationEntry, target: &Target<'_>) -> Option<String> {
     found
 }
 
-/// What was repaired. The steps are those that were shown and confirmed.
+/// The result of `repair`. The steps are those that were shown and confirmed.
 #[derive(Serialize)]
-struct Repaired {
+struct RepairOutput {
     #[serde(flatten)]
-    run: Run,
-    steps: Shown,
+    run: RunJson,
+    steps: RepairsJson,
 }
 
-impl Answer for Repaired {
+impl CommandOutput for RepairOutput {
     fn write_text(&self, out: &mut dyn Write, _: Style) -> io::Result<()> {
         let database = self.run.database.as_deref().unwrap_or_default();
         match self.run.repaired.as_deref().unwrap_or_default() {
             [] => writeln!(out, "nothing to repair in {database}"),
             repaired => {
-                let what = count(repaired.len(), "migration");
-                writeln!(out, "{what} repaired in {database}")
+                let migrations = format_count(repaired.len(), "migration");
+                writeln!(out, "{migrations} repaired in {database}")
             }
         }
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        json_line(out, self)
+        write_json_value(out, self)
     }
 }

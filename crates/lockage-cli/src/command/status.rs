@@ -1,20 +1,24 @@
+//! `status`: shows every migration and its state.
+
 use std::io::{self, Write};
 use std::time::Duration;
 
-use comfy_table::{Cell, Color};
-use lockage::status::{MigrationEntry, MigrationStatus, survey};
-use lockage::{ErrorKind, Kind, PlanOptions, plan};
+use comfy_table::Cell;
+use lockage::status::{MigrationEntry, MigrationStatus, compare};
+use lockage::{ErrorKind, PlanOptions, State, plan};
 use serde::Serialize;
 
+use super::entry::{entry_version, format_state, format_time, status_color};
 use super::target::Target;
-use super::{Answered, json_line};
 use crate::config::Settings;
-use crate::output::json::{Deed, Pending, Run};
-use crate::output::table::{colored, table};
-use crate::output::text::duration;
-use crate::output::{Answer, Output, Style};
+use crate::output::Output;
+use crate::output::command_output::{CommandOutput, CommandResult, Style, write_json_value};
+use crate::output::json::{PendingJson, RunJson};
+use crate::output::run_kind::RunKind;
+use crate::output::table::{colored, new_table};
+use crate::output::text::format_duration;
 
-pub(super) fn run(settings: &Settings, output: &Output) -> Answered {
+pub(super) fn run(settings: &Settings, output: &Output) -> CommandResult {
     let target = Target::new(settings, output)?;
     let history = target.run(PlanOptions::default(), async |runner| {
         runner.history().await
@@ -23,50 +27,55 @@ pub(super) fn run(settings: &Settings, output: &Output) -> Answered {
         Ok(plan) if plan.is_empty() => "up_to_date",
         Ok(_) => "pending",
         Err(error) if error.kind() == ErrorKind::Diverged => "diverged",
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
-    let entries = survey(&target.set, &history);
-    let idle = Run::idle(target.database(), settings.lock.to_string(), Deed::Applied);
-    Ok(Box::new(Status {
-        run: Run {
+    let entries = compare(&target.set, &history);
+    let idle = RunJson::idle(
+        target.database(),
+        settings.lock.to_string(),
+        RunKind::Applied,
+    );
+    Ok(Box::new(StatusOutput {
+        run: RunJson {
             outcome,
             pending: pending(&entries),
-            future: future(&entries),
+            future: versions_ahead(&entries),
             ..idle
         },
-        migrations: entries.iter().map(Row::of).collect(),
+        migrations: entries.iter().map(MigrationJson::from_entry).collect(),
     }))
 }
 
-fn pending(entries: &[MigrationEntry]) -> Vec<Pending> {
-    let pending = entries.iter().filter(|entry| entry.standing.is_pending());
+fn pending(entries: &[MigrationEntry]) -> Vec<PendingJson> {
+    let pending = entries.iter().filter(|entry| entry.status.is_pending());
     pending
-        .map(|entry| Pending {
+        .map(|entry| PendingJson {
             version: entry.version.as_ref().map(ToString::to_string),
             name: entry.name.clone(),
         })
         .collect()
 }
 
-fn future(entries: &[MigrationEntry]) -> Vec<String> {
-    let future = entries
+/// Returns the versions in the history that are newer than every file.
+fn versions_ahead(entries: &[MigrationEntry]) -> Vec<String> {
+    let ahead = entries
         .iter()
-        .filter(|entry| entry.standing == MigrationStatus::Future);
-    future
+        .filter(|entry| entry.status == MigrationStatus::Future);
+    ahead
         .filter_map(|entry| Some(entry.row.as_ref()?.version.clone()))
         .collect()
 }
 
 #[derive(Serialize)]
-struct Status {
+struct StatusOutput {
     #[serde(flatten)]
-    run: Run,
-    migrations: Vec<Row>,
+    run: RunJson,
+    migrations: Vec<MigrationJson>,
 }
 
-/// One migration; what the history does not know is null.
+/// One migration. Fields of the history are null if the history has no row.
 #[derive(Serialize)]
-struct Row {
+struct MigrationJson {
     version: Option<String>,
     name: String,
     kind: &'static str,
@@ -79,28 +88,21 @@ struct Row {
     statements_done: Option<u32>,
     statements_total: Option<u32>,
     #[serde(skip)]
-    color: Color,
+    status: MigrationStatus,
 }
 
-impl Row {
-    fn of(entry: &MigrationEntry) -> Self {
-        // What was undone is pending again: when it once was applied tells nothing.
-        let row = entry
-            .row
-            .as_ref()
-            .filter(|row| row.state != lockage::State::Undone);
+impl MigrationJson {
+    fn from_entry(entry: &MigrationEntry) -> Self {
+        // An undone migration is pending again, so the time of its earlier application is left out.
+        let row = entry.row.as_ref().filter(|row| row.state != State::Undone);
+        let migration = entry.migration.as_ref();
         Self {
-            version: version(entry),
+            version: entry_version(entry),
             name: entry.name.clone(),
             kind: entry.kind.as_str(),
-            state: entry.standing.as_str(),
-            file: entry
-                .migration
-                .as_ref()
-                .map(|migration| migration.file().to_owned()),
-            checksum: entry
-                .migration
-                .as_ref()
+            state: entry.status.as_str(),
+            file: migration.map(|migration| migration.file().to_owned()),
+            checksum: migration
                 .map(|migration| migration.checksum().to_string())
                 .or_else(|| row.map(|row| row.checksum.clone())),
             applied_at: row.map(|row| row.applied_at.clone()),
@@ -108,72 +110,30 @@ impl Row {
             ms: row.map(|row| row.duration_ms),
             statements_done: row.map(|row| row.statements_done),
             statements_total: row.map(|row| row.statements_total),
-            color: color(entry.standing),
+            status: entry.status,
         }
     }
 }
 
-/// The version; what is none is told as it stands in the history.
-pub(super) fn version(entry: &MigrationEntry) -> Option<String> {
-    match (&entry.version, &entry.row) {
-        (Some(version), _) => Some(version.to_string()),
-        (None, Some(row)) if entry.kind != Kind::Repeatable => Some(row.version.clone()),
-        (None, _) => None,
-    }
-}
-
-/// The colour of a state.
-pub(super) fn color(standing: MigrationStatus) -> Color {
-    match standing {
-        MigrationStatus::Applied => Color::Green,
-        MigrationStatus::Pending | MigrationStatus::Running => Color::Yellow,
-        MigrationStatus::Ignored | MigrationStatus::Future => Color::Blue,
-        _ => Color::Red,
-    }
-}
-
-/// The state, and how far a migration came that was begun.
-pub(super) fn state(state: &str, done: Option<u32>, total: Option<u32>) -> String {
-    match (state, done, total) {
-        ("failed" | "running", Some(done), Some(total)) => format!("{state} ({done}/{total})"),
-        _ => state.to_owned(),
-    }
-}
-
-/// `2026-01-31T09:30:00.123Z` without the part that nobody reads.
-pub(super) fn to_the_second(time: &str) -> String {
-    match time.split_once('.') {
-        Some((seconds, rest)) => {
-            let zone = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-            format!("{seconds}{zone}")
-        }
-        None => time.to_owned(),
-    }
-}
-
-impl Answer for Status {
-    fn is_asked_for(&self) -> bool {
+impl CommandOutput for StatusOutput {
+    fn is_primary_output(&self) -> bool {
         true
     }
 
     fn write_text(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        let mut table = table(
+        let mut table = new_table(
             style,
             &["version", "name", "kind", "state", "when", "took", "by"],
         );
         for row in &self.migrations {
-            let state = state(row.state, row.statements_done, row.statements_total);
-            let took = row.ms.map(|ms| duration(Duration::from_millis(ms)));
+            let state = format_state(row.state, row.statements_done, row.statements_total);
+            let took = row.ms.map(|ms| format_duration(Duration::from_millis(ms)));
             table.add_row([
                 Cell::new(row.version.as_deref().unwrap_or("")),
                 Cell::new(&row.name),
                 Cell::new(row.kind),
-                colored(state, row.color),
-                Cell::new(
-                    row.applied_at
-                        .as_deref()
-                        .map_or_else(String::new, to_the_second),
-                ),
+                colored(state, status_color(row.status)),
+                Cell::new(format_time(row.applied_at.as_deref())),
                 Cell::new(took.unwrap_or_default()),
                 Cell::new(row.applied_by.as_deref().unwrap_or("")),
             ]);
@@ -182,6 +142,6 @@ impl Answer for Status {
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        json_line(out, self)
+        write_json_value(out, self)
     }
 }

@@ -1,39 +1,39 @@
-//! What most commands work on: one database and one folder of migrations.
+//! The database and the migrations that most commands work on.
 
 use lockage::{
-    Backend, ConnectOptions, Interrupt, MigrationSet, PlanOptions, Registry, Result, Runner,
+    Backend, ConnectOptions, Error, Interrupt, MigrationSet, PlanOptions, Registry, Result, Runner,
 };
 
 use crate::config::Settings;
 use crate::output::Output;
 use crate::output::progress::Progress;
-use crate::work::until_done;
+use crate::runtime::block_on_with_signals;
 
 pub(super) struct Target<'a> {
     pub(super) settings: &'a Settings,
     pub(super) set: MigrationSet,
     pub(super) backend: Backend,
     pub(super) connect: ConnectOptions,
-    /// Asked for by the first signal, once something runs.
+    /// Triggered by the first signal during [`run`](Self::run).
     pub(super) interrupt: Interrupt,
     registry: Registry,
     progress: Progress,
 }
 
 impl<'a> Target<'a> {
-    /// Finds the backend and reads the folder. Every mistake in a file is told before a connection is made.
+    /// Finds the backend and reads the migrations, so invalid files are reported before connecting.
     pub(super) fn new(settings: &'a Settings, output: &Output) -> Result<Self> {
         let connect = settings.connect_options()?;
-        Self::of_set(settings, connect, settings.migrations()?, output)
+        Self::with_set(settings, connect, settings.migrations()?, output)
     }
 
-    /// A target whose files do not matter.
+    /// Finds the backend, for a command that needs no migrations.
     pub(super) fn without_files(settings: &'a Settings, output: &Output) -> Result<Self> {
         let connect = settings.connect_options()?;
-        Self::of_set(settings, connect, MigrationSet::default(), output)
+        Self::with_set(settings, connect, MigrationSet::default(), output)
     }
 
-    fn of_set(
+    fn with_set(
         settings: &'a Settings,
         connect: ConnectOptions,
         set: MigrationSet,
@@ -52,30 +52,30 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// Does something with a runner, and stops it cleanly on the first signal.
-    pub(super) fn run<T>(
+    /// Blocks on `work` with a runner. The first signal interrupts the runner.
+    pub(super) fn run<T, E: From<Error>>(
         &self,
         plan: PlanOptions,
-        work: impl AsyncFnOnce(Runner) -> Result<T>,
-    ) -> Result<T> {
+        work: impl AsyncFnOnce(Runner) -> Result<T, E>,
+    ) -> Result<T, E> {
         let runner = Runner::new(
             self.registry.clone(),
             self.connect.clone(),
             self.set.clone(),
         )
         .lock_key(self.settings.lock.clone())
-        .align(self.settings.align.clone())
+        .align(self.settings.foreign_locks.clone())
         .wait(self.settings.wait)
         .plan_options(plan)
         .observer(self.progress.clone())
         .interrupt(self.interrupt.clone());
-        let done = until_done(&self.interrupt, work(runner));
+        let result = block_on_with_signals(&self.interrupt, work(runner));
         self.progress.finish();
-        done
+        result
     }
 
-    /// The database, without a password.
+    /// Returns the URL of the database, without a password.
     pub(super) fn database(&self) -> String {
-        self.settings.shown_url().unwrap_or_default()
+        self.settings.redacted_url().unwrap_or_default()
     }
 }

@@ -1,84 +1,92 @@
+//! `validate`: checks the migration files, and their checksums in the history.
+
 use std::io::{self, Write};
 
 use lockage::{Error, MigrationSet, PlanOptions, Registry, Result, plan};
 use serde::Serialize;
 
 use super::target::Target;
-use super::{Answered, json_line};
 use crate::args::ValidateArgs;
 use crate::config::Settings;
-use crate::output::json::{Deed, Run};
-use crate::output::text::count;
-use crate::output::{Answer, Output, Style};
+use crate::output::Output;
+use crate::output::command_output::{CommandOutput, CommandResult, Style, write_json_value};
+use crate::output::json::RunJson;
+use crate::output::run_kind::RunKind;
+use crate::output::text::format_count;
 
-pub(super) fn run(args: &ValidateArgs, settings: &Settings, output: &Output) -> Answered {
+pub(super) fn run(args: &ValidateArgs, settings: &Settings, output: &Output) -> CommandResult {
     if args.offline {
         let set = settings.migrations()?;
-        inspect(settings, &set)?;
-        return Ok(Box::new(Valid::of(&set, settings, None)));
+        check_scripts(settings, &set)?;
+        return Ok(Box::new(ValidateOutput::new(&set, settings, None)));
     }
     let target = Target::new(settings, output).map_err(|error| match settings.url() {
         Some(_) => error,
-        None => error.with_hint("name a database, or check the files alone with --offline"),
+        None => error.with_hint("name a database, or check only the files with --offline"),
     })?;
-    inspect(settings, &target.set)?;
+    check_scripts(settings, &target.set)?;
     let history = target.run(PlanOptions::default(), async |runner| {
         runner.history().await
     })?;
-    // What is pending, old or new, is no mistake here: only what contradicts the files is.
+    // Pending migrations are valid, older ones included. Only contradictions between files and history are errors.
     let mut lenient = PlanOptions::default();
     lenient.out_of_order = true;
     plan::plan(&target.set, &history, &lenient)?;
     let database = target.database();
-    Ok(Box::new(Valid::of(&target.set, settings, Some(database))))
+    Ok(Box::new(ValidateOutput::new(
+        &target.set,
+        settings,
+        Some(database),
+    )))
 }
 
-/// Reads the scripts as the engine will, where an engine is known.
-fn inspect(settings: &Settings, set: &MigrationSet) -> Result<()> {
+/// Checks the scripts with the engine's rules. Does nothing if no URL names an engine.
+fn check_scripts(settings: &Settings, set: &MigrationSet) -> Result<()> {
     let Some(url) = settings.url() else {
         return Ok(());
     };
     let registry = Registry::linked()?;
     let backend = registry.find(url.scheme())?;
-    let mistakes = set
+    let errors = set
         .iter()
         .filter_map(|migration| backend.check_script(migration, &mut |_| {}).err());
-    Error::combine(mistakes).map_or(Ok(()), Err)
+    Error::combine(errors).map_or(Ok(()), Err)
 }
 
 #[derive(Serialize)]
-struct Valid {
+struct ValidateOutput {
     #[serde(flatten)]
-    run: Run,
+    run: RunJson,
     files: usize,
 }
 
-impl Valid {
-    fn of(set: &MigrationSet, settings: &Settings, database: Option<String>) -> Self {
+impl ValidateOutput {
+    fn new(set: &MigrationSet, settings: &Settings, database: Option<String>) -> Self {
+        let idle = RunJson::idle(String::new(), settings.lock.to_string(), RunKind::Applied);
         Self {
-            run: Run {
+            run: RunJson {
                 outcome: "valid",
                 database,
-                ..Run::idle(String::new(), settings.lock.to_string(), Deed::Applied)
+                ..idle
             },
             files: set.iter().count(),
         }
     }
 }
 
-impl Answer for Valid {
+impl CommandOutput for ValidateOutput {
     fn write_text(&self, out: &mut dyn Write, _: Style) -> io::Result<()> {
-        let files = count(self.files, "file");
+        let files = format_count(self.files, "file");
         match &self.run.database {
             Some(database) => writeln!(
                 out,
-                "{files} checked: no mistakes, and as {database} knows them"
+                "{files} checked: no errors, and the history of {database} matches"
             ),
-            None => writeln!(out, "{files} checked: no mistakes"),
+            None => writeln!(out, "{files} checked: no errors"),
         }
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
-        json_line(out, self)
+        write_json_value(out, self)
     }
 }

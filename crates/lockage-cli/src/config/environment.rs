@@ -1,29 +1,30 @@
-//! The environment and `.env`. Nothing else in Lockage reads either.
+//! The environment and `.env`. No other code of Lockage reads them.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use lockage::{Error, ErrorKind, Location, Result};
 
-use super::Setting;
-use super::layer::{Layer, Source};
+use super::layer::{SettingsLayer, ValueSource};
+use super::setting::Setting;
 
-/// The variables that mean something to us. Values are text, or what is said of one that is no text.
+/// The values of Lockage's variables.
 #[derive(Default)]
 pub(crate) struct Environment {
     variables: HashMap<String, String>,
-    /// Variables of ours whose value is not Unicode.
-    unreadable: Vec<String>,
+    /// Variables whose value is not Unicode.
+    not_unicode: Vec<String>,
 }
 
-/// Variables that are no settings: they say where to look for them, or how to print.
+// Variables that are not settings: they select the configuration file and its table, or the output.
 const CONFIG: &str = "LOCKAGE_CONFIG";
 const ENV: &str = "LOCKAGE_ENV";
 const NO_COLOR: &str = "NO_COLOR";
 /// See `output::trace`.
 const TRACE: &str = "LOCKAGE_TRACE";
 
-fn known() -> impl Iterator<Item = &'static str> {
+/// Returns the names of all variables that Lockage reads.
+fn lockage_variables() -> impl Iterator<Item = &'static str> {
     let settings = Setting::ALL
         .into_iter()
         .flat_map(|setting| setting.variables().iter().copied());
@@ -31,20 +32,20 @@ fn known() -> impl Iterator<Item = &'static str> {
 }
 
 impl Environment {
-    /// The environment of the process.
+    /// Reads the environment of the process.
     #[allow(
         clippy::disallowed_methods,
-        reason = "the one place where the environment is read"
+        reason = "the only function that reads the environment"
     )]
-    pub(crate) fn of_process() -> Self {
+    pub(crate) fn from_process() -> Self {
         let mut environment = Self::default();
-        for name in known() {
+        for name in lockage_variables() {
             match std::env::var(name) {
                 Ok(value) => {
                     environment.variables.insert(name.to_owned(), value);
                 }
                 Err(std::env::VarError::NotUnicode(_)) => {
-                    environment.unreadable.push(name.to_owned());
+                    environment.not_unicode.push(name.to_owned());
                 }
                 Err(std::env::VarError::NotPresent) => {}
             }
@@ -52,12 +53,12 @@ impl Environment {
         environment
     }
 
-    /// Whether NO_COLOR asks for output without colours.
+    /// Returns whether NO_COLOR disables colours.
     pub(crate) fn no_color(&self) -> bool {
         self.get(NO_COLOR).is_some()
     }
 
-    /// The file for the machine-readable trace.
+    /// Returns the file for the machine-readable trace, if any.
     pub(crate) fn trace(&self) -> Option<&Path> {
         self.get(TRACE).map(Path::new)
     }
@@ -70,7 +71,7 @@ impl Environment {
         self.get(ENV)
     }
 
-    /// A variable that is set to nothing is not set: Compose files make such ones.
+    /// Returns a variable's value. An empty variable counts as unset, since Compose files set such variables.
     fn get(&self, name: &str) -> Option<&str> {
         self.variables
             .get(name)
@@ -78,15 +79,15 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
-    /// The settings among the variables.
-    pub(super) fn layer(&self, source: fn(String) -> Source) -> Result<Layer> {
-        if let Some(name) = self.unreadable.first() {
+    /// Returns the settings among the variables.
+    pub(super) fn layer(&self, source: fn(String) -> ValueSource) -> Result<SettingsLayer> {
+        if let Some(name) = self.not_unicode.first() {
             return Err(Error::new(
                 ErrorKind::InvalidConfig,
                 format!("{name}: the value is not Unicode"),
             ));
         }
-        let mut layer = Layer::default();
+        let mut layer = SettingsLayer::default();
         for setting in Setting::ALL {
             let set = setting
                 .variables()
@@ -99,13 +100,13 @@ impl Environment {
         Ok(layer)
     }
 
-    /// Reads a `.env` file; one that is missing says nothing. The process's environment stays as it is.
-    pub(super) fn of_file(path: &Path) -> Result<Self> {
+    /// Reads a `.env` file, which may be missing. The environment of the process stays unchanged.
+    pub(super) fn from_dotenv(path: &Path) -> Result<Self> {
         let mut environment = Self::default();
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(environment),
-            // Many a Python project has its virtual environment in a folder of this name.
+            // Some Python projects have their virtual environment in a folder of this name.
             Err(_) if path.is_dir() => return Ok(environment),
             Err(error) => {
                 return Err(Error::new(
@@ -118,14 +119,14 @@ impl Environment {
         let text = text.trim_start_matches('\u{FEFF}');
         for line in dotenvy::Iter::new(text.as_bytes()) {
             match line {
-                Ok((name, value)) if known().any(|ours| ours == name) => {
+                Ok((name, value)) if lockage_variables().any(|variable| variable == name) => {
                     environment.variables.entry(name).or_insert(value);
                 }
                 Ok(_) => {}
-                // The file is shared with other programs, whose lines are not ours to judge. A quote that is left open
-                // swallows what follows: a line of ours in there must not go unheard.
+                // Other programs share the file, and their invalid lines are ignored. An unclosed quote hides the lines that follow, so
+                // the unread text is searched for a line of Lockage.
                 Err(dotenvy::Error::LineParse(unread, _)) => {
-                    if let Some(error) = about_ours(path, text, unread.trim()) {
+                    if let Some(error) = invalid_line(path, text, unread.trim()) {
                         return Err(error);
                     }
                 }
@@ -142,26 +143,26 @@ impl Environment {
     }
 }
 
-/// The variable of ours that a line sets.
-fn name_of(line: &str) -> Option<&'static str> {
+/// Returns the Lockage variable that a line sets, if any.
+fn variable_name(line: &str) -> Option<&'static str> {
     let line = line.trim_start();
     let line = line.strip_prefix("export ").unwrap_or(line);
     let name = line.split('=').next()?.trim();
-    known().find(|ours| *ours == name)
+    lockage_variables().find(|variable| *variable == name)
 }
 
-/// The error about what could not be read, a value or several lines, when a variable of ours is in it. The value stays out of the
-/// message: it may be a password.
-fn about_ours(path: &Path, text: &str, unread: &str) -> Option<Error> {
+/// Returns an error if the text that could not be read sets a Lockage variable. The value is not in the message, since it may be a
+/// password.
+fn invalid_line(path: &Path, text: &str, unread: &str) -> Option<Error> {
     let (name, number) = text.lines().zip(1..).find_map(|(line, number)| {
         let line = line.trim();
-        let inside = line.ends_with(unread) || unread.contains(line);
-        Some((name_of(line).filter(|_| inside)?, number))
+        let is_unread = line.ends_with(unread) || unread.contains(line);
+        Some((variable_name(line).filter(|_| is_unread)?, number))
     })?;
     let file = path.display().to_string();
     let error = Error::new(
         ErrorKind::InvalidConfig,
-        format!("the value of {name} cannot be read"),
+        format!("cannot parse the value of {name}"),
     );
     Some(
         error
@@ -174,14 +175,14 @@ fn about_ours(path: &Path, text: &str, unread: &str) -> Option<Error> {
 
 #[cfg(test)]
 impl Environment {
-    pub(super) fn of_pairs(pairs: &[(&str, &str)]) -> Self {
+    pub(super) fn from_pairs(pairs: &[(&str, &str)]) -> Self {
         let variables = pairs
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         Self {
             variables,
-            unreadable: Vec::new(),
+            not_unicode: Vec::new(),
         }
     }
 }
@@ -194,13 +195,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".env");
         std::fs::write(&path, text).unwrap();
-        Environment::of_file(&path)
+        Environment::from_dotenv(&path)
     }
 
     #[test]
-    fn a_dot_env_file_is_read_for_what_is_ours() {
+    fn dotenv_reads_only_lockage_variables() {
         let environment = read(
-            "# others'\nPATH_OF=a b c\nexport DATABASE_URL='postgres://app:a#b c@db/shop'\nLOCKAGE_DIR=sql # comment\nLOCKAGE_SCHEMA=\n",
+            "# others\nPATH_OF=a b c\nexport DATABASE_URL='postgres://app:a#b c@db/shop'\nLOCKAGE_DIR=sql # comment\nLOCKAGE_SCHEMA=\n",
         )
         .unwrap();
         assert_eq!(
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_ours_that_cannot_be_read_is_told_without_its_value() {
+    fn invalid_dotenv_line_is_reported_without_its_value() {
         let error = read("A=1\nDATABASE_URL=postgres://app:hunter2 @db\n")
             .err()
             .unwrap();
@@ -224,16 +225,16 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_is_left_open_does_not_swallow_a_line_of_ours() {
+    fn unclosed_quote_does_not_hide_a_lockage_variable() {
         let error = read("NAME=it's\nDATABASE_URL=sqlite:a.db\n").err().unwrap();
         assert_eq!(error.location().unwrap().line, Some(2));
     }
 
     #[test]
-    fn no_file_and_a_folder_say_nothing() {
+    fn missing_dotenv_and_folder_have_no_variables() {
         let folder = tempfile::tempdir().unwrap();
         for path in [&folder.path().join(".env"), folder.path()] {
-            let environment = Environment::of_file(path).unwrap();
+            let environment = Environment::from_dotenv(path).unwrap();
             assert!(environment.variables.is_empty());
         }
     }

@@ -1,4 +1,4 @@
-//! `lockage.toml`.
+//! The configuration file `lockage.toml`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,12 @@ use lockage::{Error, ErrorKind, Location, Result};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Setting;
-use super::layer::{Layer, Source};
-use crate::output::redact::redact;
+use super::layer::{SettingsLayer, ValueSource};
+use super::setting::Setting;
+use lockage::redact::mask_secrets;
 
-/// The file that is read when no other is named.
-const DEFAULT: &str = "lockage.toml";
+/// The file that is read if no other is named.
+const DEFAULT_FILE: &str = "lockage.toml";
 
 /// The whole file, or one of its `[env.NAME]` tables.
 #[derive(Deserialize)]
@@ -46,21 +46,21 @@ struct Table {
 #[serde(
     deny_unknown_fields,
     rename_all = "kebab-case",
-    expecting = "a table: `lock-id` and `lock-name` say which lock"
+    expecting = "a table; use `lock-id` or `lock-name` to name the lock"
 )]
 struct LockTable {
-    align: Option<Spanned<Words>>,
+    align: Option<Spanned<StringOrList>>,
 }
 
-/// One word or several.
+/// A string or a list of strings.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Words {
-    One(String),
-    Several(Vec<String>),
+enum StringOrList {
+    String(String),
+    List(Vec<String>),
 }
 
-/// A configuration file that was read.
+/// A parsed configuration file.
 pub(super) struct ConfigFile {
     path: PathBuf,
     text: String,
@@ -68,9 +68,9 @@ pub(super) struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// Reads the named file, or the one in the working directory where there is one.
+    /// Reads the named file, or `lockage.toml` in the working directory if it exists.
     pub(super) fn read(named: Option<&Path>) -> Result<Option<Self>> {
-        let path = named.unwrap_or(Path::new(DEFAULT));
+        let path = named.unwrap_or(Path::new(DEFAULT_FILE));
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
@@ -89,18 +89,16 @@ impl ConfigFile {
 
     fn parse(path: &Path, text: String) -> Result<Self> {
         let table: Table = toml::from_str(&text).map_err(|error| {
-            let message = redact(error.message()).into_owned();
-            let known = Error::new(ErrorKind::InvalidConfig, &message).with_location(place(
-                path,
-                &text,
-                error.span().map(|span| span.start),
-            ));
+            let message = mask_secrets(error.message()).into_owned();
+            let start = error.span().map(|span| span.start);
+            let error = Error::new(ErrorKind::InvalidConfig, &message)
+                .with_location(location(path, &text, start));
             if message.contains("unknown field `password`") {
-                known.with_hint(
-                    "give the password with LOCKAGE_PASSWORD, or name its file with password-file",
+                error.with_hint(
+                    "set the password with LOCKAGE_PASSWORD, or its file with password-file",
                 )
             } else {
-                known
+                error
             }
         })?;
         let file = Self {
@@ -116,26 +114,26 @@ impl ConfigFile {
         {
             return Err(Error::new(
                 ErrorKind::InvalidConfig,
-                "an [env.NAME] table has no [env.NAME] tables in it",
+                "an [env.NAME] table must not contain [env.NAME] tables",
             )
-            .with_location(file.at(nested)));
+            .with_location(file.position(nested)));
         }
         Ok(file)
     }
 
-    /// The settings that stand outside the `[env.NAME]` tables.
-    pub(super) fn common(&self) -> Layer {
+    /// Returns the settings outside the `[env.NAME]` tables.
+    pub(super) fn common(&self) -> SettingsLayer {
         self.layer(&self.table)
     }
 
-    /// The settings of one `[env.NAME]` table.
-    pub(super) fn env(&self, name: &str) -> Result<Layer> {
+    /// Returns the settings of one `[env.NAME]` table.
+    pub(super) fn env(&self, name: &str) -> Result<SettingsLayer> {
         let table = self.table.env.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.table.env.keys().map(String::as_str).collect();
             let hint = if known.is_empty() {
-                format!("it has no such table; write [env.{name}]")
+                format!("add a table [env.{name}]")
             } else {
-                format!("it has {}", known.join(", "))
+                format!("use one of: {}", known.join(", "))
             };
             Error::new(
                 ErrorKind::InvalidConfig,
@@ -146,64 +144,73 @@ impl ConfigFile {
         Ok(self.layer(table.as_ref()))
     }
 
-    fn layer(&self, table: &Table) -> Layer {
-        let mut layer = Layer::default();
-        let mut text = |setting, value: &Option<Spanned<String>>| {
-            if let Some(value) = value {
-                layer.set(setting, value.as_ref(), Source::File(self.at(value)));
-            }
-        };
-        text(Setting::Url, &table.url);
-        text(Setting::Schema, &table.schema);
-        text(Setting::LockName, &table.lock_name);
-        text(Setting::LockStrategy, &table.lock_strategy);
-        text(Setting::Wait, &table.wait);
-        text(Setting::ConnectTimeout, &table.connect_timeout);
-        text(Setting::DdlLockTimeout, &table.ddl_lock_timeout);
-        text(Setting::StatementTimeout, &table.statement_timeout);
+    fn layer(&self, table: &Table) -> SettingsLayer {
+        let mut layer = SettingsLayer::default();
+        for (setting, value) in [
+            (Setting::Url, &table.url),
+            (Setting::Schema, &table.schema),
+            (Setting::LockName, &table.lock_name),
+            (Setting::LockStrategy, &table.lock_strategy),
+            (Setting::Wait, &table.wait),
+            (Setting::ConnectTimeout, &table.connect_timeout),
+            (Setting::DdlLockTimeout, &table.ddl_lock_timeout),
+            (Setting::StatementTimeout, &table.statement_timeout),
+        ] {
+            self.add(&mut layer, setting, value.as_ref(), String::clone);
+        }
         for (setting, value) in [
             (Setting::Create, &table.create),
             (Setting::OutOfOrder, &table.out_of_order),
             (Setting::Strict, &table.strict),
         ] {
-            if let Some(value) = value {
-                let source = Source::File(self.at(value));
-                layer.set(setting, value.as_ref().to_string(), source);
-            }
-        }
-        if let Some(align) = table.lock.as_ref().and_then(|lock| lock.align.as_ref()) {
-            let words = match align.as_ref() {
-                Words::One(word) => word.clone(),
-                Words::Several(words) => words.join(","),
-            };
-            layer.set(Setting::ForeignLocks, words, Source::File(self.at(align)));
-        }
-        if let Some(value) = &table.lock_id {
-            let source = Source::File(self.at(value));
-            layer.set(Setting::LockId, value.as_ref().to_string(), source);
+            self.add(&mut layer, setting, value.as_ref(), bool::to_string);
         }
         for (setting, value) in [
             (Setting::Dir, &table.dir),
             (Setting::PasswordFile, &table.password_file),
         ] {
-            if let Some(value) = value {
-                // A path in the file is meant from where the file is.
+            self.add(&mut layer, setting, value.as_ref(), |path| {
+                // A path in the file is relative to the folder of the file.
                 let folder = self.path.parent().unwrap_or(Path::new(""));
-                let path = folder.join(value.as_ref());
-                let source = Source::File(self.at(value));
-                layer.set(setting, path.to_string_lossy(), source);
-            }
+                folder.join(path).to_string_lossy().into_owned()
+            });
         }
+        let lock_id = table.lock_id.as_ref();
+        self.add(&mut layer, Setting::LockId, lock_id, i64::to_string);
+        let align = table.lock.as_ref().and_then(|lock| lock.align.as_ref());
+        self.add(
+            &mut layer,
+            Setting::ForeignLocks,
+            align,
+            |align| match align {
+                StringOrList::String(word) => word.clone(),
+                StringOrList::List(words) => words.join(","),
+            },
+        );
         layer
     }
 
-    fn at<T>(&self, value: &Spanned<T>) -> Location {
-        place(&self.path, &self.text, Some(value.span().start))
+    /// Adds the value of a key, if the table has it.
+    fn add<T>(
+        &self,
+        layer: &mut SettingsLayer,
+        setting: Setting,
+        value: Option<&Spanned<T>>,
+        to_text: impl FnOnce(&T) -> String,
+    ) {
+        if let Some(value) = value {
+            let source = ValueSource::File(self.position(value));
+            layer.set(setting, to_text(value.as_ref()), source);
+        }
+    }
+
+    fn position<T>(&self, value: &Spanned<T>) -> Location {
+        location(&self.path, &self.text, Some(value.span().start))
     }
 }
 
-/// A byte of the file as a line and a column. The line's text stays out where it holds a secret.
-fn place(path: &Path, text: &str, byte: Option<usize>) -> Location {
+/// Returns the line and column of a byte. The text of the line is left out if it contains a secret.
+fn location(path: &Path, text: &str, byte: Option<usize>) -> Location {
     let file = path.display().to_string();
     let Some(before) = byte.and_then(|byte| text.get(..byte)) else {
         return Location::file(file);
@@ -214,7 +221,7 @@ fn place(path: &Path, text: &str, byte: Option<usize>) -> Location {
     let column = count(before[start..].chars().count() + 1);
     let location = Location::at(file, line, column);
     let line_text = text[start..].lines().next().unwrap_or_default();
-    if redact(line_text) == line_text {
+    if mask_secrets(line_text) == line_text {
         location.with_line_text(line_text)
     } else {
         location
@@ -230,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_told_with_its_place() {
+    fn unknown_key_is_reported_with_its_position() {
         let error = parse("url = \"sqlite:a.db\"\n  lock_id = 1\n")
             .err()
             .unwrap();
@@ -245,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_with_a_password_is_not_shown() {
+    fn line_with_a_password_is_not_shown() {
         for text in [
             "password = \"hunter2\"\n",
             "url = \"postgres://app:hunter2@db/shop\n",
@@ -260,18 +267,22 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_environment_lists_the_known_ones() {
+    fn unknown_environment_lists_the_known_ones() {
         let file = parse("[env.dev]\nwait = \"1s\"\n[env.prod]\n").unwrap();
         assert!(file.env("dev").is_ok());
         let error = file.env("test").err().unwrap();
         assert!(error.message().contains("no table [env.test]"));
-        assert_eq!(error.hint(), Some("it has dev, prod"));
+        assert_eq!(error.hint(), Some("use one of: dev, prod"));
         let nested = parse("[env.dev.env.more]\n").err().unwrap();
-        assert!(nested.message().contains("no [env.NAME] tables in it"));
+        assert!(
+            nested
+                .message()
+                .contains("must not contain [env.NAME] tables")
+        );
     }
 
     #[test]
-    fn a_path_is_meant_from_where_the_file_is() {
+    fn path_is_relative_to_the_configuration_file() {
         let layer = parse("dir = \"sql\"\nstrict = true\nlock-id = 7\n")
             .unwrap()
             .common();

@@ -1,72 +1,74 @@
+//! The settings of one source.
+
 use std::collections::HashMap;
 use std::fmt;
 
 use lockage::{Error, ErrorKind, Location};
 
-use super::Setting;
+use super::setting::Setting;
 
-/// What one place says: the flags, the environment, `.env`, a table of `lockage.toml`.
+/// The settings of one source: flags, environment, `.env`, or a table of `lockage.toml`.
 ///
-/// Values stay text until it is known which of them counts: a mistake in one that is overruled is nobody's concern.
+/// Values stay text until the source of each setting is chosen, so an invalid value that is overridden is no error.
 #[derive(Default, Clone)]
-pub(crate) struct Layer {
-    values: HashMap<Setting, Given>,
+pub(crate) struct SettingsLayer {
+    values: HashMap<Setting, SettingValue>,
 }
 
-/// A value and where it stands. No `Debug`: it may be a password.
+/// A value and its source. No `Debug`: the value may be a password.
 #[derive(Clone)]
-pub(super) struct Given {
+pub(super) struct SettingValue {
     pub(super) text: String,
-    pub(super) source: Source,
+    pub(super) source: ValueSource,
 }
 
-/// Where a value stands.
+/// The source of a value.
 #[derive(Debug, Clone)]
-pub(super) enum Source {
+pub(super) enum ValueSource {
     Flag(&'static str),
     Variable(String),
     DotEnv(String),
     File(Location),
 }
 
-impl Layer {
-    /// Takes a flag with a value.
+impl SettingsLayer {
+    /// Adds the value of a flag, if the flag is given.
     pub(crate) fn flag(&mut self, setting: Setting, value: Option<&str>) {
         if let Some(text) = value {
-            self.set(setting, text, Source::Flag(setting.name()));
+            self.set(setting, text, ValueSource::Flag(setting.name()));
         }
     }
 
-    /// Takes a flag without a value; one that is not given says nothing.
+    /// Adds a flag without a value, if it is given.
     pub(crate) fn switch(&mut self, setting: Setting, on: bool) {
         self.flag(setting, on.then_some("true"));
     }
 
-    pub(super) fn set(&mut self, setting: Setting, text: impl Into<String>, source: Source) {
+    pub(super) fn set(&mut self, setting: Setting, text: impl Into<String>, source: ValueSource) {
         let text = text.into();
-        self.values.insert(setting, Given { text, source });
+        self.values.insert(setting, SettingValue { text, source });
     }
 
-    pub(super) fn get(&self, setting: Setting) -> Option<&Given> {
+    pub(super) fn get(&self, setting: Setting) -> Option<&SettingValue> {
         self.values.get(&setting)
     }
 }
 
-impl Given {
-    /// An error about this value.
-    pub(super) fn wrong(&self, message: impl fmt::Display) -> Error {
+impl SettingValue {
+    /// Creates an error that names the source of this value.
+    pub(super) fn error(&self, message: impl fmt::Display) -> Error {
         let error = Error::new(
             ErrorKind::InvalidConfig,
             format!("{}: {message}", self.source),
         );
         match &self.source {
-            Source::File(location) => error.with_location(location.clone()),
+            ValueSource::File(location) => error.with_location(location.clone()),
             _ => error,
         }
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for ValueSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(name) => write!(f, "--{name}"),

@@ -1,4 +1,4 @@
-//! Where settings come from: flag, environment, `.env`, `lockage.toml`, default; the first that says something counts.
+//! Settings and their sources: flags, environment, `.env`, `lockage.toml`, defaults. The first source that has a setting wins.
 
 mod environment;
 mod file;
@@ -9,8 +9,8 @@ mod settings;
 mod value;
 
 pub(crate) use environment::Environment;
-pub(crate) use layer::Layer;
+pub(crate) use layer::SettingsLayer;
 pub(crate) use resolve::resolve;
 pub(crate) use setting::Setting;
 pub(crate) use settings::Settings;
-pub(crate) use value::parse_time;
+pub(crate) use value::parse_duration;

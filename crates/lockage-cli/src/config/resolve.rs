@@ -1,102 +1,112 @@
-//! Lays the places over each other.
+//! Combines the sources into the settings of a command.
 
 use std::path::{Path, PathBuf};
 
 use lockage::{DatabaseUrl, Error, ErrorKind, LockKey, LockWait, Result};
 
+use super::environment::Environment;
 use super::file::ConfigFile;
-use super::layer::{Given, Layer, Source};
-use super::{Environment, Setting, Settings, value};
+use super::layer::{SettingValue, SettingsLayer, ValueSource};
+use super::setting::Setting;
+use super::settings::Settings;
+use super::value;
 
-/// Reads every place and settles what counts. `config` and `env` are the flags of those names.
+/// Reads all sources and returns the settings. `config` and `env` are the values of the flags `--config` and `--env`.
 pub(crate) fn resolve(
-    flags: Layer,
+    flags: SettingsLayer,
     config: Option<&Path>,
     env: Option<&str>,
     environment: &Environment,
 ) -> Result<Settings> {
-    let dot_env = Environment::of_file(Path::new(".env"))?;
+    let dot_env = Environment::from_dotenv(Path::new(".env"))?;
     let config = config
         .map(Path::to_owned)
         .or_else(|| environment.config().map(PathBuf::from))
         .or_else(|| dot_env.config().map(PathBuf::from));
     let file = ConfigFile::read(config.as_deref())?;
     let named = env.or_else(|| environment.env()).or_else(|| dot_env.env());
-    let mut places = Places(vec![
+    let mut sources = SettingSources(vec![
         flags,
-        environment.layer(Source::Variable)?,
-        dot_env.layer(Source::DotEnv)?,
+        environment.layer(ValueSource::Variable)?,
+        dot_env.layer(ValueSource::DotEnv)?,
     ]);
     let mut warnings = Vec::new();
     match (named, &file) {
         (Some(name), Some(file)) => {
             let table = file.env(name)?;
-            warnings.extend(places.overruled_url(&table, name));
-            places.0.push(table);
+            warnings.extend(sources.url_override_warning(&table, name));
+            sources.0.push(table);
         }
         (Some(name), None) => return Err(no_file_for(name)),
         (None, _) => {}
     }
     if let Some(file) = &file {
-        places.0.push(file.common());
+        sources.0.push(file.common());
     }
-    places.settle(warnings)
+    sources.finalize(warnings)
 }
 
 fn no_file_for(name: &str) -> Error {
     Error::new(
         ErrorKind::InvalidConfig,
-        format!("the environment `{name}` is asked for, and there is no lockage.toml"),
+        format!("no lockage.toml defines the environment `{name}`"),
     )
     .with_hint(format!(
-        "write lockage.toml with a table [env.{name}], or name the file with --config"
+        "create lockage.toml with a table [env.{name}], or name the file with --config"
     ))
 }
 
-/// The places, the strongest first.
-struct Places(Vec<Layer>);
+/// The sources in order of precedence, the highest first.
+struct SettingSources(Vec<SettingsLayer>);
 
-impl Places {
-    fn get(&self, setting: Setting) -> Option<&Given> {
+impl SettingSources {
+    /// Returns the value of the first source that has the setting.
+    fn get(&self, setting: Setting) -> Option<&SettingValue> {
         self.0.iter().find_map(|layer| layer.get(setting))
     }
 
-    fn read<T>(&self, setting: Setting, read: fn(&Given) -> Result<T>) -> Result<Option<T>> {
-        self.get(setting).map(read).transpose()
+    fn parse<T>(
+        &self,
+        setting: Setting,
+        parse: fn(&SettingValue) -> Result<T>,
+    ) -> Result<Option<T>> {
+        self.get(setting).map(parse).transpose()
     }
 
-    fn settle(&self, warnings: Vec<String>) -> Result<Settings> {
-        let text = |setting| self.get(setting).map(|given| given.text.clone());
-        let switch = |setting| Ok::<_, Error>(self.read(setting, value::switch)?.unwrap_or(false));
+    fn finalize(&self, warnings: Vec<String>) -> Result<Settings> {
+        let text = |setting| self.get(setting).map(|value| value.text.clone());
+        let switch = |setting| Ok::<_, Error>(self.parse(setting, value::switch)?.unwrap_or(false));
         Ok(Settings {
             url: self.url()?,
-            schema: self.read(Setting::Schema, value::name)?,
-            connect_timeout: self.read(Setting::ConnectTimeout, value::duration)?,
-            ddl_lock_timeout: self.read(Setting::DdlLockTimeout, value::limit)?,
-            statement_timeout: self.read(Setting::StatementTimeout, value::limit)?,
+            schema: self.parse(Setting::Schema, value::name)?,
+            connect_timeout: self.parse(Setting::ConnectTimeout, value::duration)?,
+            ddl_lock_timeout: self.parse(Setting::DdlLockTimeout, value::duration_or_none)?,
+            statement_timeout: self.parse(Setting::StatementTimeout, value::duration_or_none)?,
             lock_strategy: self
-                .read(Setting::LockStrategy, value::lock_strategy)?
+                .parse(Setting::LockStrategy, value::lock_strategy)?
                 .unwrap_or_default(),
             out_of_order: switch(Setting::OutOfOrder)?,
             strict: switch(Setting::Strict)?,
             dir: text(Setting::Dir).map_or_else(|| PathBuf::from("migrations"), PathBuf::from),
             lock: self.lock()?,
-            align: self.read(Setting::ForeignLocks, value::align)?.unwrap_or_default(),
+            foreign_locks: self
+                .parse(Setting::ForeignLocks, value::foreign_locks)?
+                .unwrap_or_default(),
             wait: self
-                .read(Setting::Wait, value::wait)?
+                .parse(Setting::Wait, value::wait)?
                 .unwrap_or(LockWait::DEFAULT),
             create: switch(Setting::Create)?,
             warnings,
         })
     }
 
-    /// The lock is one setting with two spellings: a name in a stronger place overrules an id in a weaker one.
+    /// Returns the lock. Id and name are one setting: a name overrides an id of a source with lower precedence, and vice versa.
     fn lock(&self) -> Result<LockKey> {
         for layer in &self.0 {
             match (layer.get(Setting::LockId), layer.get(Setting::LockName)) {
                 (Some(id), Some(name)) => {
-                    return Err(name.wrong(format!(
-                        "a lock has an id or a name, not both; {} gives an id",
+                    return Err(name.error(format!(
+                        "a lock has an id or a name, not both; {} sets an id",
                         id.source
                     )));
                 }
@@ -108,21 +118,23 @@ impl Places {
         Ok(LockKey::default())
     }
 
-    /// The URL, with the password that is given apart from it; one in a URL of a stronger place stays.
+    /// Returns the URL with the separate password, if any.
+    ///
+    /// A password in a URL of a source with higher precedence stays.
     fn url(&self) -> Result<Option<DatabaseUrl>> {
-        let place = |setting| self.0.iter().position(|layer| layer.get(setting).is_some());
-        let (Some(given), Some(of_url)) = (self.get(Setting::Url), place(Setting::Url)) else {
+        let rank = |setting| self.0.iter().position(|layer| layer.get(setting).is_some());
+        let (Some(url), Some(url_rank)) = (self.get(Setting::Url), rank(Setting::Url)) else {
             return Ok(None);
         };
-        let url = value::url(given)?;
-        let of_password = [Setting::Password, Setting::PasswordFile]
+        let url = value::url(url)?;
+        let separate = [Setting::Password, Setting::PasswordFile]
             .into_iter()
-            .filter_map(|setting| Some((place(setting)?, setting)))
-            .min_by_key(|(place, _)| *place);
-        let has_one = url.to_string() != url.expose();
-        match of_password {
-            Some((place, setting)) if place <= of_url || !has_one => {
-                let password = self.get(setting).map(|given| password(setting, given));
+            .filter_map(|setting| Some((rank(setting)?, setting)))
+            .min_by_key(|(rank, _)| *rank);
+        let has_password = url.to_string() != url.as_secret_str();
+        match separate {
+            Some((rank, setting)) if rank <= url_rank || !has_password => {
+                let password = self.get(setting).map(|value| password(setting, value));
                 Ok(Some(match password.transpose()? {
                     Some(password) => url.with_password(&password),
                     None => url,
@@ -132,26 +144,24 @@ impl Places {
         }
     }
 
-    /// Whoever asks for an environment by name may not think of a variable that is stronger.
-    fn overruled_url(&self, table: &Layer, name: &str) -> Option<String> {
-        let (given, _) = (self.get(Setting::Url)?, table.get(Setting::Url)?);
-        match given.source {
-            Source::Flag(_) => None,
-            _ => Some(format!(
-                "{} is stronger than the url of [env.{name}]",
-                given.source
-            )),
+    /// Returns a warning if a variable overrides the URL of a named environment, which the user may not expect.
+    fn url_override_warning(&self, table: &SettingsLayer, name: &str) -> Option<String> {
+        let (url, _) = (self.get(Setting::Url)?, table.get(Setting::Url)?);
+        match url.source {
+            ValueSource::Flag(_) => None,
+            _ => Some(format!("{} overrides the url of [env.{name}]", url.source)),
         }
     }
 }
 
-fn password(setting: Setting, given: &Given) -> Result<String> {
+/// Returns the password itself, or the first line of the password file.
+fn password(setting: Setting, value: &SettingValue) -> Result<String> {
     if setting == Setting::Password {
-        return Ok(given.text.clone());
+        return Ok(value.text.clone());
     }
-    let text = std::fs::read_to_string(&given.text).map_err(|error| {
-        given
-            .wrong(format!("cannot read the password file {}", given.text))
+    let text = std::fs::read_to_string(&value.text).map_err(|error| {
+        value
+            .error(format!("cannot read the password file {}", value.text))
             .with_source(error)
     })?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
@@ -162,30 +172,30 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn flags(pairs: &[(Setting, &str)]) -> Layer {
-        let mut layer = Layer::default();
+    fn flags(pairs: &[(Setting, &str)]) -> SettingsLayer {
+        let mut layer = SettingsLayer::default();
         for (setting, text) in pairs {
             layer.flag(*setting, Some(text));
         }
         layer
     }
 
-    fn variables(pairs: &[(&str, &str)]) -> Layer {
-        Environment::of_pairs(pairs)
-            .layer(Source::Variable)
+    fn variables(pairs: &[(&str, &str)]) -> SettingsLayer {
+        Environment::from_pairs(pairs)
+            .layer(ValueSource::Variable)
             .unwrap()
     }
 
-    fn settle(places: Vec<Layer>) -> Result<Settings> {
-        Places(places).settle(Vec::new())
+    fn finalize(sources: Vec<SettingsLayer>) -> Result<Settings> {
+        SettingSources(sources).finalize(Vec::new())
     }
 
-    fn shown_url(settings: &Settings) -> &str {
-        settings.url().unwrap().expose()
+    fn url(settings: &Settings) -> &str {
+        settings.url().unwrap().as_secret_str()
     }
 
     #[test]
-    fn the_strongest_place_counts() {
+    fn highest_precedence_source_wins() {
         let all = [
             flags(&[(Setting::Dir, "flag")]),
             variables(&[("LOCKAGE_DIR", "variable"), ("LOCKAGE_WAIT", "2s")]),
@@ -193,24 +203,27 @@ mod tests {
             flags(&[(Setting::Dir, "file"), (Setting::Schema, "s")]),
         ];
         for (from, dir) in ["flag", "variable", "env-file", "file"].iter().enumerate() {
-            let mut places = all[from..].to_vec();
+            let mut sources = all[from..].to_vec();
             if from == 2 {
-                // What is wrong there counts now.
-                let error = settle(places.clone()).err().unwrap();
-                assert_eq!(error.message(), "LOCKAGE_WAIT: `nonsense` is not a time");
-                places.insert(0, flags(&[(Setting::Wait, "no")]));
+                // The invalid value has the highest precedence now.
+                let error = finalize(sources.clone()).err().unwrap();
+                assert_eq!(
+                    error.message(),
+                    "LOCKAGE_WAIT: `nonsense` is not a duration"
+                );
+                sources.insert(0, flags(&[(Setting::Wait, "no")]));
             }
-            let settings = settle(places).unwrap();
+            let settings = finalize(sources).unwrap();
             assert_eq!(settings.dir, Path::new(dir));
             assert_eq!(settings.schema.as_deref(), Some("s"));
         }
-        let settings = settle(all.to_vec()).unwrap();
+        let settings = finalize(all.to_vec()).unwrap();
         assert_eq!(settings.wait, LockWait::For(Duration::from_secs(2)));
     }
 
     #[test]
-    fn what_nobody_says_is_the_default() {
-        let settings = settle(vec![Layer::default()]).unwrap();
+    fn unset_settings_use_defaults() {
+        let settings = finalize(vec![SettingsLayer::default()]).unwrap();
         assert_eq!(settings.dir, Path::new("migrations"));
         assert_eq!(settings.lock, LockKey::id(4006));
         assert_eq!(settings.wait, LockWait::DEFAULT);
@@ -220,49 +233,49 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_by_name_overrules_one_by_id() {
-        let weak = variables(&[("LOCKAGE_LOCK_ID", "7")]);
-        let strong = flags(&[(Setting::LockName, "shop")]);
-        let settings = settle(vec![strong, weak.clone()]).unwrap();
+    fn lock_name_overrides_lock_id() {
+        let id = variables(&[("LOCKAGE_LOCK_ID", "7")]);
+        let name = flags(&[(Setting::LockName, "shop")]);
+        let settings = finalize(vec![name, id.clone()]).unwrap();
         assert_eq!(settings.lock, LockKey::named("shop").unwrap());
-        assert_eq!(settle(vec![weak]).unwrap().lock, LockKey::id(7));
+        assert_eq!(finalize(vec![id]).unwrap().lock, LockKey::id(7));
         let both = variables(&[("LOCKAGE_LOCK_ID", "7"), ("LOCKAGE_LOCK_NAME", "shop")]);
-        let error = settle(vec![both]).err().unwrap();
-        assert!(error.message().contains("LOCKAGE_LOCK_ID gives an id"));
+        let error = finalize(vec![both]).err().unwrap();
+        assert!(error.message().contains("LOCKAGE_LOCK_ID sets an id"));
     }
 
     #[test]
-    fn a_password_comes_from_beside_the_url_unless_a_stronger_url_has_one() {
+    fn separate_password_is_used_unless_a_url_of_higher_precedence_has_one() {
         let password = variables(&[
             ("LOCKAGE_PASSWORD", "p@ss"),
             ("DATABASE_URL", "postgres://app:old@db/shop"),
         ]);
-        let settings = settle(vec![password.clone()]).unwrap();
-        assert_eq!(shown_url(&settings), "postgres://app:p%40ss@db/shop");
-        let bare = flags(&[(Setting::Url, "postgres://app@db/shop")]);
-        let settings = settle(vec![bare, password.clone()]).unwrap();
-        assert_eq!(shown_url(&settings), "postgres://app:p%40ss@db/shop");
-        let full = flags(&[(Setting::Url, "postgres://app:mine@db/shop")]);
-        let settings = settle(vec![full, password]).unwrap();
-        assert_eq!(shown_url(&settings), "postgres://app:mine@db/shop");
+        let settings = finalize(vec![password.clone()]).unwrap();
+        assert_eq!(url(&settings), "postgres://app:p%40ss@db/shop");
+        let without_password = flags(&[(Setting::Url, "postgres://app@db/shop")]);
+        let settings = finalize(vec![without_password, password.clone()]).unwrap();
+        assert_eq!(url(&settings), "postgres://app:p%40ss@db/shop");
+        let with_password = flags(&[(Setting::Url, "postgres://app:mine@db/shop")]);
+        let settings = finalize(vec![with_password, password]).unwrap();
+        assert_eq!(url(&settings), "postgres://app:mine@db/shop");
     }
 
     #[test]
-    fn a_password_file_is_read_up_to_its_first_line_end() {
+    fn password_file_is_read_up_to_its_first_line_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
         std::fs::write(&path, "p w\r\n").unwrap();
-        let place = flags(&[
+        let layer = flags(&[
             (Setting::Url, "postgres://app@db/shop"),
             (Setting::PasswordFile, path.to_str().unwrap()),
         ]);
-        let settings = settle(vec![place]).unwrap();
-        assert_eq!(shown_url(&settings), "postgres://app:p%20w@db/shop");
-        let place = flags(&[
+        let settings = finalize(vec![layer]).unwrap();
+        assert_eq!(url(&settings), "postgres://app:p%20w@db/shop");
+        let layer = flags(&[
             (Setting::Url, "postgres://app@db/shop"),
             (Setting::PasswordFile, "/nowhere/at/all"),
         ]);
-        let error = settle(vec![place]).err().unwrap();
+        let error = finalize(vec![layer]).err().unwrap();
         assert!(
             error.message().contains("--password-file: cannot read"),
             "{error}"
@@ -270,23 +283,24 @@ mod tests {
     }
 
     #[test]
-    fn a_url_without_a_scheme_is_told_with_its_place_and_not_shown() {
-        let place = variables(&[("DATABASE_URL", "hunter2")]);
-        let error = settle(vec![place]).err().unwrap();
+    fn url_without_scheme_is_reported_with_its_source_and_not_shown() {
+        let layer = variables(&[("DATABASE_URL", "hunter2")]);
+        let error = finalize(vec![layer]).err().unwrap();
         assert!(error.message().starts_with("DATABASE_URL: "), "{error}");
         assert!(!format!("{error:?}").contains("hunter2"));
     }
 
     #[test]
-    fn a_variable_that_overrules_a_named_environment_is_told() {
+    fn variable_that_overrides_a_named_environment_warns() {
         let table = flags(&[(Setting::Url, "sqlite:prod.db")]);
         let variable = variables(&[("DATABASE_URL", "sqlite:dev.db")]);
-        let told = Places(vec![variable]).overruled_url(&table, "prod");
+        let warning = SettingSources(vec![variable]).url_override_warning(&table, "prod");
         assert_eq!(
-            told.as_deref(),
-            Some("DATABASE_URL is stronger than the url of [env.prod]")
+            warning.as_deref(),
+            Some("DATABASE_URL overrides the url of [env.prod]")
         );
         let flag = flags(&[(Setting::Url, "sqlite:dev.db")]);
-        assert!(Places(vec![flag]).overruled_url(&table, "prod").is_none());
+        let sources = SettingSources(vec![flag]);
+        assert!(sources.url_override_warning(&table, "prod").is_none());
     }
 }

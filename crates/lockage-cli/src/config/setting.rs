@@ -1,4 +1,6 @@
-/// What can be set in more than one place.
+//! The settings that flags, environment and files share.
+
+/// A setting that several sources can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Setting {
     Url,
@@ -39,7 +41,7 @@ impl Setting {
         Self::Strict,
     ];
 
-    /// Its environment variables; the first that is set counts.
+    /// Returns the environment variables of the setting. The first that is set wins.
     pub(super) fn variables(self) -> &'static [&'static str] {
         match self {
             Self::Url => &["LOCKAGE_URL", "DATABASE_URL"],
@@ -61,7 +63,7 @@ impl Setting {
         }
     }
 
-    /// Its flag, without the dashes, and its key in `lockage.toml`.
+    /// Returns the flag without the dashes, which is also the key in `lockage.toml`.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Url => "url",

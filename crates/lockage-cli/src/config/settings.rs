@@ -1,14 +1,16 @@
+//! The settings of a command, from all sources.
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use lockage::{
-    ForeignLocks, ConnectOptions, DatabaseUrl, Error, ErrorKind, LockKey, LockStrategy, LockWait,
+    ConnectOptions, DatabaseUrl, Error, ErrorKind, ForeignLocks, LockKey, LockStrategy, LockWait,
     MigrationSet, PlanOptions, Result, Version,
 };
 
-use crate::output::redact::redact;
+use lockage::redact::mask_secrets;
 
-/// What was set, in all places together.
+/// The settings of a command.
 pub(crate) struct Settings {
     pub(super) url: Option<DatabaseUrl>,
     pub(super) schema: Option<String>,
@@ -22,30 +24,33 @@ pub(crate) struct Settings {
     pub(crate) dir: PathBuf,
     /// The lock.
     pub(crate) lock: LockKey,
-    /// Whose locks are taken besides.
-    pub(crate) align: ForeignLocks,
-    /// How long to wait for them.
+    /// The locks of other tools that a run also acquires.
+    pub(crate) foreign_locks: ForeignLocks,
+    /// How long to wait for the locks.
     pub(crate) wait: LockWait,
-    /// Whether a missing database is made.
+    /// Whether `up` creates a missing database.
     pub(crate) create: bool,
-    /// What the user should know of how these came about.
+    /// Warnings about how the sources were combined.
     pub(crate) warnings: Vec<String>,
 }
 
 impl Settings {
-    /// The database, where one is named.
+    /// Returns the URL of the database, if any source has one.
     pub(crate) fn url(&self) -> Option<&DatabaseUrl> {
         self.url.as_ref()
     }
 
-    /// The same as outputs show it, without a password.
-    pub(crate) fn shown_url(&self) -> Option<String> {
+    /// Returns the URL without a password, for output.
+    pub(crate) fn redacted_url(&self) -> Option<String> {
         self.url
             .as_ref()
-            .map(|url| redact(&url.to_string()).into_owned())
+            .map(|url| mask_secrets(&url.to_string()).into_owned())
     }
 
-    /// How to connect. A database is made by the command that may, never from here.
+    /// Returns the connect options. `create` stays false; commands that may create the database set it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidConfig`] if no source has a URL.
     pub(crate) fn connect_options(&self) -> Result<ConnectOptions> {
         let url = self.url.clone().ok_or_else(no_url)?;
         let mut options = ConnectOptions::for_url(url);
@@ -63,7 +68,7 @@ impl Settings {
         Ok(options)
     }
 
-    /// How to plan.
+    /// Returns the plan options.
     pub(crate) fn plan_options(&self, to: Option<Version>, steps: Option<usize>) -> PlanOptions {
         let mut options = PlanOptions::default();
         options.to = to;
@@ -73,14 +78,14 @@ impl Settings {
         options
     }
 
-    /// The migrations of the folder.
+    /// Reads the migrations of the folder.
     pub(crate) fn migrations(&self) -> Result<MigrationSet> {
         MigrationSet::from_folder(&self.dir)
     }
 }
 
 fn no_url() -> Error {
-    Error::new(ErrorKind::InvalidConfig, "no database is named").with_hint(
-        "name it with --url, DATABASE_URL, a .env file, or `url` in lockage.toml: sqlite:app.db, postgres://user@host/database",
+    Error::new(ErrorKind::InvalidConfig, "no database URL is set").with_hint(
+        "set it with --url, DATABASE_URL, a .env file, or `url` in lockage.toml: sqlite:app.db, postgres://user@host/database",
     )
 }

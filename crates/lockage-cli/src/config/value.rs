@@ -1,120 +1,123 @@
-//! From the text of a setting to what it means.
+//! Parsers from the text of a setting to its value.
 
 use std::time::Duration;
 
-use lockage::{ForeignLocks, DatabaseUrl, Error, LockKey, LockStrategy, LockWait, Result};
+use lockage::{DatabaseUrl, Error, ForeignLocks, LockKey, LockStrategy, LockWait, Result};
 
-use super::layer::Given;
-use crate::output::redact::redact;
+use super::layer::SettingValue;
+use lockage::redact::mask_secrets;
 
-const TIMES: &str = "write 500ms, 30s, 5m or 1h";
+const DURATION_HELP: &str = "write 500ms, 30s, 5m or 1h";
 
-pub(super) fn url(given: &Given) -> Result<DatabaseUrl> {
-    DatabaseUrl::parse(given.text.trim()).map_err(|error| told(given, &error))
+/// A hundred years. Longer durations overflow clocks.
+const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+pub(super) fn url(value: &SettingValue) -> Result<DatabaseUrl> {
+    DatabaseUrl::parse(value.text.trim()).map_err(|error| invalid_value(value, &error))
 }
 
-pub(super) fn lock_id(given: &Given) -> Result<LockKey> {
-    match given.text.trim().parse() {
+pub(super) fn lock_id(value: &SettingValue) -> Result<LockKey> {
+    match value.text.trim().parse() {
         Ok(id) => Ok(LockKey::id(id)),
-        Err(_) => Err(given
-            .wrong(format!(
-                "`{}` is not a whole number of 64 bits",
-                shown(given)
-            ))
-            .with_hint("a lock by name is given with --lock-name")),
+        Err(_) => Err(value
+            .error(format!("`{}` is not a 64-bit integer", format_value(value)))
+            .with_hint("use --lock-name for a lock with a name")),
     }
 }
 
-pub(super) fn lock_name(given: &Given) -> Result<LockKey> {
-    LockKey::named(&given.text).map_err(|error| told(given, &error))
+pub(super) fn lock_name(value: &SettingValue) -> Result<LockKey> {
+    LockKey::named(&value.text).map_err(|error| invalid_value(value, &error))
 }
 
-pub(super) fn lock_strategy(given: &Given) -> Result<LockStrategy> {
-    given
+pub(super) fn lock_strategy(value: &SettingValue) -> Result<LockStrategy> {
+    value
         .text
         .trim()
         .parse()
-        .map_err(|error| told(given, &error))
+        .map_err(|error| invalid_value(value, &error))
 }
 
-/// Words between commas or blanks.
-pub(super) fn align(given: &Given) -> Result<ForeignLocks> {
-    ForeignLocks::parse(given.text.split([',', ' '])).map_err(|error| told(given, &error))
+/// Parses words that are separated by commas or spaces.
+pub(super) fn foreign_locks(value: &SettingValue) -> Result<ForeignLocks> {
+    ForeignLocks::parse(value.text.split([',', ' '])).map_err(|error| invalid_value(value, &error))
 }
 
-/// The core's word on a value, with where the value stands.
-fn told(given: &Given, error: &Error) -> Error {
-    let wrong = given.wrong(redact(error.message()));
+/// Adds the source of a value to an error of the core.
+fn invalid_value(value: &SettingValue, error: &Error) -> Error {
+    let invalid = value.error(mask_secrets(error.message()));
     match error.hint() {
-        Some(hint) => wrong.with_hint(hint),
-        None => wrong,
+        Some(hint) => invalid.with_hint(hint),
+        None => invalid,
     }
 }
 
-pub(super) fn wait(given: &Given) -> Result<LockWait> {
-    match given.text.trim() {
+pub(super) fn wait(value: &SettingValue) -> Result<LockWait> {
+    match value.text.trim() {
         "no" => Ok(LockWait::Never),
         "forever" => Ok(LockWait::Forever),
-        _ => time(given, ", or `no`, or `forever`").map(LockWait::For),
+        _ => any_duration(value, ", or `no`, or `forever`").map(LockWait::For),
     }
 }
 
-pub(super) fn duration(given: &Given) -> Result<Duration> {
-    some(given, time(given, "")?, "")
+/// Parses a duration greater than zero.
+pub(super) fn duration(value: &SettingValue) -> Result<Duration> {
+    positive_duration(value, "")
 }
 
-/// A limit, which may be none.
-pub(super) fn limit(given: &Given) -> Result<Option<Duration>> {
-    match given.text.trim() {
+/// Parses a duration greater than zero, or `none`.
+pub(super) fn duration_or_none(value: &SettingValue) -> Result<Option<Duration>> {
+    match value.text.trim() {
         "none" => Ok(None),
-        _ => some(given, time(given, ", or `none`")?, ", or `none`").map(Some),
+        _ => positive_duration(value, ", or `none`").map(Some),
     }
 }
 
-pub(super) fn switch(given: &Given) -> Result<bool> {
-    match given.text.trim().to_ascii_lowercase().as_str() {
+pub(super) fn switch(value: &SettingValue) -> Result<bool> {
+    match value.text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err(given.wrong(format!("`{}` is neither true nor false", shown(given)))),
+        _ => Err(value.error(format!(
+            "`{}` is neither true nor false",
+            format_value(value)
+        ))),
     }
 }
 
-fn time(given: &Given, or: &str) -> Result<Duration> {
-    parse_time(given.text.trim()).ok_or_else(|| {
-        given
-            .wrong(format!("`{}` is not a time", shown(given)))
-            .with_hint(format!("{TIMES}{or}"))
+/// Parses a duration. `alternatives` is appended to the hint.
+fn any_duration(value: &SettingValue, alternatives: &str) -> Result<Duration> {
+    parse_duration(value.text.trim()).ok_or_else(|| {
+        value
+            .error(format!("`{}` is not a duration", format_value(value)))
+            .with_hint(format!("{DURATION_HELP}{alternatives}"))
     })
 }
 
-/// A time in which something can be done.
-fn some(given: &Given, time: Duration, or: &str) -> Result<Duration> {
-    if time.is_zero() {
-        return Err(given
-            .wrong(format!("`{}` is no time at all", shown(given)))
-            .with_hint(format!("{TIMES}{or}")));
+fn positive_duration(value: &SettingValue, alternatives: &str) -> Result<Duration> {
+    let duration = any_duration(value, alternatives)?;
+    if duration.is_zero() {
+        return Err(value
+            .error(format!("`{}` is zero", format_value(value)))
+            .with_hint(format!("{DURATION_HELP}{alternatives}")));
     }
-    Ok(time)
+    Ok(duration)
 }
 
-/// `5m`; nothing that clocks could not tell the end of.
-pub(crate) fn parse_time(text: &str) -> Option<Duration> {
+/// Parses a duration such as `5m`, up to a hundred years.
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     humantime::parse_duration(text)
         .ok()
-        .filter(|time| *time <= LONGEST)
+        .filter(|duration| *duration <= MAX_DURATION)
 }
 
-/// A hundred years.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-/// A name that is not empty.
-pub(super) fn name(given: &Given) -> Result<String> {
-    if given.text.trim().is_empty() {
-        return Err(given.wrong("the name is empty"));
+/// Returns a name that is not empty.
+pub(super) fn name(value: &SettingValue) -> Result<String> {
+    if value.text.trim().is_empty() {
+        return Err(value.error("the name is empty"));
     }
-    Ok(given.text.clone())
+    Ok(value.text.clone())
 }
 
-fn shown(given: &Given) -> String {
-    redact(&given.text).escape_debug().to_string()
+/// Returns the text of a value for a message.
+fn format_value(value: &SettingValue) -> String {
+    mask_secrets(&value.text).escape_debug().to_string()
 }

@@ -1,76 +1,53 @@
-//! The JSON object of a run, the same for success and failure.
+//! The JSON object of a run. Success and failure have the same keys.
 
 use std::collections::BTreeMap;
 
-use lockage::{AppliedMigration, Error, Outcome, PendingMigration, Report};
+use lockage::{AppliedMigration, Error, Outcome, PendingMigration, Report, RunError};
 use serde::Serialize;
 
-use super::Failure;
-use super::diagnostic::causes;
-use super::redact::redact;
+use super::diagnostic::{causes, clean_text};
+use super::failure::CommandFailure;
+use super::run_kind::RunKind;
+use lockage::redact::mask_secrets;
 
-/// What a run did, or what became of a command that failed.
+/// The result of a run, or of a command that failed.
 #[derive(Debug, Serialize)]
-pub(crate) struct Run {
+pub(crate) struct RunJson {
     pub(crate) outcome: &'static str,
-    pub(crate) applied: Vec<Done>,
+    pub(crate) applied: Vec<AppliedJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) undone: Option<Vec<Done>>,
+    pub(crate) undone: Option<Vec<AppliedJson>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) repaired: Option<Vec<Done>>,
+    pub(crate) repaired: Option<Vec<AppliedJson>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) baselined: Option<Vec<Done>>,
-    pub(crate) pending: Vec<Pending>,
+    pub(crate) baselined: Option<Vec<AppliedJson>>,
+    pub(crate) pending: Vec<PendingJson>,
     pub(crate) future: Vec<String>,
     pub(crate) waited_ms: u64,
     pub(crate) took_lock: bool,
     pub(crate) lock: Option<String>,
     pub(crate) database: Option<String>,
-    pub(crate) error: Option<Mistake>,
+    pub(crate) error: Option<ErrorJson>,
 }
 
-/// What a run does with migrations: the word for how it ended, and the name of the list of what it did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Deed {
-    Applied,
-    Undone,
-    Repaired,
-    Baselined,
-    #[cfg(feature = "message-store")]
-    Rebuilt,
-}
-
-impl Deed {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Applied => Outcome::Applied.as_str(),
-            Self::Undone => "undone",
-            Self::Repaired => "repaired",
-            Self::Baselined => "baselined",
-            #[cfg(feature = "message-store")]
-            Self::Rebuilt => "rebuilt",
-        }
-    }
-}
-
-/// A migration with which something was done.
+/// A migration that a run applied, undid, repaired or marked.
 #[derive(Debug, Serialize)]
-pub(crate) struct Done {
+pub(crate) struct AppliedJson {
     version: Option<String>,
     name: String,
     ms: u64,
 }
 
-/// A migration that is still to be applied.
+/// A pending migration.
 #[derive(Debug, Serialize)]
-pub(crate) struct Pending {
+pub(crate) struct PendingJson {
     pub(crate) version: Option<String>,
     pub(crate) name: String,
 }
 
-/// An error.
+/// An error, with the related errors that were found together with it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Mistake {
+pub(crate) struct ErrorJson {
     kind: &'static str,
     message: String,
     file: Option<String>,
@@ -81,81 +58,90 @@ pub(crate) struct Mistake {
     retryable: bool,
     context: BTreeMap<&'static str, String>,
     causes: Vec<String>,
-    related: Vec<Mistake>,
+    related: Vec<ErrorJson>,
 }
 
-impl Run {
-    /// What a run did, or only saw. Nothing is applied but by a run that migrates up.
-    pub(crate) fn of(report: &Report, deed: Deed) -> Self {
-        let list = |of| (of == deed).then(|| report.applied.iter().map(Done::of).collect());
+impl RunJson {
+    /// Returns the object for a report. The migrations of the report are in the list of `kind`; the other lists are empty or left out.
+    pub(crate) fn from_report(report: &Report, kind: RunKind) -> Self {
+        let list = |of| {
+            (of == kind).then(|| {
+                let applied = report.applied.iter();
+                applied.map(AppliedJson::from_applied).collect()
+            })
+        };
         Self {
             outcome: match report.outcome {
-                Outcome::Applied => deed.as_str(),
+                Outcome::Applied => kind.as_str(),
                 other => other.as_str(),
             },
-            applied: list(Deed::Applied).unwrap_or_default(),
-            undone: list(Deed::Undone),
-            repaired: list(Deed::Repaired),
-            baselined: list(Deed::Baselined),
-            pending: report.pending.iter().map(Pending::of).collect(),
-            future: report.future.clone(),
+            applied: list(RunKind::Applied).unwrap_or_default(),
+            undone: list(RunKind::Undone),
+            repaired: list(RunKind::Repaired),
+            baselined: list(RunKind::Baselined),
+            pending: report
+                .pending
+                .iter()
+                .map(PendingJson::from_pending)
+                .collect(),
+            future: report.ahead.clone(),
             waited_ms: millis(report.waited),
             took_lock: report.took_lock,
             lock: Some(report.lock.clone()),
-            database: Some(redact(&report.database).into_owned()),
+            database: Some(mask_secrets(&report.database).into_owned()),
             error: None,
         }
     }
 
-    /// A run that found nothing to do before it began.
-    pub(crate) fn idle(database: String, lock: String, deed: Deed) -> Self {
-        let none = |of| (of == deed).then(Vec::new);
+    /// Returns the object of a run that had nothing to do and did not start.
+    pub(crate) fn idle(database: String, lock: String, kind: RunKind) -> Self {
+        let none = |of| (of == kind).then(Vec::new);
         Self {
-            undone: none(Deed::Undone),
-            repaired: none(Deed::Repaired),
-            baselined: none(Deed::Baselined),
+            undone: none(RunKind::Undone),
+            repaired: none(RunKind::Repaired),
+            baselined: none(RunKind::Baselined),
             lock: Some(lock),
             database: Some(database),
-            ..Self::nothing()
+            ..Self::empty()
         }
     }
 
-    /// Something that failed, with what it had done before that.
-    pub(crate) fn of_failure(failure: &Failure) -> Self {
+    /// Returns the object of a command that failed, with what it did before.
+    pub(crate) fn from_failure(failure: &CommandFailure) -> Self {
         let (database, lock) = (failure.database.clone(), failure.lock.clone());
-        Self::of_error(&failure.error, failure.deed, database, lock)
+        Self::from_error(&failure.error, failure.kind, database, lock)
     }
 
-    /// The same, where only some of it is at hand.
-    pub(crate) fn of_error(
-        error: &Error,
-        deed: Deed,
+    /// Returns the object of an error. `database` and `lock` are used if the error has no report that names them.
+    pub(crate) fn from_error(
+        error: &RunError,
+        kind: RunKind,
         database: Option<String>,
         lock: Option<String>,
     ) -> Self {
         let run = match error.report() {
-            Some(report) => Self::of(report, deed),
-            None => Self::nothing(),
+            Some(report) => Self::from_report(report, kind),
+            None => Self::empty(),
         };
         Self {
             outcome: Outcome::Failed.as_str(),
             lock: run.lock.or(lock),
             database: run.database.or(database),
-            error: Some(Mistake::of(error)),
+            error: Some(ErrorJson::from_error(error)),
             ..run
         }
     }
 
-    /// A command line that was not understood.
-    pub(crate) fn of_usage(message: String, hint: Option<String>) -> Self {
+    /// Returns the object of invalid arguments.
+    pub(crate) fn from_usage_error(message: String, hint: Option<String>) -> Self {
         Self {
             outcome: Outcome::Failed.as_str(),
-            error: Some(Mistake::usage(message, hint)),
-            ..Self::nothing()
+            error: Some(ErrorJson::from_usage_error(message, hint)),
+            ..Self::empty()
         }
     }
 
-    fn nothing() -> Self {
+    fn empty() -> Self {
         Self {
             outcome: Outcome::UpToDate.as_str(),
             applied: Vec::new(),
@@ -173,8 +159,8 @@ impl Run {
     }
 }
 
-impl Done {
-    fn of(applied: &AppliedMigration) -> Self {
+impl AppliedJson {
+    fn from_applied(applied: &AppliedMigration) -> Self {
         Self {
             version: applied.version.clone(),
             name: applied.name.clone(),
@@ -183,8 +169,8 @@ impl Done {
     }
 }
 
-impl Pending {
-    fn of(pending: &PendingMigration) -> Self {
+impl PendingJson {
+    fn from_pending(pending: &PendingMigration) -> Self {
         Self {
             version: pending.version.clone(),
             name: pending.name.clone(),
@@ -192,29 +178,28 @@ impl Pending {
     }
 }
 
-impl Mistake {
-    fn of(error: &Error) -> Self {
+impl ErrorJson {
+    fn from_error(error: &Error) -> Self {
         let location = error.location();
-        let clean = |text: &str| redact(text).trim_end().to_owned();
         Self {
             kind: error.kind().as_str(),
-            message: clean(error.message()),
+            message: clean_text(error.message()),
             file: location.map(|location| location.file.clone()),
             line: location.and_then(|location| location.line),
             column: location.and_then(|location| location.column),
             line_text: location.and_then(|location| location.line_text.clone()),
-            hint: error.hint().map(clean),
+            hint: error.hint().map(clean_text),
             retryable: error.is_temporary(),
             context: error
                 .context()
-                .map(|(key, value)| (key, clean(value)))
+                .map(|(key, value)| (key, clean_text(value)))
                 .collect(),
             causes: causes(error).collect(),
-            related: error.related().iter().map(Self::of).collect(),
+            related: error.related().iter().map(Self::from_error).collect(),
         }
     }
 
-    fn usage(message: String, hint: Option<String>) -> Self {
+    fn from_usage_error(message: String, hint: Option<String>) -> Self {
         Self {
             kind: "usage",
             message,
@@ -242,21 +227,21 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_failure_has_the_shape_of_the_contract() {
+    fn failure_has_documented_keys() {
         let second = Error::new(ErrorKind::InvalidMigration, "second");
         let first = Error::new(ErrorKind::MigrationFailed, "no such table: a\n")
             .with_location(Location::at("V1__a.sql", 3, 8))
             .with_hint("see postgres://app:hunter2@db/shop")
             .with_context("code", "1")
             .with_source(std::io::Error::other("cause"));
-        let failure = Failure {
-            error: Error::combine([first, second]).unwrap(),
+        let failure = CommandFailure {
+            error: Error::combine([first, second]).unwrap().into(),
             database: Some("sqlite:a.db".into()),
             lock: Some("4006".into()),
-            deed: Deed::Applied,
+            kind: RunKind::Applied,
         };
         assert_eq!(
-            serde_json::to_value(Run::of_failure(&failure)).unwrap(),
+            serde_json::to_value(RunJson::from_failure(&failure)).unwrap(),
             json!({
                 "outcome": "failed", "applied": [], "pending": [], "future": [], "waited_ms": 0, "took_lock": false,
                 "lock": "4006", "database": "sqlite:a.db",

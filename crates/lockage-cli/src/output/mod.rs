@@ -1,62 +1,30 @@
-//! What a command prints: the result on standard output, progress and messages on standard error.
+//! Printing: the result on standard output, progress and messages on standard error.
 
-pub(crate) mod ask;
+pub(crate) mod command_output;
+pub(crate) mod confirm;
 pub(crate) mod diagnostic;
+pub(crate) mod failure;
 pub(crate) mod json;
 pub(crate) mod progress;
-pub(crate) mod redact;
+pub(crate) mod run_kind;
 pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod trace;
 pub(crate) mod usage;
+pub(crate) mod warning;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
-use lockage::Error;
+use lockage::RunError;
 
 use crate::args::GlobalArgs;
 use crate::config::Environment;
 use crate::exit::Exit;
 use crate::signals;
+use command_output::{CommandOutput, Style};
+use failure::CommandFailure;
 use trace::Trace;
-
-/// What a command has to say when it did not fail.
-pub(crate) trait Answer {
-    /// What the process exits with.
-    fn exit(&self) -> Exit {
-        Exit::Done
-    }
-
-    /// Whether the text is what the user asked for, rather than a word on how it went; `--quiet` keeps it.
-    fn is_asked_for(&self) -> bool {
-        false
-    }
-
-    /// For a person.
-    fn write_text(&self, out: &mut dyn Write, style: Style) -> io::Result<()>;
-
-    /// For a program: one JSON object.
-    fn write_json(&self, out: &mut dyn Write) -> io::Result<()>;
-}
-
-/// How standard output wants its text.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Style {
-    /// With colours.
-    pub(crate) color: bool,
-    /// For a person who looks at it, rather than for a pipe.
-    pub(crate) terminal: bool,
-}
-
-/// What went wrong, and with which database and lock, as far as that was known.
-pub(crate) struct Failure {
-    pub(crate) error: Error,
-    pub(crate) database: Option<String>,
-    pub(crate) lock: Option<String>,
-    /// What the run was to do.
-    pub(crate) deed: json::Deed,
-}
 
 /// How and where to print.
 #[derive(Debug, Clone)]
@@ -69,6 +37,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
+    /// Returns the output that flags and environment select.
     pub(crate) fn new(global: &GlobalArgs, environment: &Environment) -> Self {
         let mut output = Self {
             json: global.json,
@@ -79,13 +48,15 @@ impl Output {
         };
         match environment.trace().map(Trace::open) {
             Some(Ok(trace)) => output.trace = trace,
-            Some(Err(error)) => output.message(&format!("cannot open the trace file: {error}")),
+            Some(Err(error)) => {
+                output.print_message(&format!("cannot open the trace file: {error}"));
+            }
             None => {}
         }
         output
     }
 
-    /// Before the arguments are understood.
+    /// Returns an output for use before the arguments are parsed.
     pub(crate) fn plain(json: bool, colors: bool) -> Self {
         Self {
             json,
@@ -96,8 +67,8 @@ impl Output {
         }
     }
 
-    /// Prints the result.
-    pub(crate) fn answer(&self, answer: &dyn Answer) -> Exit {
+    /// Prints the result of a command and returns the exit of the process.
+    pub(crate) fn print_output(&self, result: &dyn CommandOutput) -> Exit {
         let terminal = io::stdout().is_terminal();
         let style = Style {
             color: self.colors && terminal,
@@ -105,78 +76,73 @@ impl Output {
         };
         let written = self.on_stdout(|out| {
             if self.json {
-                answer.write_json(out)?;
+                result.write_json(out)?;
                 writeln!(out)
-            } else if self.quiet && !answer.is_asked_for() {
+            } else if self.quiet && !result.is_primary_output() {
                 Ok(())
             } else {
-                answer.write_text(out, style)
+                result.write_text(out, style)
             }
         });
         match written {
-            Ok(()) => answer.exit(),
-            // Whoever read has read enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => answer.exit(),
+            Ok(()) => result.exit(),
+            // The reader closed the pipe, as `head` does.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => result.exit(),
             Err(error) => {
-                self.message(&format!("cannot write to standard output: {error}"));
+                self.print_message(&format!("cannot write to standard output: {error}"));
                 Exit::Failed
             }
         }
     }
 
-    /// Prints what went wrong.
-    pub(crate) fn failure(&self, failure: &Failure) -> Exit {
-        let exit = Exit::of(failure.error.kind(), signals::received());
+    /// Prints the error of a command and returns the exit of the process.
+    pub(crate) fn print_failure(&self, failure: &CommandFailure) -> Exit {
+        let exit = Exit::from_error(failure.error.kind(), signals::received());
         self.trace.failure(failure, exit);
         if self.json {
-            let written = self.on_stdout(|out| {
-                serde_json::to_writer(&mut *out, &json::Run::of_failure(failure))?;
+            // A script without an object still has the exit code.
+            let _ = self.on_stdout(|out| {
+                serde_json::to_writer(&mut *out, &json::RunJson::from_failure(failure))?;
                 writeln!(out)
             });
-            if written.is_ok() {
-                return exit;
-            }
         }
-        self.complain(&failure.error);
+        self.print_error(&failure.error);
         exit
     }
 
-    /// Tells a person what went wrong.
-    pub(crate) fn complain(&self, error: &Error) {
+    /// Prints an error for a person. Does nothing with `--json`.
+    pub(crate) fn print_error(&self, error: &RunError) {
         if !self.json {
-            self.on_stderr(&diagnostic::render(error));
+            self.on_stderr(&diagnostic::render(error, error.report()));
         }
     }
 
-    /// Prints a line about what goes on.
-    pub(crate) fn message(&self, text: &str) {
+    /// Prints a line on standard error, unless `--quiet` is set.
+    pub(crate) fn print_message(&self, text: &str) {
         if !self.quiet {
             self.on_stderr(&format!("{text}\n"));
         }
     }
 
-    /// Whether progress is drawn rather than written line by line.
-    pub(crate) fn draws(&self) -> bool {
+    /// Returns whether progress is a bar rather than lines.
+    pub(crate) fn shows_progress_bar(&self) -> bool {
         !self.quiet && !self.verbose && io::stderr().is_terminal()
     }
 
-    pub(super) fn on_stdout(
-        &self,
-        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let stream = AutoStream::new(io::stdout().lock(), self.choice());
+    fn on_stdout(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let stream = AutoStream::new(io::stdout().lock(), self.color_choice());
         let mut out = BufWriter::new(stream);
         write(&mut out)?;
         out.flush()
     }
 
-    /// What cannot be said on standard error cannot be said at all.
-    pub(super) fn on_stderr(&self, text: &str) {
-        let mut stream = AutoStream::new(io::stderr().lock(), self.choice());
+    /// Writes to standard error. Errors are ignored, since no other stream could report them.
+    fn on_stderr(&self, text: &str) {
+        let mut stream = AutoStream::new(io::stderr().lock(), self.color_choice());
         let _ = stream.write_all(text.as_bytes());
     }
 
-    fn choice(&self) -> ColorChoice {
+    fn color_choice(&self) -> ColorChoice {
         if self.colors {
             ColorChoice::Auto
         } else {

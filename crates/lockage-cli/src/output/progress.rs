@@ -1,22 +1,22 @@
-//! What goes on, on standard error: a bar on a terminal, lines elsewhere.
+//! Progress of a run on standard error: a bar on a terminal, lines elsewhere.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use lockage::{Action, Backend, Event, LockHolder, LockKey, Observer, Step};
+use lockage::{Action, Backend, Event, LockHolder, LockKey, Migration, Observer, Step};
 
 use super::Output;
-use super::redact::redact;
-use super::text::{count, duration, head};
+use super::text::{first_line, format_count, format_duration};
+use lockage::redact::mask_secrets;
 
-/// How many statements of a script are remembered to be told; a longer script shows numbers only.
-const REMEMBERED: usize = 10_000;
+/// The maximum number of statements of a script whose text is shown. Further statements are shown as numbers.
+const MAX_TRACKED_STATEMENTS: usize = 10_000;
 
-/// How much of a statement is told.
-const HEAD: usize = 70;
+/// The maximum length of a statement's text, in characters.
+const MAX_STATEMENT_LEN: usize = 70;
 
-/// Listens to a run. Clones draw on the same bar.
+/// An observer that prints the events of a run. Clones share the bar.
 #[derive(Clone)]
 pub(crate) struct Progress(Arc<Inner>);
 
@@ -24,22 +24,22 @@ struct Inner {
     output: Output,
     backend: Backend,
     bar: Option<ProgressBar>,
-    current: Mutex<Current>,
+    current: Mutex<CurrentStep>,
 }
 
-/// The step in hand.
+/// The running step.
 #[derive(Default)]
-struct Current {
+struct CurrentStep {
     connected: bool,
-    title: String,
-    file: String,
-    /// The line and the beginning of each statement.
-    statements: Vec<(u32, String)>,
+    migration: Option<Arc<Migration>>,
+    /// The line and the beginning of each statement; read from the script when they are needed first.
+    statements: Option<Vec<(u32, String)>>,
 }
 
 impl Progress {
+    /// Creates an observer. `backend` splits scripts into statements.
     pub(crate) fn new(output: Output, backend: Backend) -> Self {
-        let bar = output.draws().then(|| ProgressBar::new(0));
+        let bar = output.shows_progress_bar().then(|| ProgressBar::new(0));
         Self(Arc::new(Inner {
             output,
             backend,
@@ -48,120 +48,147 @@ impl Progress {
         }))
     }
 
-    /// Takes the bar away, so that other text can be printed.
+    /// Removes the bar, so that other text can be printed.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.0.bar {
             bar.finish_and_clear();
         }
     }
 
-    fn say(&self, text: &str) {
+    fn println(&self, text: &str) {
         match &self.0.bar {
-            Some(bar) => bar.suspend(|| self.0.output.message(text)),
-            None => self.0.output.message(text),
+            Some(bar) => bar.suspend(|| self.0.output.print_message(text)),
+            None => self.0.output.print_message(text),
+        }
+    }
+
+    fn current(&self) -> MutexGuard<'_, CurrentStep> {
+        let current = self.0.current.lock();
+        current.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connected(&self, database: &str) {
+        // `wait` opens a session for each poll. The first one is enough to know.
+        let is_first = !std::mem::replace(&mut self.current().connected, true);
+        if is_first && self.0.output.verbose {
+            self.println(&format!("connected to {}", mask_secrets(database)));
         }
     }
 
     fn waiting(&self, key: &LockKey, waited: Duration, holder: Option<&LockHolder>) {
-        let what = match holder {
-            Some(holder) => format!("waiting for the lock {key}, held by {}", told(holder)),
+        let text = match holder {
+            Some(holder) => {
+                let holder = format_holder(holder);
+                format!("waiting for the lock {key}, held by {holder}")
+            }
             None => "waiting for another run to finish".to_owned(),
         };
-        let what = redact(&what);
+        let text = mask_secrets(&text);
         match &self.0.bar {
             Some(bar) => {
-                // Longer than a line, and none of it is to be missed.
+                // `{msg}` wraps over several lines, so that nothing of the holder is cut off.
                 bar.set_style(style("{spinner} {elapsed} {msg}"));
-                bar.set_message(what.into_owned());
+                bar.set_message(text.into_owned());
                 bar.enable_steady_tick(Duration::from_millis(100));
             }
-            None => self.say(&format!("{what} ({} so far)", duration(waited))),
-        }
-    }
-
-    fn started(&self, step: &Step, index: usize, steps: usize) {
-        let verb = verbs(step.action).0;
-        let mut current = self
-            .0
-            .current
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        current.title = format!("[{}/{steps}] {verb} {}", index + 1, step.migration);
-        current.file = step.migration.file().to_owned();
-        current.statements.clear();
-        let runs = matches!(step.action, Action::Apply | Action::Undo);
-        if runs && (self.0.bar.is_some() || self.0.output.verbose) {
-            let statements = &mut current.statements;
-            // A script that cannot be read is the run's to tell.
-            let _ = self.0.backend.check_script(&step.migration, &mut |statement| {
-                if statements.len() < REMEMBERED {
-                    statements.push((statement.line, head(statement.text, HEAD)));
-                }
-            });
-        }
-        match &self.0.bar {
-            Some(bar) => {
-                bar.disable_steady_tick();
-                bar.set_style(style("{prefix:.bold} {bar:20} {pos}/{len} {wide_msg:.dim}"));
-                bar.set_length(current.statements.len() as u64);
-                bar.set_position(0);
-                bar.set_prefix(current.title.clone());
-                bar.set_message(current.head(0));
-                bar.enable_steady_tick(Duration::from_millis(250));
-            }
             None => {
-                let title = current.title.clone();
-                drop(current);
-                self.say(&title);
+                let waited = format_duration(waited);
+                self.println(&format!("{text} (for {waited})"));
             }
         }
     }
 
-    fn statement(&self, done: u32, total: u32) {
-        let current = self
-            .0
-            .current
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+    fn locked(&self, key: &LockKey, waited: Duration, steps: usize) {
+        let migrations = format_count(steps, "migration");
+        if waited >= Duration::from_secs(1) {
+            let waited = format_duration(waited);
+            self.println(&format!(
+                "acquired the lock {key} after {waited} ({migrations})"
+            ));
+        } else if self.0.output.verbose {
+            self.println(&format!("acquired the lock {key} ({migrations})"));
+        }
+    }
+
+    fn step_started(&self, step: &Step, index: usize, steps: usize) {
+        let (verb, _) = verb_forms(step.action);
+        let title = format!("[{}/{steps}] {verb} {}", index + 1, step.migration);
+        let runs_script = matches!(step.action, Action::Apply | Action::Undo);
+        {
+            let mut current = self.current();
+            current.migration = runs_script.then(|| Arc::clone(&step.migration));
+            current.statements = None;
+        }
+        let Some(bar) = &self.0.bar else {
+            self.println(&title);
+            return;
+        };
+        let (count, first) = self.with_statements(|statements| {
+            let first = statements.first().map(|(_, text)| text.clone());
+            (statements.len(), first)
+        });
+        bar.disable_steady_tick();
+        bar.set_style(style("{prefix:.bold} {bar:20} {pos}/{len} {wide_msg:.dim}"));
+        bar.set_length(count as u64);
+        bar.set_position(0);
+        bar.set_prefix(title);
+        bar.set_message(first.unwrap_or_default());
+        bar.enable_steady_tick(Duration::from_millis(250));
+    }
+
+    fn statement_done(&self, done: u32, total: u32) {
+        let index = done as usize;
         if let Some(bar) = &self.0.bar {
+            let next = self.with_statements(|statements| statements.get(index).cloned());
             bar.set_length(total.into());
             bar.set_position(done.into());
-            bar.set_message(current.head(done as usize));
+            bar.set_message(next.map(|(_, text)| text).unwrap_or_default());
         } else if self.0.output.verbose {
-            let place = match current.statements.get((done as usize).saturating_sub(1)) {
-                Some((line, head)) => format!("{}:{line}  {head}", current.file),
-                None => current.file.clone(),
+            let statement =
+                self.with_statements(|statements| statements.get(index.checked_sub(1)?).cloned());
+            let migration = self.current().migration.clone();
+            let file = migration.as_ref().map_or("", |migration| migration.file());
+            let position = match statement {
+                Some((line, text)) => format!("{file}:{line}  {text}"),
+                None => file.to_owned(),
             };
-            drop(current);
-            self.say(&format!("  {done}/{total}  {place}"));
+            self.println(&format!("  {done}/{total}  {position}"));
         }
     }
 
-    fn finished(&self, step: &Step, took: Duration) {
-        let done = verbs(step.action).1;
-        self.say(&format!("{done} {} ({})", step.migration, duration(took)));
+    /// Calls `read` with the statements of the running step, which are read from the script on the first call of a step.
+    ///
+    /// The runner reads the script, too. Without a bar and without `--verbose` nothing calls this, so the script is not read again.
+    fn with_statements<T>(&self, read: impl FnOnce(&[(u32, String)]) -> T) -> T {
+        let mut current = self.current();
+        let CurrentStep {
+            migration,
+            statements,
+            ..
+        } = &mut *current;
+        let statements = statements.get_or_insert_with(|| {
+            let migration = migration.as_deref();
+            migration.map_or_else(Vec::new, |migration| {
+                read_statements(self.0.backend, migration)
+            })
+        });
+        read(statements)
     }
 
-    fn connected(&self, database: &str) {
-        let mut current = self
-            .0
-            .current
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // Whoever waits until a database is current connects again and again.
-        if !std::mem::replace(&mut current.connected, true) && self.0.output.verbose {
-            drop(current);
-            self.say(&format!("connected to {}", redact(database)));
+    fn step_finished(&self, step: &Step, took: Duration) {
+        let (_, verb) = verb_forms(step.action);
+        let took = format_duration(took);
+        self.println(&format!("{verb} {} ({took})", step.migration));
+    }
+
+    fn notice(&self, severity: &str, message: &str) {
+        let is_minor = matches!(severity, "NOTICE" | "INFO" | "LOG" | "DEBUG");
+        if self.0.output.verbose || !is_minor {
+            self.println(&format!(
+                "  {severity}: {}",
+                mask_secrets(message).trim_end()
+            ));
         }
-    }
-}
-
-impl Current {
-    fn head(&self, at: usize) -> String {
-        self.statements
-            .get(at)
-            .map(|(_, head)| head.clone())
-            .unwrap_or_default()
     }
 }
 
@@ -175,65 +202,67 @@ impl Observer for Progress {
                 waited,
                 holder,
             } => self.waiting(key, *waited, *holder),
-            Event::Locked { key, waited, steps } => {
-                let what = count(*steps, "migration");
-                if *waited >= Duration::from_secs(1) {
-                    let waited = duration(*waited);
-                    self.say(&format!("got the lock {key} after {waited}; {what} to do"));
-                } else if self.0.output.verbose {
-                    self.say(&format!("got the lock {key}; {what} to do"));
-                }
-            }
-            Event::StepStarted { step, index, steps } => self.started(step, *index, *steps),
-            Event::Statement { done, total } => self.statement(*done, *total),
-            Event::Notice { severity, message } => {
-                let quiet = matches!(*severity, "NOTICE" | "INFO" | "LOG" | "DEBUG");
-                if self.0.output.verbose || !quiet {
-                    self.say(&format!("  {severity}: {}", redact(message).trim_end()));
-                }
-            }
+            Event::Locked { key, waited, steps } => self.locked(key, *waited, *steps),
+            Event::StepStarted { step, index, steps } => self.step_started(step, *index, *steps),
+            Event::Statement { done, total } => self.statement_done(*done, *total),
+            Event::Notice { severity, message } => self.notice(severity, message),
             Event::Retrying {
                 step,
                 attempt,
                 message,
             } => {
-                let message = redact(message);
-                self.say(&format!(
-                    "trying {} again ({attempt}): {message}",
-                    step.migration
+                let (migration, message) = (&step.migration, mask_secrets(message));
+                self.println(&format!(
+                    "retrying {migration} (attempt {attempt}): {message}"
                 ));
             }
             Event::Reconnecting { message } => {
-                self.say(&format!("beginning anew: {}", redact(message)));
+                self.println(&format!(
+                    "connection lost, retrying: {}",
+                    mask_secrets(message)
+                ));
             }
-            Event::StepFinished { step, took } => self.finished(step, *took),
+            Event::StepFinished { step, took } => self.step_finished(step, *took),
             Event::Released { key } if self.0.output.verbose => {
-                self.say(&format!("gave the lock {key} back"));
+                self.println(&format!("released the lock {key}"));
             }
             _ => {}
         }
     }
 }
 
-fn told(holder: &LockHolder) -> String {
+/// Returns the line and the beginning of each statement. Stops silently at an error, which the run reports.
+fn read_statements(backend: Backend, migration: &Migration) -> Vec<(u32, String)> {
+    let mut statements = Vec::new();
+    let _ = backend.check_script(migration, &mut |statement| {
+        if statements.len() < MAX_TRACKED_STATEMENTS {
+            let text = first_line(statement.text, MAX_STATEMENT_LEN);
+            statements.push((statement.line, text));
+        }
+    });
+    statements
+}
+
+fn format_holder(holder: &LockHolder) -> String {
     match &holder.statement {
-        Some(statement) => format!("{holder}: {}", head(statement, HEAD)),
+        Some(statement) => format!("{holder}: {}", first_line(statement, MAX_STATEMENT_LEN)),
         None => holder.to_string(),
     }
 }
 
-fn verbs(action: Action) -> (&'static str, &'static str) {
+/// Returns the present participle and the past tense for an action.
+fn verb_forms(action: Action) -> (&'static str, &'static str) {
     match action {
         Action::Undo => ("undoing", "undid"),
-        Action::MarkApplied => ("recording", "recorded"),
-        Action::DeleteRow => ("forgetting", "forgot"),
-        Action::UpdateChecksum => ("accepting", "accepted"),
-        Action::ResolveApplied | Action::ResolveNotApplied => ("settling", "settled"),
+        Action::MarkApplied => ("marking as applied:", "marked as applied:"),
+        Action::DeleteRow => ("deleting the history of", "deleted the history of"),
+        Action::UpdateChecksum => ("updating the checksum of", "updated the checksum of"),
+        Action::ResolveApplied | Action::ResolveNotApplied => ("resolving", "resolved"),
         _ => ("applying", "applied"),
     }
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // The templates are ours; the default is for a mistake in one.
+    // A template that cannot be parsed is a programming error; the default bar is still usable.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

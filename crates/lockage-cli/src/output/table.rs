@@ -2,13 +2,13 @@
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 
-use super::Style;
+use super::command_output::Style;
 
-/// A table without lines: it is read by people and cut by columns.
-pub(crate) fn table(style: Style, head: &[&str]) -> Table {
+/// Creates a table without borders, which is readable and also easy to cut into columns.
+pub(crate) fn new_table(style: Style, header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    // A terminal that does not know its width says that it has none.
+    // A terminal that does not know its width reports zero.
     if style.terminal && table.width() != Some(0) {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     } else {
@@ -20,7 +20,8 @@ pub(crate) fn table(style: Style, head: &[&str]) -> Table {
         table.force_no_tty();
     }
     table.set_header(
-        head.iter()
+        header
+            .iter()
             .map(|title| Cell::new(title).add_attribute(Attribute::Bold)),
     );
     for column in table.column_iter_mut() {
@@ -29,7 +30,7 @@ pub(crate) fn table(style: Style, head: &[&str]) -> Table {
     table
 }
 
-/// A cell in a colour.
+/// Creates a coloured cell.
 pub(crate) fn colored(text: impl ToString, color: Color) -> Cell {
     Cell::new(text).fg(color)
 }

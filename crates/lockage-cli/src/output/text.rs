@@ -1,9 +1,9 @@
-//! Small pieces of text.
+//! Formatting of durations, counts and statements.
 
 use std::time::Duration;
 
-/// `12 ms`, `3.4 s`, `2 min 5 s`.
-pub(crate) fn duration(time: Duration) -> String {
+/// Formats a duration as `12 ms`, `3.4 s` or `2 min 5 s`.
+pub(crate) fn format_duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0 => format!("{} ms", time.as_millis()),
@@ -13,30 +13,30 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
-/// `1 migration`, `3 migrations`.
-pub(crate) fn count(n: usize, what: &str) -> String {
+/// Formats a count as `1 migration` or `3 migrations`.
+pub(crate) fn format_count(n: usize, noun: &str) -> String {
     if n == 1 {
-        format!("1 {what}")
+        format!("1 {noun}")
     } else {
-        format!("{n} {what}s")
+        format!("{n} {noun}s")
     }
 }
 
-/// A paragraph in one line.
+/// Joins the lines of a paragraph.
 pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The first line of a statement, cut to a width.
-pub(crate) fn head(statement: &str, width: usize) -> String {
+/// Returns the first line of a statement, cut to `width` characters, with ` …` if anything was left out.
+pub(crate) fn first_line(statement: &str, width: usize) -> String {
     let mut lines = statement.trim().lines();
     let first = lines.next().unwrap_or_default().trim_end();
     let cut = first.chars().count() > width;
-    let mut head: String = first.chars().take(width).collect();
+    let mut line: String = first.chars().take(width).collect();
     if cut || lines.next().is_some() {
-        head.push_str(" …");
+        line.push_str(" …");
     }
-    head
+    line
 }
 
 #[cfg(test)]
@@ -44,18 +44,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_of_text_read_well() {
-        assert_eq!(duration(Duration::from_millis(12)), "12 ms");
-        assert_eq!(duration(Duration::from_millis(3_420)), "3.4 s");
-        assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");
-        assert_eq!(duration(Duration::from_secs(300)), "5 min");
-        assert_eq!(count(1, "migration"), "1 migration");
-        assert_eq!(count(0, "migration"), "0 migrations");
-        assert_eq!(head("SELECT 1", 80), "SELECT 1");
+    fn durations_counts_and_statements_are_formatted() {
+        assert_eq!(format_duration(Duration::from_millis(12)), "12 ms");
+        assert_eq!(format_duration(Duration::from_millis(3_420)), "3.4 s");
+        assert_eq!(format_duration(Duration::from_secs(125)), "2 min 5 s");
+        assert_eq!(format_duration(Duration::from_secs(300)), "5 min");
+        assert_eq!(format_count(1, "migration"), "1 migration");
+        assert_eq!(format_count(0, "migration"), "0 migrations");
+        assert_eq!(first_line("SELECT 1", 80), "SELECT 1");
         assert_eq!(
-            head("CREATE TABLE a (\n  id int\n)", 80),
+            first_line("CREATE TABLE a (\n  id int\n)", 80),
             "CREATE TABLE a ( …"
         );
-        assert_eq!(head("SELECT 'äöü'", 9), "SELECT 'ä …");
+        assert_eq!(first_line("SELECT 'äöü'", 9), "SELECT 'ä …");
     }
 }

@@ -38,9 +38,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lockage::{Action, Event, Outcome, Report, Step};
 use serde_json::{Value, json};
 
-use super::Failure;
-use super::redact::redact;
+use super::failure::CommandFailure;
 use crate::exit::Exit;
+use lockage::redact::mask_secrets;
 
 /// Where trace lines go. Clones share the file; without a file, all methods do nothing.
 #[derive(Debug, Clone, Default)]
@@ -57,14 +57,14 @@ impl Trace {
     pub(crate) fn event(&self, event: &Event<'_>) {
         match event {
             Event::Connected { database } => {
-                self.write("connected", json!({"database": redact(database)}));
+                self.write("connected", json!({"database": mask_secrets(database)}));
             }
             Event::Waiting {
                 key,
                 waited,
                 holder,
             } => {
-                let holder = holder.map(|holder| redact(&holder.to_string()).into_owned());
+                let holder = holder.map(|holder| mask_secrets(&holder.to_string()).into_owned());
                 let lock = key.to_string();
                 self.write(
                     "waiting",
@@ -85,13 +85,13 @@ impl Trace {
             } => self.step(
                 "retrying",
                 step,
-                json!({"attempt": attempt, "message": redact(message)}),
+                json!({"attempt": attempt, "message": mask_secrets(message)}),
             ),
             Event::StepFinished { step, took } => {
                 self.step("applied", step, json!({"took_ms": millis(*took)}));
             }
             Event::Reconnecting { message } => {
-                self.write("reconnecting", json!({"message": redact(message)}));
+                self.write("reconnecting", json!({"message": mask_secrets(message)}));
             }
             Event::Releasing { key } => self.write("releasing", json!({"lock": key.to_string()})),
             Event::Released { key } => self.write("released", json!({"lock": key.to_string()})),
@@ -110,11 +110,11 @@ impl Trace {
     }
 
     /// Writes that the command failed.
-    pub(crate) fn failure(&self, failure: &Failure, exit: Exit) {
+    pub(crate) fn failure(&self, failure: &CommandFailure, exit: Exit) {
         self.write(
             "failed",
             json!({
-                "kind": failure.error.kind().as_str(), "message": redact(failure.error.message()), "lock": failure.lock,
+                "kind": failure.error.kind().as_str(), "message": mask_secrets(failure.error.message()), "lock": failure.lock,
                 "exit": exit.code(),
             }),
         );
@@ -132,8 +132,7 @@ impl Trace {
     fn write(&self, event: &str, fields: Value) {
         let Some(file) = &self.0 else { return };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let mut line =
-            json!({"ms": millis(now.unwrap_or_default()), "pid": std::process::id(), "event": event});
+        let mut line = json!({"ms": millis(now.unwrap_or_default()), "pid": std::process::id(), "event": event});
         merge(&mut line, fields);
         // One call: a second one could be separated from the first by a line of another process. A lost line fails a test, not a run.
         let _ = (&**file).write(format!("{line}\n").as_bytes());

@@ -1,17 +1,17 @@
-//! What clap has to say: help, the version, and arguments that were not understood.
+//! Help, version and usage errors, as clap reports them.
 
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
 use serde_json::json;
 
-use super::json::Run;
-use super::redact::redact;
+use super::json::RunJson;
 use super::{Output, text};
 use crate::config::Environment;
 use crate::exit::Exit;
+use lockage::redact::mask_secrets;
 
-/// Prints it, as JSON when that was asked for, and says what to exit with.
+/// Prints clap's result, as JSON with `--json`, and returns the exit of the process.
 pub(crate) fn report(error: &clap::Error, args: &[OsString], environment: &Environment) -> Exit {
     let has = |flag: &str| {
         args.iter()
@@ -33,16 +33,16 @@ pub(crate) fn report(error: &clap::Error, args: &[OsString], environment: &Envir
         }
         _ if output.json => {
             let plain = match error.kind() {
-                // Clap would answer with the whole help.
+                // Clap's text is the complete help.
                 ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                    "no command is given\n\n`--help` shows the commands".to_owned()
+                    "no command given\n\nuse `--help` to list the commands".to_owned()
                 }
-                _ => without_secrets(&plain, args),
+                _ => mask_arguments(&plain, args),
             };
             let plain = plain.trim().trim_start_matches("error: ");
-            let (message, rest) = plain.split_once("\n\n").unwrap_or((plain, ""));
-            let hint = rest.split("\n\n").find(|part| !part.trim().is_empty());
-            let run = Run::of_usage(text::one_line(message), hint.map(text::one_line));
+            let (message, details) = plain.split_once("\n\n").unwrap_or((plain, ""));
+            let hint = details.split("\n\n").find(|part| !part.trim().is_empty());
+            let run = RunJson::from_usage_error(text::one_line(message), hint.map(text::one_line));
             let _ = output.on_stdout(|out| {
                 serde_json::to_writer(&mut *out, &run)?;
                 writeln!(out)
@@ -51,7 +51,7 @@ pub(crate) fn report(error: &clap::Error, args: &[OsString], environment: &Envir
         }
         _ => {
             let styled = error.render().ansi().to_string();
-            output.on_stderr(&without_secrets(&styled, args));
+            output.on_stderr(&mask_arguments(&styled, args));
             Exit::Usage
         }
     }
@@ -67,14 +67,14 @@ fn on_stdout(output: &Output, text: &str, key: &str, value: impl FnOnce(&str) ->
         }
     });
     match written {
-        Ok(()) => Exit::Done,
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,
+        Ok(()) => Exit::Success,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Success,
         Err(_) => Exit::Failed,
     }
 }
 
-/// Clap repeats arguments, and one may be a URL with a password, with spaces in it even.
-fn without_secrets(text: &str, args: &[OsString]) -> String {
+/// Masks passwords in a text of clap, which repeats arguments. A password in a URL may contain spaces.
+fn mask_arguments(text: &str, args: &[OsString]) -> String {
     let mut text = text.to_owned();
     for arg in args.iter().filter_map(|arg| arg.to_str()) {
         for part in [Some(arg), arg.split_once('=').map(|(_, value)| value)]
@@ -83,11 +83,11 @@ fn without_secrets(text: &str, args: &[OsString]) -> String {
         {
             if part.contains(char::is_whitespace) && part.contains('@') && part.contains(':') {
                 let joined = part.replace(char::is_whitespace, "_");
-                text = text.replace(part, &redact(&joined));
+                text = text.replace(part, &mask_secrets(&joined));
             }
         }
     }
-    redact(&text).into_owned()
+    mask_secrets(&text).into_owned()
 }
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn clap_repeats_no_password() {
+    fn usage_errors_show_no_password() {
         let url = "postgres://app:hunter2@db/shop";
         let spaced = "postgres://app:hun ter2@db/shop";
         for args in [
@@ -119,7 +119,7 @@ mod tests {
                 error.render().to_string(),
                 error.render().ansi().to_string(),
             ] {
-                let shown = without_secrets(&rendered, &os);
+                let shown = mask_arguments(&rendered, &os);
                 assert!(!shown.contains("ter2"), "{args:?}: {shown}");
             }
         }

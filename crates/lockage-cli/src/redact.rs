@@ -1,3 +1,0 @@
-//! Masks passwords in output.
-
-pub(crate) use lockage::redact::mask_secrets as redact;
