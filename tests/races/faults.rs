@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use lockage_testkit::engine::Island;
+use lockage_test_matrix::engine::NetworkNamespace;
 
 use crate::case::{Case, ensure, folder, it_stands, nobody_holds_the_lock, write};
 use crate::engine::{Database, Engine, wait_for};
@@ -63,7 +63,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 const HARMED: [Option<i32>; 4] = [Some(1), Some(5), Some(6), Some(7)];
 
 /// Why no host can vanish here.
-static NO_ISLAND: LazyLock<Option<String>> = LazyLock::new(Island::missing);
+static NAMESPACE_UNAVAILABLE: LazyLock<Option<String>> = LazyLock::new(NetworkNamespace::unavailable_reason);
 
 pub(crate) fn does_not_apply(name: &str, engine: &dyn Engine) -> Option<String> {
     let reason = if engine.refuses() {
@@ -76,7 +76,7 @@ pub(crate) fn does_not_apply(name: &str, engine: &dyn Engine) -> Option<String> 
         "nobody said how to kill the server: LOCKAGE_TEST_KILL"
     } else if name.starts_with("the_servers_disk") && std::env::var("LOCKAGE_TEST_FILL").is_err() {
         "nobody said how to fill the server's disk: LOCKAGE_TEST_FILL"
-    } else if let (true, Some(reason)) = (name.starts_with("the_holders_host"), &*NO_ISLAND) {
+    } else if let (true, Some(reason)) = (name.starts_with("the_holders_host"), &*NAMESPACE_UNAVAILABLE) {
         reason
     } else {
         return None;
@@ -284,20 +284,20 @@ fn the_server_is_killed_at_a_random_moment(engine: &dyn Engine) -> Result<(), St
 fn the_holders_host_vanishes_at_a_random_moment(engine: &dyn Engine) -> Result<(), String> {
     let (dir, mut random) = (folder()?, random("vanished"));
     migrations(engine, dir.path(), 10)?;
-    let told = |failure: lockage_testkit::Failure| failure.to_string();
+    let told = |failure: lockage_testkit::TestError| failure.to_string();
     for round in 1..=rounds() {
         let database = engine.fresh()?;
-        let island = Island::new().map_err(told)?;
+        let namespace = NetworkNamespace::new().map_err(told)?;
         let urls = database.urls();
-        let there: Vec<String> = urls.iter().map(|url| island.url(url)).collect();
+        let there: Vec<String> = urls.iter().map(|url| namespace.guest_url(url)).collect();
         let half = replicas().div_ceil(2);
-        let mut race = Race::start_through(&island.there(), half, &there, dir.path())?;
+        let mut race = Race::start_through(&namespace.exec_prefix(), half, &there, dir.path())?;
         let gone = race.ids();
         let done = random.usize(0..MIGRATIONS - 1);
         wait_until_done(&*database, done)?;
         race.add(&[], half, &urls, dir.path())?;
         sleep(&mut random, 200);
-        island.cut_off().map_err(told)?;
+        namespace.drop_packets().map_err(told)?;
         sleep(&mut random, A_WHILE);
         // Their farewell is lost as well.
         gone.iter().try_for_each(|one| race.kill(*one))?;

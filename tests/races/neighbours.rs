@@ -163,7 +163,7 @@ fn a_neighbour_that_locks_nothing_is_refused(engine: &dyn Engine) -> Result<(), 
         let message = refused.json()?["error"]["message"].to_string();
         ensure!(
             refused.exit == Some(2)
-                && message.contains(&format!("the lock of {tool} cannot be taken")),
+                && message.contains(&format!("the lock of {tool} cannot be acquired")),
             "{refused:?}"
         );
     }

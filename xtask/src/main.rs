@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use lockage_testkit::matrix::{self, Matrix};
+use lockage_test_matrix::{self as matrix, Matrix};
 
 /// The project's own commands
 #[derive(Parser)]
@@ -33,7 +33,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let told = |failure: lockage_testkit::Failure| failure.to_string();
+    let told = |failure: lockage_testkit::TestError| failure.to_string();
     let done = match Arguments::parse().command {
         Task::TestMatrix(arguments) => {
             Matrix::new(cells::CELLS, ("lockage-tests", "lockage-under-test"))

@@ -78,8 +78,8 @@ impl LockProvider for Engine {
         match neighbour {
             ForeignLock::Tool(tool @ Tool::Goose) => of(Some(*tool), &["9", "2"]),
             ForeignLock::Tool(tool @ Tool::Wolverine) => of(Some(*tool), &["4006"]),
-            ForeignLock::Tool(tool) => Err(tool.refused("it is not known here")),
-            ForeignLock::Lock(number) => of(None, &[number]),
+            ForeignLock::Tool(tool) => Err(tool.unsupported_error("it is not known here")),
+            ForeignLock::Native(number) => of(None, &[number]),
             _ => unreachable!(),
         }
     }

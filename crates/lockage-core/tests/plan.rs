@@ -128,7 +128,7 @@ fn a_database_may_be_ahead_unless_it_is_said_otherwise() {
     let set = set("V1");
     let ahead = plan(&set, &history(&set, rows), &PlanOptions::default()).unwrap();
     assert!(ahead.is_empty());
-    assert_eq!(ahead.future, ["2", "2.5"]);
+    assert_eq!(ahead.ahead, ["2", "2.5"]);
     runs_with(
         |options| options.strict = true,
         "V1",
@@ -268,7 +268,7 @@ fn what_is_undone_half_way_stops_the_way_up_and_is_finished_on_the_way_down() {
     let history = history(&set, "V1 applied, V2 undoing");
     let up = plan(&set, &history, &PlanOptions::default()).unwrap_err();
     assert_eq!(up.kind(), ErrorKind::Diverged);
-    assert!(up.message().contains("undone half way"), "{up}");
+    assert!(up.message().contains("partly undone"), "{up}");
     let down = plan_down(&set, &history, &PlanOptions::default()).unwrap();
     assert_eq!(down.steps.len(), 1);
     assert_eq!(down.steps[0].migration.key(), "2");
@@ -280,7 +280,7 @@ fn what_the_options_hold_back_stays_pending_beyond_the_plan() {
     let held_back = |options: &PlanOptions| {
         let plan = plan(&set, &History::default(), options).unwrap();
         let keys: Vec<String> = plan
-            .beyond
+            .deferred
             .iter()
             .map(|migration| migration.key())
             .collect();

@@ -88,7 +88,7 @@ proptest! {
         let Ok(plan) = plan(&set, &history, &options) else { return Ok(()) };
         let pending: Vec<_> = compare(&set, &history)
             .into_iter()
-            .filter(|entry| entry.standing.is_pending())
+            .filter(|entry| entry.status.is_pending())
             .filter_map(|entry| entry.migration)
             .collect();
         prop_assert!(plan.steps.windows(2).all(|two| place(&two[0]) < place(&two[1])), "{}", steps(&plan));
@@ -120,7 +120,7 @@ proptest! {
             prop_assert_eq!(steps(&second), "");
         }
         prop_assert!(first.steps.iter().all(|step| !steps(&second).split(' ').any(|next| next == short(&step.migration))));
-        prop_assert_eq!(first.future, second.future);
+        prop_assert_eq!(first.ahead, second.ahead);
     }
 
     /// Wherever a run dies, before, in or behind a step, the next one goes on with the rest.
@@ -197,7 +197,7 @@ proptest! {
             prop_assert_eq!(seen, 1, "{:?}", row);
         }
         prop_assert!(entries.iter().all(|entry| entry.migration.is_some() || entry.row.is_some()));
-        prop_assert!(entries.iter().all(|entry| entry.standing != MigrationStatus::Diverged || entry.row.is_some()));
+        prop_assert!(entries.iter().all(|entry| entry.status != MigrationStatus::Diverged || entry.row.is_some()));
     }
 
     #[test]
@@ -209,7 +209,7 @@ proptest! {
         mixed.rows.rotate_left(usize::try_from(seed % len as u64).unwrap());
         mixed.rows.reverse();
         let told = |history| match plan(&set, history, &options) {
-            Ok(plan) => format!("{} {:?}", steps(&plan), plan.future),
+            Ok(plan) => format!("{} {:?}", steps(&plan), plan.ahead),
             Err(error) => ledger::messages(&error).join("; "),
         };
         prop_assert_eq!(told(&forth), told(&mixed));
@@ -235,8 +235,8 @@ proptest! {
         let left = compare(&set, &history).into_iter().filter(|entry| {
             entry.version.as_ref() > Some(&to)
                 && entry.kind == Kind::Versioned
-                && !entry.standing.is_pending()
-                && entry.standing != MigrationStatus::Ignored
+                && !entry.status.is_pending()
+                && entry.status != MigrationStatus::Ignored
         });
         prop_assert_eq!(left.map(|entry| entry.version).collect::<Vec<_>>(), []);
     }

@@ -23,7 +23,7 @@ use lockage_mysql::BACKEND;
 use lockage_mysql::lockage_core::{
     BoxFuture, ConnectOptions, LockWait, MigrationSet, Outcome, Registry, Report, Runner,
 };
-use lockage_testkit::{Failure, unique_name};
+use lockage_testkit::{TestError, unique_name};
 use voyage::{FILES, traces};
 use witness::{execute, texts, with_database};
 
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn trial(name: &str, test: fn(Server) -> BoxFuture<'static, Result<(), Failure>>) -> Trial {
+fn trial(name: &str, test: fn(Server) -> BoxFuture<'static, Result<(), TestError>>) -> Trial {
     let source = Source::find();
     let kills = name.contains("server_was_killed");
     let lacks = match &source {
@@ -96,7 +96,7 @@ fn migrate_as_told() -> ExitCode {
     let done = std::io::stdin()
         .lock()
         .read_line(&mut url)
-        .map_err(Failure::from)
+        .map_err(TestError::from)
         .and_then(|_| {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(1)
@@ -113,7 +113,7 @@ fn migrate_as_told() -> ExitCode {
 struct Migrating(Child);
 
 impl Migrating {
-    fn start(url: &str) -> Result<Self, Failure> {
+    fn start(url: &str) -> Result<Self, TestError> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg(CHILD)
             .stdin(Stdio::piped())
@@ -122,7 +122,7 @@ impl Migrating {
         Ok(Self(child))
     }
 
-    fn kill(mut self) -> Result<(), Failure> {
+    fn kill(mut self) -> Result<(), TestError> {
         self.0.kill()?;
         self.0.wait()?;
         Ok(())
@@ -140,7 +140,7 @@ enum Victim {
     clippy::disallowed_methods,
     reason = "a test program reads its environment"
 )]
-async fn all_rounds(mut server: Server) -> Result<(), Failure> {
+async fn all_rounds(mut server: Server) -> Result<(), TestError> {
     let rounds = std::env::var("LOCKAGE_TEST_CRASH_ROUNDS")
         .ok()
         .map_or(Ok(ROUNDS), |rounds| rounds.parse())?;
@@ -192,7 +192,7 @@ async fn all_rounds(mut server: Server) -> Result<(), Failure> {
 }
 
 /// What a run leaves that nobody kills, and how long it takes in a process of its own.
-async fn undisturbed(server: &Server, name: &str) -> Result<(Vec<String>, Duration), Failure> {
+async fn undisturbed(server: &Server, name: &str) -> Result<(Vec<String>, Duration), TestError> {
     afresh(server, name).await?;
     let url = with_database(&server.url(), name);
     let begun = Instant::now();
@@ -204,7 +204,7 @@ async fn undisturbed(server: &Server, name: &str) -> Result<(Vec<String>, Durati
     Ok((traces(&url).await?, begun.elapsed()))
 }
 
-async fn goes_on(mut server: Server) -> Result<(), Failure> {
+async fn goes_on(mut server: Server) -> Result<(), TestError> {
     let name = unique_name("away");
     afresh(&server, &name).await?;
     let direct = |server: &Server| with_database(&server.url(), &name);
@@ -262,14 +262,14 @@ async fn goes_on(mut server: Server) -> Result<(), Failure> {
     execute(&server.url(), &format!("DROP DATABASE {name}")).await
 }
 
-async fn afresh(server: &Server, name: &str) -> Result<(), Failure> {
+async fn afresh(server: &Server, name: &str) -> Result<(), TestError> {
     let url = server.url();
     execute(&url, &format!("DROP DATABASE IF EXISTS {name}")).await?;
     execute(&url, &format!("CREATE DATABASE {name}")).await
 }
 
 /// Runs until it is done; a server that comes up again refuses for a while.
-async fn up_at_last(url: &str) -> Result<Report, Failure> {
+async fn up_at_last(url: &str) -> Result<Report, TestError> {
     let begun = Instant::now();
     loop {
         match runner(url)?.up().await {

@@ -17,7 +17,7 @@ use lockage_mysql::lockage_core::{
     TryLock, ConnectOptions, ErrorKind, Event, LockKey, LockStrategy, MigrationSet, Observer,
     Outcome, Registry, Runner, Unlocked,
 };
-use lockage_testkit::{Failure, unique_name};
+use lockage_testkit::{TestError, unique_name};
 use voyage::{FILES, traces};
 use witness::{execute, with_database};
 
@@ -102,7 +102,7 @@ struct Cluster {
 
 impl Cluster {
     /// Makes a database, by a name that no node knows from before, and waits until each node lets sessions into it.
-    async fn make(nodes: &[String]) -> Result<Self, Failure> {
+    async fn make(nodes: &[String]) -> Result<Self, TestError> {
         let name = unique_name("galera");
         let first = nodes.first().ok_or("no node")?;
         execute(first, &format!("CREATE DATABASE {name}")).await?;
@@ -123,23 +123,23 @@ impl Cluster {
         Ok(cluster)
     }
 
-    async fn remove(self) -> Result<(), Failure> {
+    async fn remove(self) -> Result<(), TestError> {
         let (_, name) = self.urls[0].rsplit_once('/').unwrap_or_default();
         execute(&self.urls[0], &format!("DROP DATABASE {name}")).await
     }
 }
 
 type Test =
-    for<'a> fn(&'a Cluster) -> lockage_mysql::lockage_core::BoxFuture<'a, Result<(), Failure>>;
+    for<'a> fn(&'a Cluster) -> lockage_mysql::lockage_core::BoxFuture<'a, Result<(), TestError>>;
 
-async fn in_a_database(nodes: Vec<String>, test: Test) -> Result<(), Failure> {
+async fn in_a_database(nodes: Vec<String>, test: Test) -> Result<(), TestError> {
     let cluster = Cluster::make(&nodes).await?;
     let outcome = test(&cluster).await;
     cluster.remove().await?;
     outcome
 }
 
-async fn connect(url: &str, strategy: LockStrategy) -> Result<Unlocked, Failure> {
+async fn connect(url: &str, strategy: LockStrategy) -> Result<Unlocked, TestError> {
     let mut options = ConnectOptions::new(url)?;
     options.lock_strategy = strategy;
     Ok(Registry::default().with(BACKEND)?.connect(&options).await?)
@@ -154,7 +154,7 @@ fn runner(url: &str) -> lockage_mysql::lockage_core::Result<Runner> {
     ))
 }
 
-async fn found(cluster: &Cluster) -> Result<(), Failure> {
+async fn found(cluster: &Cluster) -> Result<(), TestError> {
     let auto = connect(&cluster.urls[0], LockStrategy::Auto).await?;
     assert!(
         auto.capabilities().lock.contains("lockage_lock"),
@@ -176,7 +176,7 @@ async fn found(cluster: &Cluster) -> Result<(), Failure> {
 }
 
 /// Without quorum a node refuses as it does here when told to.
-async fn not_ready(cluster: &Cluster) -> Result<(), Failure> {
+async fn not_ready(cluster: &Cluster) -> Result<(), TestError> {
     let node = cluster.urls.last().ok_or("no node")?;
     execute(node, "SET GLOBAL wsrep_reject_queries = ALL").await?;
     let refused = runner(node)?.up().await;
@@ -191,7 +191,7 @@ async fn not_ready(cluster: &Cluster) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn excludes(cluster: &Cluster) -> Result<(), Failure> {
+async fn excludes(cluster: &Cluster) -> Result<(), TestError> {
     let key = LockKey::default();
     for holder in &cluster.urls {
         let TryLock::Acquired(mut held) = connect(holder, LockStrategy::Auto)
@@ -222,7 +222,7 @@ async fn excludes(cluster: &Cluster) -> Result<(), Failure> {
 struct Yard(PathBuf);
 
 impl Yard {
-    fn new() -> Result<Self, Failure> {
+    fn new() -> Result<Self, TestError> {
         let folder = std::env::temp_dir().join(unique_name("lockage-galera"));
         fs::create_dir(&folder)?;
         Ok(Self(folder))
@@ -236,7 +236,7 @@ impl Drop for Yard {
     }
 }
 
-async fn race(cluster: &Cluster) -> Result<(), Failure> {
+async fn race(cluster: &Cluster) -> Result<(), TestError> {
     let rounds =
         variable("LOCKAGE_TEST_GALERA_ROUNDS").map_or(Ok(ROUNDS), |rounds| rounds.parse())?;
     let mut expected = None;
@@ -277,7 +277,7 @@ async fn race(cluster: &Cluster) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn goes_on(cluster: &Cluster) -> Result<(), Failure> {
+async fn goes_on(cluster: &Cluster) -> Result<(), TestError> {
     let yard = Yard::new()?;
     let mut dead = 0;
     for url in cluster.urls.iter().cycle().take(9) {
@@ -304,7 +304,7 @@ struct Replica {
 }
 
 impl Replica {
-    fn start(url: &str, yard: &Path) -> Result<Self, Failure> {
+    fn start(url: &str, yard: &Path) -> Result<Self, TestError> {
         let mut process = Command::new(std::env::current_exe()?)
             .arg(CHILD)
             .stdin(Stdio::piped())
@@ -318,14 +318,14 @@ impl Replica {
         Ok(Self { process })
     }
 
-    fn go(&mut self) -> Result<(), Failure> {
+    fn go(&mut self) -> Result<(), TestError> {
         Ok(writeln!(
             self.process.stdin.as_mut().ok_or("no pipe")?,
             "go"
         )?)
     }
 
-    fn end(&mut self) -> Result<String, Failure> {
+    fn end(&mut self) -> Result<String, TestError> {
         let mut said = String::new();
         std::io::BufReader::new(self.process.stdout.take().ok_or("no pipe")?)
             .read_line(&mut said)?;
@@ -351,7 +351,7 @@ fn replica() -> ExitCode {
         .worker_threads(1)
         .enable_all()
         .build()
-        .map_err(Failure::from)
+        .map_err(TestError::from)
         .and_then(|runtime| {
             let observer = Alone {
                 yard: yard.into(),

@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use lockage_sqlserver::BACKEND;
-use lockage_testkit::{Suite, serve_child};
+use lockage_testkit::{Suite, run_child_if_requested};
 
 fn main() -> ExitCode {
-    serve_child(BACKEND)
+    run_child_if_requested(BACKEND)
         .or_else(fixture::one_by_one)
         .unwrap_or_else(|| {
             // A server elsewhere may be slow.
             let suite = Suite::new(BACKEND, fixture::SqlServer::new(false));
-            suite.deadline(Duration::from_secs(180)).main()
+            suite.timeout(Duration::from_secs(180)).main()
         })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lockage_sqlserver::BACKEND;
 use lockage_sqlserver::lockage_core::{Backend, Capabilities, ConnectOptions, LockStrategy};
-use lockage_testkit::{Suite, serve_child};
+use lockage_testkit::{Suite, run_child_if_requested};
 
 /// The same backend, asked for the other lock.
 const WITH_TABLE: Backend = Backend::new(
@@ -26,11 +26,11 @@ const WITH_TABLE: Backend = Backend::new(
 );
 
 fn main() -> ExitCode {
-    serve_child(WITH_TABLE)
+    run_child_if_requested(WITH_TABLE)
         .or_else(fixture::one_by_one)
         .unwrap_or_else(|| {
             // A server elsewhere may be slow.
             let suite = Suite::new(WITH_TABLE, fixture::SqlServer::new(true));
-            suite.deadline(Duration::from_secs(180)).main()
+            suite.timeout(Duration::from_secs(180)).main()
         })
 }

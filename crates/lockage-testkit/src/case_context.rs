@@ -2,14 +2,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lockage_core::{
-    TryLock, ConnectOptions, Error, History, LockKey, LockWait, Locked, MigrationSet, PlanOptions,
-    Registry, Report, RunError, Runner, Session, State, Step, Unlocked, plan,
+    ConnectOptions, Error, History, LockKey, LockWait, Locked, MigrationSet, PlanOptions, Registry,
+    Report, RunError, Runner, Session, State, Step, TryLock, Unlocked, plan,
 };
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use crate::child::{ChildProcess, ChildCommand, ChildRole};
-use crate::{TestError, Fixture, Barrier, Suite, format_error_chain};
+use crate::child::{ChildCommand, ChildProcess, ChildRole};
+use crate::{Barrier, Fixture, Suite, TestError, format_error_chain};
 
 /// The pause between two looks at something that is to happen.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -102,7 +102,8 @@ impl CaseContext {
         session: Unlocked,
         key: &LockKey,
     ) -> Result<Locked, TestError> {
-        match self.with_timeout_ok("a try for a free lock", session.try_lock(key))
+        match self
+            .with_timeout_ok("a try for a free lock", session.try_lock(key))
             .await?
         {
             TryLock::Acquired(locked) => Ok(locked),
@@ -123,7 +124,8 @@ impl CaseContext {
         session: Unlocked,
         key: &LockKey,
     ) -> Result<Unlocked, TestError> {
-        match self.with_timeout_ok(
+        match self
+            .with_timeout_ok(
                 "a try for a held lock, which must not wait",
                 session.try_lock(key),
             )
@@ -135,7 +137,11 @@ impl CaseContext {
     }
 
     /// A session that gets a lock as soon as it is free.
-    pub(crate) async fn wait_for_lock(&self, what: &str, key: &LockKey) -> Result<Locked, TestError> {
+    pub(crate) async fn wait_for_lock(
+        &self,
+        what: &str,
+        key: &LockKey,
+    ) -> Result<Locked, TestError> {
         let mut session = self.connect().await?;
         self.with_timeout_ok(what, async {
             loop {
@@ -151,20 +157,23 @@ impl CaseContext {
 
     /// Gives a lock back and ends the session.
     pub(crate) async fn unlock(&self, locked: Locked) -> Result<(), TestError> {
-        let session = self.with_timeout_ok("giving the lock back", locked.release())
+        let session = self
+            .with_timeout_ok("giving the lock back", locked.release())
             .await?;
-        self.with_timeout_ok("closing a session", session.close()).await
+        self.with_timeout_ok("closing a session", session.close())
+            .await
     }
 
     // ---- runs ----------------------------------------------------------------------------------------------------------
 
     /// Migrations from file names and statements. A name may be followed by directives: `V1__a.sql no-transaction`.
-    pub(crate) fn migrations(&self, files: &[(&str, &[String])]) -> Result<MigrationSet, TestError> {
-        Ok(MigrationSet::from_texts(
-            files
-                .iter()
-                .map(|(name, statements)| self.migration_file(name, statements)),
-        )?)
+    pub(crate) fn migrations(
+        &self,
+        files: &[(&str, &[String])],
+    ) -> Result<MigrationSet, TestError> {
+        Ok(MigrationSet::from_texts(files.iter().map(
+            |(name, statements)| self.migration_file(name, statements),
+        ))?)
     }
 
     /// The same migrations in a folder, for child processes.
@@ -210,7 +219,9 @@ impl CaseContext {
     ) -> Result<Vec<Step>, TestError> {
         self.with_timeout_ok("making the history", locked.ensure_history())
             .await?;
-        let history = self.with_timeout_ok("reading the history", locked.history()).await?;
+        let history = self
+            .with_timeout_ok("reading the history", locked.history())
+            .await?;
         Ok(plan::plan(set, &history, &PlanOptions::default())?.steps)
     }
 
@@ -237,7 +248,11 @@ impl CaseContext {
 
     // ---- processes -----------------------------------------------------------------------------------------------------
 
-    pub(crate) async fn child(&self, role: ChildRole, key: &LockKey) -> Result<ChildProcess, TestError> {
+    pub(crate) async fn child(
+        &self,
+        role: ChildRole,
+        key: &LockKey,
+    ) -> Result<ChildProcess, TestError> {
         let command = ChildCommand {
             role,
             url: self.url.clone(),
@@ -282,7 +297,8 @@ impl CaseContext {
 
     /// The tables, in lower case and in order.
     pub(crate) async fn tables(&self) -> Result<Vec<String>, TestError> {
-        let mut tables = self.with_timeout_ok("looking for tables", self.fixture().tables(&self.url))
+        let mut tables = self
+            .with_timeout_ok("looking for tables", self.fixture().tables(&self.url))
             .await?;
         tables
             .iter_mut()
@@ -294,9 +310,11 @@ impl CaseContext {
     /// The history as a session without the lock reads it, ordered by version.
     pub(crate) async fn history(&self) -> Result<History, TestError> {
         let mut session = self.connect().await?;
-        let mut history = self.with_timeout_ok("reading the history", session.history())
+        let mut history = self
+            .with_timeout_ok("reading the history", session.history())
             .await?;
-        self.with_timeout_ok("closing a session", session.close()).await?;
+        self.with_timeout_ok("closing a session", session.close())
+            .await?;
         history.rows.sort_by(|a, b| {
             (a.parsed_version(), &a.version).cmp(&(b.parsed_version(), &b.version))
         });

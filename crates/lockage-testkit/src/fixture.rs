@@ -4,21 +4,21 @@ use async_trait::async_trait;
 use lockage_core::{LockHolder, LockKey};
 
 /// Why something in a test went wrong. Any error and any text becomes one by `?` or `.into()`.
-pub type Failure = Box<dyn Error + Send + Sync>;
+pub type TestError = Box<dyn Error + Send + Sync>;
 
 /// What a case needs beyond a database, and not every engine can give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Need {
+pub enum Ability {
     /// The engine itself: a server, its binaries, a file system. Every case needs it.
     Engine,
-    /// [`Fixture::gate`] and [`Fixture::close_gate`].
-    Gate,
-    /// [`Fixture::give_up_lock`].
+    /// [`Fixture::barrier`] and [`Fixture::close_barrier`].
+    Barrier,
+    /// [`Fixture::release_lock_sql`].
     GiveUpLock,
-    /// [`Fixture::take_away_lock`].
+    /// [`Fixture::steal_lock`].
     TakeAwayLock,
-    /// [`Fixture::end_session`].
+    /// [`Fixture::terminate_session`].
     EndSession,
     /// The server notices that a client is gone while its statement runs, not only when the statement ends.
     NoticesDeadClient,
@@ -41,7 +41,7 @@ pub enum Need {
 ///
 /// # Processes and runtimes
 /// Cases run side by side, in threads under `cargo test` and in processes under nextest, and each has a tokio runtime of its own. So a
-/// fixture keeps no connection from one call to the next (a [`Gate`] may, for as long as it stands), and names what it makes by
+/// fixture keeps no connection from one call to the next (a [`Barrier`] may, for as long as it stands), and names what it makes by
 /// [`unique_name`](crate::unique_name). A server that a fixture starts is started by the first
 /// [`create_database`](Self::create_database), kept in a `OnceLock` of the fixture, and stopped when the fixture is dropped, which
 /// [`conformance`](crate::conformance) does before it returns. Child processes run the same `main` and get a URL: they make a fixture and
@@ -53,30 +53,30 @@ pub trait Fixture: Send + Sync + 'static {
     ///
     /// Asked for each case while the cases are listed, so it must be quick and start nothing. Answer needs that you do not know with
     /// a reason: new ones may come.
-    fn lacks(&self, need: Need) -> Option<String>;
+    fn unsupported(&self, ability: Ability) -> Option<String>;
 
     /// Makes an empty database that nobody else uses, and returns its URL as a user of the backend would write it.
-    async fn create_database(&self) -> Result<String, Failure>;
+    async fn create_database(&self) -> Result<String, TestError>;
 
     /// Removes the database, with whatever sessions are left in it.
-    async fn drop_database(&self, url: &str) -> Result<(), Failure>;
+    async fn drop_database(&self, url: &str) -> Result<(), TestError>;
 
     /// The names of the tables in the schema that the URL leads to, those of Lockage included.
-    async fn tables(&self, url: &str) -> Result<Vec<String>, Failure>;
+    async fn tables(&self, url: &str) -> Result<Vec<String>, TestError>;
 
     /// The committed numbers in a table, ascending. An error when there is no such table.
-    async fn rows(&self, url: &str, table: &str) -> Result<Vec<i64>, Failure>;
+    async fn rows(&self, url: &str, table: &str) -> Result<Vec<i64>, TestError>;
 
     /// Runs one statement and commits it.
-    async fn execute(&self, url: &str, statement: &str) -> Result<(), Failure>;
+    async fn execute(&self, url: &str, statement: &str) -> Result<(), TestError>;
 
     /// The statement that makes a table. It fails when the table exists.
-    fn create_table(&self, table: &str) -> String {
+    fn create_table_sql(&self, table: &str) -> String {
         format!("CREATE TABLE {table} (n INTEGER NOT NULL)")
     }
 
     /// The statement that appends a number to a table. It fails when the table is missing.
-    fn insert(&self, table: &str, n: i64) -> String {
+    fn insert_sql(&self, table: &str, n: i64) -> String {
         format!("INSERT INTO {table} (n) VALUES ({n})")
     }
 
@@ -88,62 +88,62 @@ pub trait Fixture: Send + Sync + 'static {
             .collect()
     }
 
-    /// The statement, one and no more, that stands still when it begins while the gate is closed, for two minutes at the least, and does
-    /// nothing and is over at once when it begins while the gate is open. It is open unless [`close_gate`](Self::close_gate) closed
+    /// The statement, one and no more, that stands still when it begins while the barrier is closed, for two minutes at the least, and does
+    /// nothing and is over at once when it begins while the barrier is open. It is open unless [`close_barrier`](Self::close_barrier) closed
     /// it.
     ///
-    /// Once it stands, it need not notice that the gate opens: cases end it by cancelling, by dropping or by killing. But it must end by
+    /// Once it stands, it need not notice that the barrier opens: cases end it by cancelling, by dropping or by killing. But it must end by
     /// those, as any long statement of a user would. Where the engine can, loop over a short sleep and a look at a table of the
-    /// gate's, with a new snapshot each time; where it cannot sleep, let it count to a great number that it reads from that table.
+    /// barrier's, with a new snapshot each time; where it cannot sleep, let it count to a great number that it reads from that table.
     ///
-    /// Needed with [`Need::Gate`].
-    fn gate(&self, gate: &str) -> Result<String, Failure> {
-        not_offered(gate, "gate")
+    /// Needed with [`Ability::Barrier`].
+    fn barrier_sql(&self, barrier: &str) -> Result<String, TestError> {
+        unsupported_error(barrier, "barrier")
     }
 
-    /// Closes a gate. It may make tables for that.
+    /// Closes a barrier. It may make tables for that.
     ///
-    /// Needed with [`Need::Gate`].
-    async fn close_gate(&self, url: &str, gate: &str) -> Result<Box<dyn Gate>, Failure> {
-        not_offered((url, gate), "close_gate")
+    /// Needed with [`Ability::Barrier`].
+    async fn close_barrier(&self, url: &str, barrier: &str) -> Result<Box<dyn Barrier>, TestError> {
+        unsupported_error((url, barrier), "close_barrier")
     }
 
     /// The statement by which the holder's own session gives the lock up without the backend's doing, like
     /// `SELECT pg_advisory_unlock_all()`.
     ///
-    /// Needed with [`Need::GiveUpLock`].
-    fn give_up_lock(&self, key: &LockKey) -> Result<String, Failure> {
-        not_offered(key, "give_up_lock")
+    /// Needed with [`Ability::ReleaseInScript`].
+    fn release_lock_sql(&self, key: &LockKey) -> Result<String, TestError> {
+        unsupported_error(key, "release_lock_sql")
     }
 
     /// Takes the lock from its holder, from outside, while the holder's session lives on; for instance by removing the file that is the
     /// lock.
     ///
-    /// Needed with [`Need::TakeAwayLock`].
-    async fn take_away_lock(&self, url: &str, key: &LockKey) -> Result<(), Failure> {
-        not_offered((url, key), "take_away_lock")
+    /// Needed with [`Ability::StealLock`].
+    async fn steal_lock(&self, url: &str, key: &LockKey) -> Result<(), TestError> {
+        unsupported_error((url, key), "steal_lock")
     }
 
     /// Ends the session that holds the lock, as an administrator would: `SELECT pg_terminate_backend(…)` of
     /// [`LockHolder::session`]. Returns when the server has taken the order; the session may end a little later.
     ///
-    /// Needed with [`Need::EndSession`].
-    async fn end_session(&self, url: &str, holder: &LockHolder) -> Result<(), Failure> {
-        not_offered((url, holder), "end_session")
+    /// Needed with [`Ability::TerminateSession`].
+    async fn terminate_session(&self, url: &str, holder: &LockHolder) -> Result<(), TestError> {
+        unsupported_error((url, holder), "terminate_session")
     }
 }
 
-/// A closed gate.
+/// A closed barrier.
 #[async_trait]
-pub trait Gate: Send + Sync {
-    /// Returns once a migration stands at the gate or, where the engine does not tell, once its transaction is open. It may wait for
+pub trait Barrier: Send + Sync {
+    /// Returns once a migration stands at the barrier or, where the engine does not tell, once its transaction is open. It may wait for
     /// ever: the case has a deadline.
-    async fn reached(&self) -> Result<(), Failure>;
+    async fn wait_reached(&self) -> Result<(), TestError>;
 
-    /// Opens the gate for every statement that begins from now on.
-    async fn open(self: Box<Self>) -> Result<(), Failure>;
+    /// Opens the barrier for every statement that begins from now on.
+    async fn open(self: Box<Self>) -> Result<(), TestError>;
 }
 
-fn not_offered<T>(_: impl Sized, method: &str) -> Result<T, Failure> {
+fn unsupported_error<T>(_: impl Sized, method: &str) -> Result<T, TestError> {
     Err(format!("the fixture does not say that it lacks it, but has no `{method}`").into())
 }

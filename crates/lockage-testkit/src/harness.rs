@@ -7,7 +7,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use lockage_core::Backend;
 
 use crate::suite::{Case, Suite};
-use crate::{Fixture, serve_child, told};
+use crate::{Fixture, format_error_chain, run_child_if_requested};
 
 /// The `main` of a `tests/conformance.rs`: runs the cases that the command line asks for. Call it first: some cases start this very
 /// program again, as their replicas.
@@ -18,7 +18,7 @@ pub fn conformance(backend: Backend, fixture: impl Fixture) -> ExitCode {
 impl Suite {
     /// The same as [`conformance`], with numbers of your own.
     pub fn main(self) -> ExitCode {
-        if let Some(code) = serve_child(self.backend) {
+        if let Some(code) = run_child_if_requested(self.backend) {
             return code;
         }
         let arguments = Arguments::from_args();
@@ -29,8 +29,8 @@ impl Suite {
 
     fn trial(self: &Arc<Self>, case: &'static Case) -> Trial {
         let suite = Arc::clone(self);
-        let lacks = suite.lacks(case);
-        let trial = Trial::ignorable_test(case.name(), move || match suite.lacks(case) {
+        let lacks = suite.unsupported(case);
+        let trial = Trial::ignorable_test(case.name(), move || match suite.unsupported(case) {
             Some(reason) => Ok(Completion::ignored_with(reason)),
             None => suite.run_alone(case).map(|()| Completion::Completed),
         });
@@ -51,7 +51,7 @@ impl Suite {
         let done = runtime.block_on(self.run(case));
         // A driver's thread that hangs must not hang the suite.
         runtime.shutdown_background();
-        done.map_err(|failure| Failed::from(told(&*failure)))
+        done.map_err(|failure| Failed::from(format_error_chain(&*failure)))
     }
 }
 

@@ -1,23 +1,23 @@
-//! The conformance suite: what [`LockProvider`](lockage_core::LockProvider), [`Migrator`](lockage_core::Migrator) and a run on top
-//! of them promise, as cases that any backend runs.
+//! The conformance suite: the guarantees of [`LockProvider`](lockage_core::LockProvider), [`Migrator`](lockage_core::Migrator) and
+//! [`Runner`](lockage_core::Runner), as cases that every backend runs.
 //!
 //! A backend's crate has a `tests/conformance.rs`:
 //!
 //! ```no_run
 //! # use lockage_core::{Backend, Capabilities, Error, ErrorKind};
-//! # use lockage_testkit::{Failure, Fixture, Need, async_trait};
+//! # use lockage_testkit::{Ability, Fixture, TestError, async_trait};
 //! # struct Acme;
 //! # const BACKEND: Backend = Backend::new("lockage-acme", &["acme"], Capabilities::new(true, "a lock"),
 //! #     |_| Box::pin(async { Err(Error::new(ErrorKind::Connect, "")) }), |_, _| Ok(()));
 //! #[async_trait]
 //! impl Fixture for Acme {
-//!     // a fresh database, how to look into it, a few statements: see `Fixture`
-//! #   fn lacks(&self, _: Need) -> Option<String> { None }
-//! #   async fn create_database(&self) -> Result<String, Failure> { todo!() }
-//! #   async fn drop_database(&self, _: &str) -> Result<(), Failure> { todo!() }
-//! #   async fn tables(&self, _: &str) -> Result<Vec<String>, Failure> { todo!() }
-//! #   async fn rows(&self, _: &str, _: &str) -> Result<Vec<i64>, Failure> { todo!() }
-//! #   async fn execute(&self, _: &str, _: &str) -> Result<(), Failure> { todo!() }
+//!     // creates a database, reads it and builds a few statements: see `Fixture`
+//! #   fn unsupported(&self, _: Ability) -> Option<String> { None }
+//! #   async fn create_database(&self) -> Result<String, TestError> { todo!() }
+//! #   async fn drop_database(&self, _: &str) -> Result<(), TestError> { todo!() }
+//! #   async fn tables(&self, _: &str) -> Result<Vec<String>, TestError> { todo!() }
+//! #   async fn rows(&self, _: &str, _: &str) -> Result<Vec<i64>, TestError> { todo!() }
+//! #   async fn execute(&self, _: &str, _: &str) -> Result<(), TestError> { todo!() }
 //! }
 //!
 //! fn main() -> std::process::ExitCode {
@@ -25,7 +25,7 @@
 //! }
 //! ```
 //!
-//! and in its `Cargo.toml`:
+//! Its `Cargo.toml` declares the test without the default harness:
 //!
 //! ```toml
 //! [[test]]
@@ -33,30 +33,24 @@
 //! harness = false
 //! ```
 //!
-//! `cargo test --test conformance -- lock::` runs some of the cases, `--list` names them, and `cargo nextest run` works too. Where the
-//! engine or the machine cannot do what a case needs, the case is shown as ignored, with the reason in front of its name.
+//! `cargo test --test conformance -- lock::` runs some of the cases and `--list` lists them. `cargo nextest run` works too. If the
+//! engine or the machine lacks an ability that a case needs, the case is reported as ignored, with the reason in front of its name.
 
 mod case;
+mod case_context;
 mod child;
-#[cfg(all(feature = "engines", unix))]
-pub mod engine;
+mod error_chain;
+mod exclusivity;
 mod fixture;
 mod harness;
-#[cfg(all(feature = "matrix", unix))]
-pub mod matrix;
-#[cfg(all(feature = "engines", unix))]
-mod process_mark;
-mod scene;
-mod sole_holder;
 mod suite;
-mod told;
 mod unique_name;
 
-pub use child::serve_child;
-pub use fixture::{Failure, Fixture, Gate, Need};
+pub use child::run_child_if_requested;
+pub use error_chain::format_error_chain;
+pub use exclusivity::ExclusivityProbe;
+pub use fixture::{Ability, Barrier, Fixture, TestError};
 pub use harness::conformance;
 pub use lockage_core::async_trait;
-pub use sole_holder::SoleHolder;
 pub use suite::{Case, Suite};
-pub(crate) use told::told;
 pub use unique_name::unique_name;

@@ -4,22 +4,22 @@ use std::time::Duration;
 
 use lockage_core::{Backend, BoxFuture};
 
-use crate::scene::Scene;
-use crate::{Failure, Fixture, Need, case, told};
+use crate::case_context::CaseContext;
+use crate::{Ability, Fixture, TestError, case, format_error_chain};
 
 /// One promise, and how it is put to the test.
 #[derive(Clone, Copy)]
 pub struct Case {
     name: &'static str,
-    needs: &'static [Need],
-    run: for<'a> fn(&'a Scene) -> BoxFuture<'a, Result<(), Failure>>,
+    needs: &'static [Ability],
+    run: for<'a> fn(&'a CaseContext) -> BoxFuture<'a, Result<(), TestError>>,
 }
 
 impl Case {
     pub(crate) const fn new(
         name: &'static str,
-        needs: &'static [Need],
-        run: for<'a> fn(&'a Scene) -> BoxFuture<'a, Result<(), Failure>>,
+        needs: &'static [Ability],
+        run: for<'a> fn(&'a CaseContext) -> BoxFuture<'a, Result<(), TestError>>,
     ) -> Self {
         Self { name, needs, run }
     }
@@ -29,8 +29,8 @@ impl Case {
         self.name
     }
 
-    /// What it needs beyond [`Need::Engine`].
-    pub fn needs(&self) -> &'static [Need] {
+    /// What it needs beyond [`Ability::Engine`].
+    pub fn needs(&self) -> &'static [Ability] {
         self.needs
     }
 }
@@ -48,17 +48,17 @@ pub struct Suite {
     pub(crate) backend: Backend,
     pub(crate) fixture: Arc<dyn Fixture>,
     pub(crate) deadline: Duration,
-    pub(crate) replicas: usize,
+    pub(crate) processes: usize,
 }
 
 impl Suite {
-    /// The suite for a backend: 16 replicas, 60 seconds for each wait.
+    /// The suite for a backend: 16 processes, 60 seconds for each wait.
     pub fn new(backend: Backend, fixture: impl Fixture) -> Self {
         Self {
             backend,
             fixture: Arc::new(fixture),
             deadline: Duration::from_secs(60),
-            replicas: 16,
+            processes: 16,
         }
     }
 
@@ -71,8 +71,8 @@ impl Suite {
 
     /// Races with so many tasks and processes, at least two.
     #[must_use]
-    pub fn replicas(mut self, replicas: usize) -> Self {
-        self.replicas = replicas.max(2);
+    pub fn processes(mut self, processes: usize) -> Self {
+        self.processes = processes.max(2);
         self
     }
 
@@ -82,18 +82,18 @@ impl Suite {
     }
 
     /// Why a case cannot run here; `None` when it can.
-    pub fn lacks(&self, case: &Case) -> Option<String> {
+    pub fn unsupported(&self, case: &Case) -> Option<String> {
         let can = self.backend.capabilities();
-        std::iter::once(&Need::Engine)
+        std::iter::once(&Ability::Engine)
             .chain(case.needs)
-            .find_map(|need| match need {
-                Need::Processes => {
+            .find_map(|need| match ability {
+                Ability::Processes => {
                     (!can.cross_process_lock).then(|| "its lock lives in one process".into())
                 }
-                Need::TransactionalDdl => {
+                Ability::TransactionalDdl => {
                     (!can.transactional_ddl).then(|| "its DDL is not transactional".into())
                 }
-                need => self.fixture.lacks(*need),
+                need => self.fixture.unsupported(*need),
             })
     }
 
@@ -102,14 +102,14 @@ impl Suite {
     ///
     /// # Errors
     /// What the backend did wrong, or what kept the case from finding out.
-    pub async fn run(&self, case: &Case) -> Result<(), Failure> {
+    pub async fn run(&self, case: &Case) -> Result<(), TestError> {
         let url = self
-            .bounded("a fresh database", self.fixture.create_database())
+            .with_timeout("a fresh database", self.fixture.create_database())
             .await?;
-        let scene = Arc::new(Scene::new(self.clone(), url.clone())?);
+        let context = Arc::new(CaseContext::new(self.clone(), url.clone())?);
         let mut work = tokio::spawn({
-            let (run, scene) = (case.run, Arc::clone(&scene));
-            async move { run(&scene).await }
+            let (run, context) = (case.run, Arc::clone(&context));
+            async move { run(&context).await }
         });
         // Each wait of a case has its own deadline; this one is for a call that nobody foresaw would hang.
         let done = match tokio::time::timeout(self.deadline * 4, &mut work).await {
@@ -121,21 +121,21 @@ impl Suite {
                 Err(format!("the case was not over within {:?}", self.deadline * 4).into())
             }
         };
-        drop(scene);
+        drop(context);
         let dropped = self
-            .bounded("removing the database", self.fixture.drop_database(&url))
+            .with_timeout("removing the database", self.fixture.drop_database(&url))
             .await;
         done.and(dropped)
     }
 
-    async fn bounded<T>(
+    async fn with_timeout<T>(
         &self,
         what: &str,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
+        work: impl Future<Output = Result<T, TestError>>,
+    ) -> Result<T, TestError> {
         match tokio::time::timeout(self.deadline, work).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(failure)) => Err(format!("{what}: {}", told(&*failure)).into()),
+            Ok(Err(failure)) => Err(format!("{what}: {}", format_error_chain(&*failure)).into()),
             Err(_) => Err(format!("{what}: not within {:?}", self.deadline).into()),
         }
     }
@@ -146,7 +146,7 @@ impl fmt::Debug for Suite {
         f.debug_struct("Suite")
             .field("backend", &self.backend)
             .field("deadline", &self.deadline)
-            .field("replicas", &self.replicas)
+            .field("processes", &self.processes)
             .finish_non_exhaustive()
     }
 }

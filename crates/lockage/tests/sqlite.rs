@@ -55,7 +55,7 @@ async fn one_call_migrates() {
     );
     let report = lockage::migrate(&url, migrations).await.unwrap();
     assert_eq!(
-        (report.outcome, report.future),
+        (report.outcome, report.ahead),
         (Outcome::UpToDate, vec!["2".to_owned()])
     );
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use lockage_testkit::engine::MariadbOrigin;
+use lockage_test_matrix::engine::MariadbSource;
 use lockage_testkit::unique_name;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, Row, from_value_opt};
@@ -12,7 +12,7 @@ pub(crate) struct Server {
     name: &'static str,
     /// All nodes of a cluster.
     nodes: Vec<String>,
-    origin: Result<Arc<MariadbOrigin>, String>,
+    origin: Result<Arc<MariadbSource>, String>,
 }
 
 impl Server {
@@ -22,13 +22,13 @@ impl Server {
         Self {
             name: "mariadb",
             nodes: Vec::new(),
-            origin: MariadbOrigin::find(url, &path).map(Arc::new),
+            origin: MariadbSource::find(url, &path).map(Arc::new),
         }
     }
 
     pub(crate) fn mysql() -> Self {
         let origin = match std::env::var("LOCKAGE_TEST_MYSQL_URL") {
-            Ok(url) => MariadbOrigin::find(Some(url), ""),
+            Ok(url) => MariadbSource::find(Some(url), ""),
             Err(_) => Err("set LOCKAGE_TEST_MYSQL_URL".to_owned()),
         };
         Self {
@@ -46,7 +46,7 @@ impl Server {
         let nodes: Vec<String> = urls.split(',').map(str::to_owned).collect();
         let origin = match urls.is_empty() {
             true => Err("set LOCKAGE_TEST_GALERA_URLS".to_owned()),
-            false => MariadbOrigin::find(nodes.first().cloned(), ""),
+            false => MariadbSource::find(nodes.first().cloned(), ""),
         };
         Self {
             name: "galera",
@@ -153,7 +153,7 @@ struct OneDatabase {
     clustered: bool,
     admin: String,
     name: String,
-    _server: Arc<MariadbOrigin>,
+    _server: Arc<MariadbSource>,
 }
 
 impl Database for OneDatabase {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use lockage_testkit::engine::PostgresOrigin;
+use lockage_test_matrix::engine::PostgresSource;
 use lockage_testkit::unique_name;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
@@ -11,7 +11,7 @@ const POOLED: &str = "pooled-by-transaction";
 
 /// The server of `LOCKAGE_TEST_POSTGRES_URL`, or one from the machine's binaries.
 pub(crate) struct Server {
-    origin: Result<Arc<PostgresOrigin>, String>,
+    origin: Result<Arc<PostgresSource>, String>,
     pooled_by_transaction: bool,
 }
 
@@ -20,7 +20,7 @@ impl Server {
         let url = std::env::var("LOCKAGE_TEST_POSTGRES_URL").ok();
         let path = std::env::var("PATH").unwrap_or_default();
         Self {
-            origin: PostgresOrigin::find(url, &path).map(Arc::new),
+            origin: PostgresSource::find(url, &path).map(Arc::new),
             pooled_by_transaction: false,
         }
     }
@@ -122,7 +122,7 @@ struct OneDatabase {
     url: String,
     admin: String,
     name: String,
-    _server: Arc<PostgresOrigin>,
+    _server: Arc<PostgresSource>,
 }
 
 impl Database for OneDatabase {

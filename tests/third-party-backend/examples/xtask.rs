@@ -1,14 +1,14 @@
-//! `cargo xtask`: the suite wherever its engine can be had, with a report.
+//! `cargo xtask`: runs the conformance suite with the available engine and writes a report.
 
 use std::process::ExitCode;
 
-use lockage_testkit::matrix::{Cell, Matrix, Place, Suite};
+use lockage_test_matrix::{Cell, Matrix, Provisioning, Suite};
 
 const CELLS: &[Cell] = &[Cell {
     engine: "firebird",
     version: "3.0",
     lock: "row",
-    place: Place::Programs {
+    provisioning: Provisioning::Programs {
         paths: &["/usr/sbin/firebird", "/usr/bin/isql-fb"],
         packages: &["firebird3.0-server", "firebird3.0-utils"],
     },

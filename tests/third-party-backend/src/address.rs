@@ -16,7 +16,7 @@ impl Address {
                 .with_hint("write it as firebird://user:password@host:3050/alias")
         };
         // The parser's own message may quote the password.
-        let parsed = Url::parse(url.expose()).map_err(|_| wrong("cannot be read"))?;
+        let parsed = Url::parse(url.as_secret_str()).map_err(|_| wrong("cannot be read"))?;
         let text = |part: &str| {
             percent_decode_str(part)
                 .decode_utf8()

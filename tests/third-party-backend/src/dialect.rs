@@ -1,5 +1,5 @@
 use lockage_sql::script::{Bodies, Brackets, SQLITE, Syntax};
-use lockage_sql::{Dialect, double_quoted, single_quoted};
+use lockage_sql::{Clock, Dialect, single_quoted};
 
 const SYNTAX: Syntax = Syntax {
     name: "Firebird",
@@ -15,29 +15,25 @@ const SYNTAX: Syntax = Syntax {
 pub(crate) const UTC: &str = "LOCKAGE_UTC";
 
 /// How Firebird writes SQL.
-pub(crate) static DIALECT: Dialect = Dialect {
-    engine: "Firebird",
-    syntax: &SYNTAX,
-    transactional_ddl: false,
-    begin: "SET TRANSACTION",
-    commit: "COMMIT",
-    rollback: "ROLLBACK",
-    identifier: double_quoted,
-    literal: single_quoted,
+pub(crate) static DIALECT: Dialect = Dialect::new("Firebird", &SYNTAX, CLOCK)
+    .with_transaction("SET TRANSACTION", "COMMIT", "ROLLBACK")
     // 250 characters of four bytes fit into a key of a page of 8 KiB, the default.
-    text_type: |length| match length {
-        ..=8191 => format!("VARCHAR({length}) CHARACTER SET UTF8"),
-        _ => "BLOB SUB_TYPE TEXT CHARACTER SET UTF8".into(),
-    },
-    integer_type: "BIGINT",
+    .with_types(
+        |length| match length {
+            ..=8191 => format!("VARCHAR({length}) CHARACTER SET UTF8"),
+            _ => "BLOB SUB_TYPE TEXT CHARACTER SET UTF8".into(),
+        },
+        "BIGINT",
+    )
+    .with_create_table(create_table)
+    .with_for_update(" WITH LOCK");
+
+const CLOCK: Clock = Clock {
     time_type: "TIMESTAMP",
     now: "DATEADD(CAST(RDB$GET_CONTEXT('USER_SESSION', 'LOCKAGE_UTC') AS INTEGER) MINUTE TO CAST('NOW' AS TIMESTAMP))",
-    time_text: |column| format!("REPLACE(CAST({column} AS VARCHAR(24)), ' ', 'T') || 'Z'"),
-    create_table,
-    clock_ms: "DATEDIFF(MILLISECOND FROM TIMESTAMP '1970-01-01 00:00:00' TO \
+    to_text: |column| format!("REPLACE(CAST({column} AS VARCHAR(24)), ' ', 'T') || 'Z'"),
+    now_ms: "DATEDIFF(MILLISECOND FROM TIMESTAMP '1970-01-01 00:00:00' TO \
         DATEADD(CAST(RDB$GET_CONTEXT('USER_SESSION', 'LOCKAGE_UTC') AS INTEGER) MINUTE TO CAST('NOW' AS TIMESTAMP)))",
-    for_update: " WITH LOCK",
-    elapsed_ms: None,
 };
 
 /// `CREATE TABLE` has no `IF NOT EXISTS` before version 6.

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use lockage_core::LockHolder;
 use lockage_firebird::BACKEND;
-use lockage_testkit::{Failure, Fixture, Gate, Need, async_trait, unique_name};
+use lockage_testkit::{Ability, Barrier, Fixture, TestError, async_trait, unique_name};
 
 use server::Server;
 
-/// The table of the gates, which stands in each database.
-const GATES: &str = "lk_gates";
+/// The table of the barriers, which stands in each database.
+const BARRIERS: &str = "lk_barriers";
 
 struct Firebird {
     server: OnceLock<Result<Server, String>>,
@@ -20,38 +20,41 @@ struct Firebird {
 }
 
 impl Firebird {
-    fn server(&self) -> Result<&Server, Failure> {
+    fn server(&self) -> Result<&Server, TestError> {
         let server = self
             .server
             .get_or_init(|| Server::start().map_err(|error| error.to_string()));
         server.as_ref().map_err(|error| error.clone().into())
     }
 
-    async fn ask(&self, url: &str, sql: &str) -> Result<Vec<String>, Failure> {
+    async fn ask(&self, url: &str, sql: &str) -> Result<Vec<String>, TestError> {
         ask(self.server()?, path(url)?, sql.to_owned()).await
     }
 }
 
 #[async_trait]
 impl Fixture for Firebird {
-    fn lacks(&self, need: Need) -> Option<String> {
-        match need {
-            Need::Engine => self.lacks.clone(),
-            Need::Gate | Need::Processes | Need::EndSession | Need::NoticesDeadClient => None,
-            Need::GiveUpLock | Need::TakeAwayLock => {
+    fn unsupported(&self, ability: Ability) -> Option<String> {
+        match ability {
+            Ability::Engine => self.lacks.clone(),
+            Ability::Barrier
+            | Ability::Processes
+            | Ability::TerminateSession
+            | Ability::DetectsDeadClient => None,
+            Ability::ReleaseInScript | Ability::StealLock => {
                 Some("only the end of its transaction frees the row that is the lock".into())
             }
-            need => Some(format!("{need:?} is not known to this fixture")),
+            ability => Some(format!("{ability:?} is not known to this fixture")),
         }
     }
 
-    async fn create_database(&self) -> Result<String, Failure> {
+    async fn create_database(&self) -> Result<String, TestError> {
         let server = self.server()?;
         let name = format!("{}.fdb", unique_name("fb"));
         let file = server.folder().join(name);
         let make = format!(
             "CREATE DATABASE '{}' USER SYSDBA PASSWORD '{}' DEFAULT CHARACTER SET UTF8;\n\
-             CREATE TABLE {GATES} (name VARCHAR(100) NOT NULL);\nCOMMIT;\n",
+             CREATE TABLE {BARRIERS} (name VARCHAR(100) NOT NULL);\nCOMMIT;\n",
             server.address(&file),
             server::PASSWORD
         );
@@ -59,7 +62,7 @@ impl Fixture for Firebird {
         Ok(server.url(&file))
     }
 
-    async fn drop_database(&self, url: &str) -> Result<(), Failure> {
+    async fn drop_database(&self, url: &str) -> Result<(), TestError> {
         self.ask(
             url,
             "DELETE FROM MON$ATTACHMENTS WHERE MON$ATTACHMENT_ID <> CURRENT_CONNECTION AND MON$SYSTEM_FLAG = 0;\nCOMMIT;",
@@ -69,7 +72,7 @@ impl Fixture for Firebird {
         Ok(())
     }
 
-    async fn tables(&self, url: &str) -> Result<Vec<String>, Failure> {
+    async fn tables(&self, url: &str) -> Result<Vec<String>, TestError> {
         let names = self
             .ask(
                 url,
@@ -78,13 +81,13 @@ impl Fixture for Firebird {
             .await?;
         let names = names.into_iter().map(|name| name.to_lowercase());
         // The empty table of the locks stays, as a lock's file does elsewhere.
-        let ours = [GATES, "lockage_lock"];
+        let ours = [BARRIERS, "lockage_lock"];
         Ok(names
             .filter(|name| !ours.contains(&name.as_str()))
             .collect())
     }
 
-    async fn rows(&self, url: &str, table: &str) -> Result<Vec<i64>, Failure> {
+    async fn rows(&self, url: &str, table: &str) -> Result<Vec<i64>, TestError> {
         let rows = self
             .ask(url, &format!("SELECT n FROM {table} ORDER BY n;"))
             .await?;
@@ -94,33 +97,33 @@ impl Fixture for Firebird {
             .collect::<Result<_, _>>()?)
     }
 
-    async fn execute(&self, url: &str, statement: &str) -> Result<(), Failure> {
+    async fn execute(&self, url: &str, statement: &str) -> Result<(), TestError> {
         self.ask(url, &format!("{statement};\nCOMMIT;"))
             .await
             .map(drop)
     }
 
-    /// Counts what no server counts in two minutes, once for each row of the gate.
-    fn gate(&self, gate: &str) -> Result<String, Failure> {
+    /// Counts what no server counts in two minutes, once for each row of the barrier.
+    fn barrier_sql(&self, barrier: &str) -> Result<String, TestError> {
         let many: String = ["a", "b", "c", "d", "e"]
             .map(|alias| format!(" LEFT JOIN RDB$TYPES {alias} ON 1 = 1"))
             .concat();
         Ok(format!(
-            "SELECT COUNT(*) FROM {GATES} g{many} WHERE g.name = '{gate}'"
+            "SELECT COUNT(*) FROM {BARRIERS} g{many} WHERE g.name = '{barrier}'"
         ))
     }
 
-    async fn close_gate(&self, url: &str, gate: &str) -> Result<Box<dyn Gate>, Failure> {
-        self.execute(url, &format!("INSERT INTO {GATES} VALUES ('{gate}')"))
+    async fn close_barrier(&self, url: &str, barrier: &str) -> Result<Box<dyn Barrier>, TestError> {
+        self.execute(url, &format!("INSERT INTO {BARRIERS} VALUES ('{barrier}')"))
             .await?;
         Ok(Box::new(Row {
             server: self.server()?.clone(),
             path: path(url)?,
-            gate: gate.to_owned(),
+            barrier: barrier.to_owned(),
         }))
     }
 
-    async fn end_session(&self, url: &str, holder: &LockHolder) -> Result<(), Failure> {
+    async fn terminate_session(&self, url: &str, holder: &LockHolder) -> Result<(), TestError> {
         let session = holder.session.as_deref().ok_or("no session is told")?;
         self.execute(
             url,
@@ -133,16 +136,16 @@ impl Fixture for Firebird {
 struct Row {
     server: Server,
     path: String,
-    gate: String,
+    barrier: String,
 }
 
 #[async_trait]
-impl Gate for Row {
-    async fn reached(&self) -> Result<(), Failure> {
+impl Barrier for Row {
+    async fn wait_reached(&self) -> Result<(), TestError> {
         let look = format!(
             "SELECT COUNT(*) FROM MON$STATEMENTS WHERE MON$STATE = 1 AND MON$ATTACHMENT_ID <> CURRENT_CONNECTION \
              AND MON$SQL_TEXT CONTAINING 'g.name = ''{}''';",
-            self.gate
+            self.barrier
         );
         while ask(&self.server, self.path.clone(), look.clone()).await? == ["0"] {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -150,20 +153,23 @@ impl Gate for Row {
         Ok(())
     }
 
-    async fn open(self: Box<Self>) -> Result<(), Failure> {
-        let open = format!("DELETE FROM {GATES} WHERE name = '{}';\nCOMMIT;", self.gate);
+    async fn open(self: Box<Self>) -> Result<(), TestError> {
+        let open = format!(
+            "DELETE FROM {BARRIERS} WHERE name = '{}';\nCOMMIT;",
+            self.barrier
+        );
         ask(&self.server, self.path.clone(), open).await.map(drop)
     }
 }
 
 /// Runs a script of the engine's own client, which blocks, beside the case's runtime.
-async fn ask(server: &Server, path: String, script: String) -> Result<Vec<String>, Failure> {
+async fn ask(server: &Server, path: String, script: String) -> Result<Vec<String>, TestError> {
     let server = server.clone();
     tokio::task::spawn_blocking(move || server.isql(&path, &script)).await?
 }
 
 /// The path behind the server's address, as its own client writes it.
-fn path(url: &str) -> Result<String, Failure> {
+fn path(url: &str) -> Result<String, TestError> {
     let path = url.splitn(4, '/').nth(3).ok_or("a URL without a path")?;
     Ok(path.to_owned())
 }

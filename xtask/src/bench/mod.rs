@@ -6,7 +6,7 @@ mod scenario;
 use std::process::{Command, ExitCode};
 
 use cargo_metadata::MetadataCommand;
-use lockage_testkit::engine::PostgresOrigin;
+use lockage_test_matrix::engine::PostgresSource;
 
 use crate::command::succeeds;
 
@@ -42,7 +42,7 @@ pub(crate) fn run() -> Result<ExitCode, String> {
     )?;
     scenario::memory(&program, &scenario::sqlite(folder.path()), &mut figures)?;
     let path = std::env::var("PATH").unwrap_or_default();
-    match PostgresOrigin::find(std::env::var("LOCKAGE_TEST_POSTGRES_URL").ok(), &path) {
+    match PostgresSource::find(std::env::var("LOCKAGE_TEST_POSTGRES_URL").ok(), &path) {
         Ok(postgres) => {
             let url = postgres.url().map_err(|error| error.to_string())?;
             scenario::all(

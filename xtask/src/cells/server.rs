@@ -1,12 +1,12 @@
-//! The servers, and where each can come from.
+//! The servers and their sources.
 
-use lockage_testkit::matrix::{Binaries, Data, Official, Own, Server};
+use lockage_test_matrix::{Binaries, DataFolder, LocalImage, PublishedImage, Server};
 
-const fn data(folder: &'static str, size: &'static str) -> Option<Data> {
-    Some(Data { folder, size })
+const fn data(folder: &'static str, size: &'static str) -> Option<DataFolder> {
+    Some(DataFolder { folder, size })
 }
 
-/// Of our own images.
+/// The data folder of the local images.
 const DATA: &str = "/data";
 
 const fn postgres(
@@ -14,14 +14,14 @@ const fn postgres(
     image: &'static str,
     suite: &'static str,
     arguments: &'static [&'static str],
-    // The volume of the official image.
+    // The data folder of the published image.
     volume: &'static str,
 ) -> Server {
     Server {
         version,
         variable: "LOCKAGE_TEST_POSTGRES_URL",
         scheme: "postgres",
-        official: Some(Official {
+        published_image: Some(PublishedImage {
             image,
             port: 5432,
             user: "lockage",
@@ -40,7 +40,7 @@ const fn postgres(
             arguments: &["-c", "max_connections=300", "-c", "fsync=off"],
             data: data(volume, "150m"),
         }),
-        own: Some(Own {
+        local_image: Some(LocalImage {
             image,
             folder: "postgres",
             suite,
@@ -67,12 +67,16 @@ pub(super) const POSTGRES_18: Server = postgres(
     "/var/lib/postgresql",
 );
 
-const fn mysql(version: &'static str, image: &'static str, own: Option<Own>) -> Server {
+const fn mysql(
+    version: &'static str,
+    image: &'static str,
+    local_image: Option<LocalImage>,
+) -> Server {
     Server {
         version,
         variable: "LOCKAGE_TEST_MYSQL_URL",
         scheme: "mysql",
-        official: Some(Official {
+        published_image: Some(PublishedImage {
             image,
             port: 3306,
             user: "root",
@@ -86,17 +90,17 @@ const fn mysql(version: &'static str, image: &'static str, own: Option<Own>) -> 
             arguments: &["--max-connections=300", "--skip-name-resolve"],
             data: data("/var/lib/mysql", "500m"),
         }),
-        own,
+        local_image,
         binaries: None,
     }
 }
 
-/// Debian has no package of it.
+/// Debian has no package of this version.
 pub(super) const MYSQL_8_4: Server = mysql("8.4", "mysql:8.4", None);
 pub(super) const MYSQL_9_7: Server = mysql(
     "9.7",
     "mysql:9.7",
-    Some(Own {
+    Some(LocalImage {
         image: "mysql:9.7",
         folder: "mysql",
         suite: "sid",
@@ -115,7 +119,7 @@ const fn mariadb(
         version,
         variable: "LOCKAGE_TEST_MARIADB_URL",
         scheme: "mariadb",
-        official: Some(Official {
+        published_image: Some(PublishedImage {
             image,
             port: 3306,
             user: "root",
@@ -129,7 +133,7 @@ const fn mariadb(
             arguments: &["--max-connections=300", "--skip-name-resolve"],
             data: data("/var/lib/mysql", "400m"),
         }),
-        own: Some(Own {
+        local_image: Some(LocalImage {
             image,
             folder: "mariadb",
             suite,
@@ -145,19 +149,19 @@ pub(super) const MARIADB_10_5: Server =
 pub(super) const MARIADB_10_11: Server = mariadb("10.11", "mariadb:10.11", "bookworm", &[]);
 pub(super) const MARIADB_11_8: Server = mariadb("11.8", "mariadb:11.8", "trixie", &[]);
 
-/// The nodes find each other by our entrypoint only.
+/// Only the local image configures the nodes as a cluster.
 const fn galera(version: &'static str, image: &'static str, suite: &'static str) -> Server {
     Server {
         version,
         variable: "LOCKAGE_TEST_MARIADB_URL",
         scheme: "mariadb",
-        official: None,
-        own: Some(Own {
+        published_image: None,
+        local_image: Some(LocalImage {
             image,
             folder: "galera",
             suite,
             arguments: &[],
-            // A node that cannot write leaves the cluster, and ends.
+            // A node that cannot write leaves the cluster and exits.
             data: None,
         }),
         binaries: None,
@@ -167,13 +171,13 @@ const fn galera(version: &'static str, image: &'static str, suite: &'static str)
 pub(super) const GALERA_10_11: Server = galera("10.11", "galera:10.11", "bookworm");
 pub(super) const GALERA_11_8: Server = galera("11.8", "galera:11.8", "trixie");
 
-/// There is no package, so its makers' image is the only one.
+/// No package exists, so the published image is the only one.
 const fn sqlserver(version: &'static str, image: &'static str) -> Server {
     Server {
         version,
         variable: "LOCKAGE_TEST_SQLSERVER_URL",
         scheme: "sqlserver",
-        official: Some(Official {
+        published_image: Some(PublishedImage {
             image,
             port: 1433,
             user: "sa",
@@ -183,7 +187,7 @@ const fn sqlserver(version: &'static str, image: &'static str) -> Server {
             arguments: &[],
             data: None,
         }),
-        own: None,
+        local_image: None,
         binaries: None,
     }
 }

@@ -1,8 +1,12 @@
-//! What is run in a cell.
+//! The suites of the cells.
 
-use lockage_testkit::matrix::{Suite, When};
+use lockage_test_matrix::{RunCondition, Suite};
 
-const fn told(suite: Suite, environment: &'static [(&'static str, &'static str)]) -> Suite {
+/// Returns a suite with environment variables.
+const fn with_environment(
+    suite: Suite,
+    environment: &'static [(&'static str, &'static str)],
+) -> Suite {
     Suite {
         environment,
         ..suite
@@ -12,21 +16,21 @@ const fn told(suite: Suite, environment: &'static [(&'static str, &'static str)]
 /// Many processes of the real program.
 const RACES: Suite = Suite::new("races", "lockage-tests", "races");
 
-/// Harm at random moments, on the engine that the environment names.
+/// Faults at random moments.
 const fn faults(environment: &'static [(&'static str, &'static str)]) -> Suite {
     Suite {
-        when: When::Faults,
-        ..told(Suite::new("faults", "lockage-tests", "races"), environment)
+        condition: RunCondition::Faults,
+        ..with_environment(Suite::new("faults", "lockage-tests", "races"), environment)
     }
 }
 
 const FAULTS: Suite = faults(&[("LOCKAGE_TEST_FAULTS", "1")]);
 
-/// The one fault that needs a server of its own.
+/// The fault that needs a separate server.
 const fn full_disk(environment: &'static [(&'static str, &'static str)]) -> Suite {
     Suite {
-        when: When::FullDisk,
-        ..told(
+        condition: RunCondition::FullDisk,
+        ..with_environment(
             Suite::new("full disk", "lockage-tests", "races"),
             environment,
         )
@@ -39,8 +43,8 @@ const WAL: &[(&str, &str)] = &[("LOCKAGE_TEST_SQLITE_JOURNAL_MODE", "wal")];
 const SQLITE: Suite = Suite::new("conformance", "lockage-sqlite", "conformance");
 
 pub(super) const SQLITE_WAL: &[Suite] = &[
-    told(SQLITE, WAL),
-    told(RACES, &[("LOCKAGE_TEST_ENGINE", "sqlite-wal")]),
+    with_environment(SQLITE, WAL),
+    with_environment(RACES, &[("LOCKAGE_TEST_ENGINE", "sqlite-wal")]),
     faults(&[
         ("LOCKAGE_TEST_FAULTS", "1"),
         ("LOCKAGE_TEST_ENGINE", "sqlite-wal"),
@@ -48,7 +52,7 @@ pub(super) const SQLITE_WAL: &[Suite] = &[
 ];
 pub(super) const SQLITE_ROLLBACK: &[Suite] = &[
     SQLITE,
-    told(RACES, &[("LOCKAGE_TEST_ENGINE", "sqlite-delete")]),
+    with_environment(RACES, &[("LOCKAGE_TEST_ENGINE", "sqlite-delete")]),
     faults(&[
         ("LOCKAGE_TEST_FAULTS", "1"),
         ("LOCKAGE_TEST_ENGINE", "sqlite-delete"),
@@ -67,7 +71,7 @@ pub(super) const POSTGRES: &[Suite] = &[
 
 pub(super) const POOLED: &[Suite] = &[
     POSTGRES_CONFORMANCE,
-    told(
+    with_environment(
         RACES,
         &[
             ("LOCKAGE_TEST_ENGINE", "postgres"),
@@ -85,7 +89,7 @@ const TABLE_FAULTS: Suite = faults(&[
 
 pub(super) const POSTGRES_TABLE: &[Suite] = &[
     Suite::new("conformance", "lockage-postgres", "conformance_table_lock"),
-    told(
+    with_environment(
         RACES,
         &[
             ("LOCKAGE_TEST_LOCK_STRATEGY", "table"),
@@ -100,8 +104,8 @@ pub(super) const POSTGRES_TABLE: &[Suite] = &[
     ]),
 ];
 
-/// The conformance suite's witness needs sessions of its own, which such a pooler does not keep.
-pub(super) const POOLED_TABLE: &[Suite] = &[told(
+/// The fixture of the conformance suite needs sessions, which a transaction pooler does not provide.
+pub(super) const POOLED_TABLE: &[Suite] = &[with_environment(
     RACES,
     &[
         ("LOCKAGE_TEST_LOCK_STRATEGY", "table"),
@@ -110,8 +114,8 @@ pub(super) const POOLED_TABLE: &[Suite] = &[told(
     ],
 )];
 
-/// Advisory locks do not exclude there: the program has to find that out before it writes.
-pub(super) const REFUSED: &[Suite] = &[told(
+/// Advisory locks do not exclude other sessions there. The program must detect this before it writes.
+pub(super) const REFUSED: &[Suite] = &[with_environment(
     RACES,
     &[
         ("LOCKAGE_TEST_LOCK_STRATEGY", "advisory"),
@@ -133,7 +137,7 @@ pub(super) const MYSQL: &[Suite] = &[
 ];
 pub(super) const MYSQL_TABLE: &[Suite] = &[
     TABLE_CONFORMANCE,
-    told(RACES, TABLE),
+    with_environment(RACES, TABLE),
     faults(&[
         ("LOCKAGE_TEST_FAULTS", "1"),
         ("LOCKAGE_TEST_LOCK_STRATEGY", "table"),
@@ -146,7 +150,7 @@ pub(super) const MYSQL_TABLE: &[Suite] = &[
 pub(super) const MARIADB: &[Suite] = MYSQL;
 pub(super) const MARIADB_TABLE: &[Suite] = MYSQL_TABLE;
 
-/// The table lock's suite at one node, then processes on all of them.
+/// The suite of the table lock on one node, then processes on all nodes.
 pub(super) const GALERA: &[Suite] = &[
     TABLE_CONFORMANCE,
     Suite::new("three nodes", "lockage-mysql", "galera"),
@@ -165,7 +169,7 @@ pub(super) const SQLSERVER_TABLE: &[Suite] = &[Suite::new(
     "conformance_table_lock",
 )];
 
-/// A backend of somebody else's, in a workspace of its own.
+/// A third-party backend in a separate workspace.
 pub(super) const FIREBIRD: &[Suite] = &[Suite {
     manifest: "tests/third-party-backend/Cargo.toml",
     ..Suite::new("conformance", "lockage-firebird", "conformance")

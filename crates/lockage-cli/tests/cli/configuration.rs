@@ -67,7 +67,7 @@ fn mistakes_in_the_file_are_told_with_their_place() {
             2,
         ),
         ("\n\nurl = 'nothing'\n", "no scheme", 3),
-        ("lock-strategy = 'luck'\n", "`luck` is no lock strategy", 1),
+        ("lock-strategy = 'luck'\n", "unknown lock strategy `luck`", 1),
         ("statement-timeout = '0s'\n", "`0s` is no time at all", 1),
         ("schema = ''\n", "the name is empty", 1),
         (

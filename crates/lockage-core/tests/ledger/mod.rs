@@ -148,7 +148,7 @@ fn told(entry: &MigrationEntry) -> String {
         Some(version) => format!("{letter}{version}"),
         None => format!("R:{}", entry.name),
     };
-    format!("{name} {}", entry.standing.as_str())
+    format!("{name} {}", entry.status.as_str())
 }
 
 /// Options by change.

@@ -69,7 +69,7 @@ const MEMORY: Backend = Backend::new(
 );
 
 async fn connect(options: &ConnectOptions) -> Result<Box<dyn lockage_core::Session>> {
-    let world = Arc::clone(&worlds()[options.url.expose()]);
+    let world = Arc::clone(&worlds()[options.url.as_secret_str()]);
     let session = {
         let mut facts = world.facts();
         facts.last_session += 1;

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use lockage_message_store::lockage_core::{Backend, ConnectOptions, Unlocked};
 use lockage_message_store::{Builder, MessageStore};
 use lockage_sql::{Connection, Command};
-use lockage_testkit::{Failure, unique_name};
+use lockage_testkit::{TestError, unique_name};
 use tempfile::TempDir;
 
-use crate::site::{Engine, Site};
+use crate::target_engine::{Engine, TargetEngine};
 
 /// An empty database that nobody else uses.
 pub(crate) struct Database {
@@ -17,12 +17,12 @@ pub(crate) struct Database {
     /// The server, and the name of the database on it.
     server: Option<(String, String)>,
     pub(crate) folder: TempDir,
-    /// Whether the catalogue has indexes as they were made.
+    /// Whether the catalog has indexes as they were made.
     pub(crate) keeps_indexes: bool,
 }
 
 impl Database {
-    pub(crate) async fn fresh(site: &Site) -> Result<Self, Failure> {
+    pub(crate) async fn fresh(site: &TargetEngine) -> Result<Self, TestError> {
         let folder = tempfile::tempdir()?;
         let (engine, server) = (site.engine(), site.server()?);
         let (url, server) = match server {
@@ -42,7 +42,7 @@ impl Database {
         })
     }
 
-    pub(crate) async fn remove(self) -> Result<(), Failure> {
+    pub(crate) async fn remove(self) -> Result<(), TestError> {
         match &self.server {
             Some((server, name)) => drop_database(self.engine, server, name).await,
             None => Ok(()),
@@ -50,7 +50,7 @@ impl Database {
     }
 
     /// Another one beside it, for as long as this one is there.
-    pub(crate) async fn neighbour(&self) -> Result<Self, Failure> {
+    pub(crate) async fn second_database(&self) -> Result<Self, TestError> {
         let folder = tempfile::tempdir()?;
         let (url, server) = match &self.server {
             None => (format!("sqlite:{}/app.db", folder.path().display()), None),
@@ -73,7 +73,7 @@ impl Database {
         MessageStore::builder(&self.url)
     }
 
-    pub(crate) fn store(&self) -> Result<MessageStore, Failure> {
+    pub(crate) fn store(&self) -> Result<MessageStore, TestError> {
         Ok(self.builder().build()?)
     }
 
@@ -99,22 +99,22 @@ impl Database {
         }
     }
 
-    pub(crate) async fn rows(&self, query: &str) -> Result<Vec<Vec<String>>, Failure> {
+    pub(crate) async fn rows(&self, query: &str) -> Result<Vec<Vec<String>>, TestError> {
         rows(self.engine, &self.url, query).await
     }
 
-    pub(crate) async fn execute(&self, statement: &str) -> Result<(), Failure> {
+    pub(crate) async fn execute(&self, statement: &str) -> Result<(), TestError> {
         execute(self.engine, &self.url, statement).await
     }
 
     /// A session of the backend, as a neighbour has one.
-    pub(crate) async fn session(&self) -> Result<Unlocked, Failure> {
+    pub(crate) async fn session(&self) -> Result<Unlocked, TestError> {
         let options = ConnectOptions::new(&self.url)?;
         Ok(Unlocked::new(backend(self.engine).connect(&options).await?))
     }
 
     /// The history, each row as one text, in a fixed order.
-    pub(crate) async fn history(&self) -> Result<Vec<String>, Failure> {
+    pub(crate) async fn history(&self) -> Result<Vec<String>, TestError> {
         let history = self.table("lockage_message_history");
         let columns = match self.engine {
             Engine::SqlServer => {
@@ -129,7 +129,7 @@ impl Database {
     }
 }
 
-pub(crate) async fn connect(engine: Engine, url: &str) -> Result<Box<dyn Connection>, Failure> {
+pub(crate) async fn connect(engine: Engine, url: &str) -> Result<Box<dyn Connection>, TestError> {
     let options = ConnectOptions::new(url)?;
     Ok(match engine {
         Engine::Sqlite => Box::new(lockage_sqlite::connect(&options)?),
@@ -143,7 +143,7 @@ pub(crate) async fn rows(
     engine: Engine,
     url: &str,
     query: &str,
-) -> Result<Vec<Vec<String>>, Failure> {
+) -> Result<Vec<Vec<String>>, TestError> {
     let mut connection = connect(engine, url).await?;
     let rows = connection
         .query(query)
@@ -156,15 +156,15 @@ pub(crate) async fn rows(
         .collect())
 }
 
-pub(crate) async fn execute(engine: Engine, url: &str, statement: &str) -> Result<(), Failure> {
+pub(crate) async fn execute(engine: Engine, url: &str, statement: &str) -> Result<(), TestError> {
     let mut connection = connect(engine, url).await?;
     connection
-        .run(&[Command::Internal(statement.into())], &mut |_| {})
+        .execute(&[Command::Internal(statement.into())], &mut |_| {})
         .await
         .map_err(|failure| format!("{statement}: {:?}", failure.error).into())
 }
 
-pub(crate) async fn drop_database(engine: Engine, server: &str, name: &str) -> Result<(), Failure> {
+pub(crate) async fn drop_database(engine: Engine, server: &str, name: &str) -> Result<(), TestError> {
     if engine == Engine::SqlServer {
         return drop_unused(server, name).await;
     }
@@ -177,7 +177,7 @@ pub(crate) async fn drop_database(engine: Engine, server: &str, name: &str) -> R
 }
 
 /// Sessions that were cut off may still be on their way out.
-async fn drop_unused(server: &str, name: &str) -> Result<(), Failure> {
+async fn drop_unused(server: &str, name: &str) -> Result<(), TestError> {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         match execute(Engine::SqlServer, server, &format!("DROP DATABASE {name}")).await {

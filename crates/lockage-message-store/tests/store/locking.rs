@@ -2,23 +2,23 @@
 
 use lockage_message_store::lockage_core::{TryLock, Interrupt, LockKey, LockWait};
 use lockage_message_store::{ErrorKind, MessageStore};
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::database::{Database, connect};
-use crate::peer::takes;
-use crate::site::Engine;
-use crate::watch::{Pause, Waiting, hear};
+use crate::server_features::takes;
+use crate::target_engine::Engine;
+use crate::observers::{PauseAtStep, WaitRecorder, next_event};
 
 crate::tests![
-    the_lock_is_exclusive_while_held_and_free_after_release,
-    the_id_4004_waits_for_a_neighbour_that_holds_4004,
-    a_busy_lock_is_an_error_in_time_and_nothing_is_written,
-    rebuild_holds_the_lock_over_dropping_and_creating,
-    a_lock_lost_on_the_server_side_is_noticed,
+    lock_is_exclusive_while_held_and_free_after_release,
+    shared_lock_id_waits_for_other_tool,
+    busy_lock_times_out_and_writes_nothing,
+    rebuild_holds_lock_from_drop_to_creation,
+    lock_lost_on_server_is_detected,
 ];
 
 /// Whether a session of somebody else can take a lock; gives it back at once.
-async fn is_free(database: &Database, id: i64) -> Result<bool, Failure> {
+async fn is_free(database: &Database, id: i64) -> Result<bool, TestError> {
     let key = LockKey::id(id);
     let session = database.session().await?;
     let free = match session.try_lock(&key).await? {
@@ -34,14 +34,14 @@ async fn is_free(database: &Database, id: i64) -> Result<bool, Failure> {
     Ok(free)
 }
 
-fn ensure(truth: bool, what: &str) -> Result<(), Failure> {
+fn ensure(truth: bool, what: &str) -> Result<(), TestError> {
     if truth { Ok(()) } else { Err(what.into()) }
 }
 
-async fn the_lock_is_exclusive_while_held_and_free_after_release(
+async fn lock_is_exclusive_while_held_and_free_after_release(
     database: &Database,
-) -> Result<(), Failure> {
-    let (pause, mut paused) = Pause::at_step(1);
+) -> Result<(), TestError> {
+    let (pause, mut paused) = PauseAtStep::at_step(1);
     let store = database.builder().observer(pause).build()?;
     let running = tokio::spawn({
         let store = store.clone();
@@ -74,7 +74,7 @@ async fn the_lock_is_exclusive_while_held_and_free_after_release(
 }
 
 /// The same, in the engine's own words.
-async fn seen_by_the_engine(database: &Database) -> Result<(), Failure> {
+async fn seen_by_the_engine(database: &Database) -> Result<(), TestError> {
     let query = match database.engine {
         Engine::Postgres => {
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = 4006 AND objsubid = 1 \
@@ -100,9 +100,9 @@ async fn seen_by_the_engine(database: &Database) -> Result<(), Failure> {
 }
 
 /// The neighbour takes the lock with the engine's own words where it has some.
-async fn the_id_4004_waits_for_a_neighbour_that_holds_4004(
+async fn shared_lock_id_waits_for_other_tool(
     database: &Database,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let mut neighbour = connect(database.engine, &database.url).await?;
     let mut lock = None;
     match database.engine {
@@ -133,18 +133,18 @@ async fn the_id_4004_waits_for_a_neighbour_that_holds_4004(
             }
         }
     }
-    let (waiting, mut told) = Waiting::new();
+    let (waiting, mut events) = WaitRecorder::new();
     let store = database
         .builder()
         .migration_lock_id(4006)
-        .override_migration_lock_id(4004)
+        .migration_lock_id_override(4004)
         .observer(waiting)
         .build()?;
     let running = tokio::spawn({
         let store = store.clone();
         async move { store.migrate().await }
     });
-    let key = hear(&mut told, "the store to wait").await?;
+    let key = next_event(&mut events, "the store to wait").await?;
     ensure(key == "4004", &format!("the store waits for {key}"))?;
     let seen = store.assert_current().await;
     ensure(
@@ -161,9 +161,9 @@ async fn the_id_4004_waits_for_a_neighbour_that_holds_4004(
     )
 }
 
-async fn a_busy_lock_is_an_error_in_time_and_nothing_is_written(
+async fn busy_lock_times_out_and_writes_nothing(
     database: &Database,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let session = database.session().await?;
     let TryLock::Acquired(locked) = session.try_lock(&LockKey::id(4006)).await? else {
         return Err("the lock of a fresh database is taken".into());
@@ -182,15 +182,15 @@ async fn a_busy_lock_is_an_error_in_time_and_nothing_is_written(
     Ok(())
 }
 
-async fn rebuild_holds_the_lock_over_dropping_and_creating(
+async fn rebuild_holds_lock_from_drop_to_creation(
     database: &Database,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     database.store()?.migrate().await?;
     let incoming = database.table("tenants");
     let insert = format!("INSERT INTO {incoming} (tenant_id, connection_string) VALUES ('a', 'b')");
     database.execute(&insert).await?;
     // Three steps down and three up: the fourth is the first that makes something.
-    let (pause, mut paused) = Pause::at_step(3);
+    let (pause, mut paused) = PauseAtStep::at_step(3);
     let store = database.builder().observer(pause).build()?;
     let running = tokio::spawn(async move { store.rebuild().await });
     paused.reached().await?;
@@ -210,8 +210,8 @@ async fn rebuild_holds_the_lock_over_dropping_and_creating(
 }
 
 /// The session that migrates is ended by an administrator, or its lock's file removed.
-async fn a_lock_lost_on_the_server_side_is_noticed(database: &Database) -> Result<(), Failure> {
-    let (pause, mut paused) = Pause::at_step(1);
+async fn lock_lost_on_server_is_detected(database: &Database) -> Result<(), TestError> {
+    let (pause, mut paused) = PauseAtStep::at_step(1);
     let store = database
         .builder()
         .observer(pause)

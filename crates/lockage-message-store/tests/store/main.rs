@@ -3,7 +3,7 @@
 //!
 //! `LOCKAGE_TEST_ROUNDS` (default 2) and `LOCKAGE_TEST_REPLICAS` (default 16) say how often and how many processes race.
 
-mod catalogue;
+mod catalog;
 mod child;
 mod database;
 mod document;
@@ -23,16 +23,16 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use lockage_message_store::lockage_core::BoxFuture;
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use database::Database;
-use site::{Engine, Site};
+use site::{Engine, TargetEngine};
 
 /// No test takes longer; one that does waits for something that will not come.
 const DEADLINE: Duration = Duration::from_secs(300);
 
 /// A test, with a database of its own that is empty.
-type Test = for<'a> fn(&'a Database) -> BoxFuture<'a, Result<(), Failure>>;
+type Test = for<'a> fn(&'a Database) -> BoxFuture<'a, Result<(), TestError>>;
 
 /// Names a module's tests, for the list below.
 macro_rules! tests {
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(child::ARGUMENT) {
         return child::serve();
     }
-    let sites: Vec<Arc<Site>> = Site::all().into_iter().map(Arc::new).collect();
+    let sites: Vec<Arc<TargetEngine>> = TargetEngine::all().into_iter().map(Arc::new).collect();
     let lists = [
         racing::TESTS,
         locking::TESTS,
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         }
     }
     let mut arguments = Arguments::from_args();
-    let locks_meet = |site: &Arc<Site>| site.peer().is_some_and(|peer| !peer.locks_are_a_databases);
+    let locks_meet = |site: &Arc<TargetEngine>| site.peer().is_some_and(|peer| !peer.locks_are_a_databases);
     if sites.iter().any(locks_meet) {
         arguments.test_threads = Some(1);
     }
@@ -73,8 +73,8 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-fn trial(site: &Arc<Site>, name: &str, test: Test) -> Trial {
-    let lacks = site.lacks().or_else(|| does_not_apply(name, site));
+fn trial(site: &Arc<TargetEngine>, name: &str, test: Test) -> Trial {
+    let lacks = site.unavailable_reason().or_else(|| does_not_apply(name, site));
     let shown = match &lacks {
         Some(reason) => format!("{}::{name} (left out: {reason})", site.name()),
         None => format!("{}::{name}", site.name()),
@@ -84,10 +84,10 @@ fn trial(site: &Arc<Site>, name: &str, test: Test) -> Trial {
 }
 
 /// Why a test says nothing about an engine.
-fn does_not_apply(name: &str, site: &Site) -> Option<String> {
+fn does_not_apply(name: &str, site: &TargetEngine) -> Option<String> {
     let peer = site.peer();
     match (name, site.engine()) {
-        ("a_schema_that_is_there_needs_no_right_to_create_schemas", Engine::Sqlite) => {
+        ("existing_schema_needs_no_create_privilege", Engine::Sqlite) => {
             Some("SQLite has no schemas and no rights".into())
         }
         ("tenants_are_migrated_in_parallel_under_their_own_locks", _)
@@ -96,8 +96,8 @@ fn does_not_apply(name: &str, site: &Site) -> Option<String> {
             Some("the peer's databases share their application locks".into())
         }
         (
-            "a_lock_lost_on_the_server_side_is_noticed"
-            | "create_only_waits_for_what_another_process_is_making",
+            "lock_lost_on_server_is_detected"
+            | "create_only_waits_for_creating_process",
             _,
         ) if peer.is_some_and(|peer| !peer.lists_locks) => {
             Some("the peer does not list who holds its locks".into())
@@ -106,7 +106,7 @@ fn does_not_apply(name: &str, site: &Site) -> Option<String> {
     }
 }
 
-fn run(site: &Site, test: Test) -> Result<(), Failed> {
+fn run(site: &TargetEngine, test: Test) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
         .enable_all()
@@ -115,7 +115,7 @@ fn run(site: &Site, test: Test) -> Result<(), Failed> {
         let database = Database::fresh(site).await?;
         let outcome = tokio::time::timeout(DEADLINE, test(&database)).await;
         database.remove().await?;
-        outcome.map_err(|_| Failure::from(format!("not done after {DEADLINE:?}")))?
+        outcome.map_err(|_| TestError::from(format!("not done after {DEADLINE:?}")))?
     });
     runtime.shutdown_background();
     done.map_err(|failure| Failed::from(format!("{failure:?}")))

@@ -4,22 +4,22 @@ use std::time::Duration;
 
 use lockage_message_store::lockage_core::{TryLock, LockKey};
 use lockage_message_store::{Counts, ErrorKind, Ownership};
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::database::Database;
-use crate::site::Engine;
+use crate::target_engine::Engine;
 
 crate::tests![
-    rows_are_counted_released_and_cleared_without_the_lock,
-    dead_letters_go_when_their_time_is_over,
-    without_a_message_database_rows_are_an_error_that_names_the_command,
+    rows_are_counted_released_and_cleared_without_lock,
+    expired_dead_letters_are_deleted,
+    missing_database_error_names_migrate_command,
 ];
 
 fn id(n: u32) -> String {
     format!("00000000-0000-0000-0000-{n:012}")
 }
 
-async fn incoming(database: &Database, n: u32, status: &str, owner: i32) -> Result<(), Failure> {
+async fn incoming(database: &Database, n: u32, status: &str, owner: i32) -> Result<(), TestError> {
     let table = database.table("incoming_envelopes");
     let (id, body) = (id(n), database.body());
     database
@@ -29,7 +29,7 @@ async fn incoming(database: &Database, n: u32, status: &str, owner: i32) -> Resu
         .await
 }
 
-async fn outgoing(database: &Database, n: u32, owner: i32) -> Result<(), Failure> {
+async fn outgoing(database: &Database, n: u32, owner: i32) -> Result<(), TestError> {
     let table = database.table("outgoing_envelopes");
     let (id, body) = (id(n), database.body());
     database
@@ -40,7 +40,7 @@ async fn outgoing(database: &Database, n: u32, owner: i32) -> Result<(), Failure
 }
 
 /// The owners of all messages, as texts.
-async fn owners(database: &Database) -> Result<Vec<String>, Failure> {
+async fn owners(database: &Database) -> Result<Vec<String>, TestError> {
     let mut owners = Vec::new();
     for table in ["incoming_envelopes", "outgoing_envelopes"] {
         let table = database.table(table);
@@ -52,9 +52,9 @@ async fn owners(database: &Database) -> Result<Vec<String>, Failure> {
     Ok(owners)
 }
 
-async fn rows_are_counted_released_and_cleared_without_the_lock(
+async fn rows_are_counted_released_and_cleared_without_lock(
     database: &Database,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let store = database.store()?;
     store.migrate().await?;
     for (n, status, owner) in [
@@ -121,7 +121,7 @@ async fn rows_are_counted_released_and_cleared_without_the_lock(
     Ok(())
 }
 
-async fn dead_letters_go_when_their_time_is_over(database: &Database) -> Result<(), Failure> {
+async fn expired_dead_letters_are_deleted(database: &Database) -> Result<(), TestError> {
     database.store()?.migrate().await?;
     let letters = database.table("dead_letters");
     let hours = |hours: i32| match database.engine {
@@ -145,7 +145,7 @@ async fn dead_letters_go_when_their_time_is_over(database: &Database) -> Result<
         );
         database.execute(&insert).await?;
     }
-    let left = async || -> Result<Vec<String>, Failure> {
+    let left = async || -> Result<Vec<String>, TestError> {
         let rows = database
             .rows(&format!("SELECT id FROM {letters} ORDER BY id"))
             .await?;
@@ -170,9 +170,9 @@ async fn dead_letters_go_when_their_time_is_over(database: &Database) -> Result<
     Ok(ages.clear_expired().await?)
 }
 
-async fn without_a_message_database_rows_are_an_error_that_names_the_command(
+async fn missing_database_error_names_migrate_command(
     database: &Database,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let store = database.store()?;
     let ended = [
         store.counts().await.map(drop),

@@ -4,29 +4,29 @@ use lockage_message_store::lockage_core::{ConnectOptions, DatabaseUrl};
 use lockage_message_store::lockage_core::{LockKey, MigrationSet, Outcome, Registry, Runner};
 use lockage_message_store::{ErrorKind, Identity, MessageStore};
 use lockage_sql::Command;
-use lockage_testkit::{Failure, unique_name};
+use lockage_testkit::{TestError, unique_name};
 
-use crate::catalogue::assert_schema;
+use crate::catalog::assert_schema;
 use crate::database::{Database, connect};
-use crate::document::Document;
-use crate::site::Engine;
+use crate::documented_schema::DocumentedSchema;
+use crate::target_engine::Engine;
 
 crate::tests![
-    the_catalogue_is_what_the_document_says,
-    a_named_schema_is_made_and_used,
-    the_identity_is_part_of_the_schema,
+    catalog_matches_documentation,
+    named_schema_is_created_and_used,
+    identity_is_part_of_schema,
     numbers_are_generated_and_times_are_utc,
-    a_schema_that_is_there_needs_no_right_to_create_schemas,
-    an_application_keeps_its_own_history_beside,
-    what_is_missing_is_named_and_a_rebuild_makes_it_anew,
+    existing_schema_needs_no_create_privilege,
+    application_history_is_independent,
+    missing_table_is_reported_and_rebuilt,
 ];
 
-async fn the_catalogue_is_what_the_document_says(database: &Database) -> Result<(), Failure> {
+async fn catalog_matches_documentation(database: &Database) -> Result<(), TestError> {
     database.store()?.migrate().await?;
-    assert_schema(database, None, "", &Document::read()?).await
+    assert_schema(database, None, "", &DocumentedSchema::read()?).await
 }
 
-async fn a_named_schema_is_made_and_used(database: &Database) -> Result<(), Failure> {
+async fn named_schema_is_created_and_used(database: &Database) -> Result<(), TestError> {
     // Quotes, a capital and a blank: the name is one in every script.
     let name = match database.engine {
         Engine::Mysql => format!("{}_Odd \"x\"", database.name()),
@@ -40,30 +40,30 @@ async fn a_named_schema_is_made_and_used(database: &Database) -> Result<(), Fail
     match database.engine {
         Engine::Sqlite => {
             let prefix = format!("{name}_");
-            let checked = assert_schema(database, None, &prefix, &Document::read()?).await;
+            let checked = assert_schema(database, None, &prefix, &DocumentedSchema::read()?).await;
             // A second message database in the same file.
             database.store()?.migrate().await?;
             database.store()?.assert_current().await?;
             checked
         }
         Engine::Postgres | Engine::SqlServer => {
-            assert_schema(database, Some(&name), "", &Document::read()?).await
+            assert_schema(database, Some(&name), "", &DocumentedSchema::read()?).await
         }
         Engine::Mysql => {
-            let checked = assert_schema(database, Some(&name), "", &Document::read()?).await;
+            let checked = assert_schema(database, Some(&name), "", &DocumentedSchema::read()?).await;
             database.execute(&format!("DROP DATABASE `{name}`")).await?;
             checked
         }
     }
 }
 
-async fn the_identity_is_part_of_the_schema(database: &Database) -> Result<(), Failure> {
+async fn identity_is_part_of_schema(database: &Database) -> Result<(), TestError> {
     let by_destination = database
         .builder()
         .identity(Identity::IdAndDestination)
         .build()?;
     by_destination.migrate().await?;
-    assert_schema(database, None, "", &Document::read()?.by_destination()).await?;
+    assert_schema(database, None, "", &DocumentedSchema::read()?.with_destination_key()).await?;
     let by_id = database.store()?;
     for refused in [
         by_id.assert_current().await,
@@ -76,12 +76,12 @@ async fn the_identity_is_part_of_the_schema(database: &Database) -> Result<(), F
             other => return Err(format!("the other identity: {other:?}").into()),
         }
     }
-    assert_schema(database, None, "", &Document::read()?.by_destination()).await?;
+    assert_schema(database, None, "", &DocumentedSchema::read()?.with_destination_key()).await?;
     by_id.rebuild().await?;
-    assert_schema(database, None, "", &Document::read()?).await
+    assert_schema(database, None, "", &DocumentedSchema::read()?).await
 }
 
-async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<(), Failure> {
+async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<(), TestError> {
     database.store()?.migrate().await?;
     let (nodes, assignments, records) = (
         database.table("nodes"),
@@ -118,12 +118,12 @@ async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<
         ));
     }
     let mut connection = connect(database.engine, &database.url).await?;
-    let pieces: Vec<Command<'_>> = statements
+    let commands: Vec<Command<'_>> = statements
         .iter()
         .map(|statement| Command::Internal(statement.into()))
         .collect();
     connection
-        .run(&pieces, &mut |_| {})
+        .execute(&commands, &mut |_| {})
         .await
         .map_err(|failure| failure.error)?;
     let numbers = database
@@ -170,9 +170,9 @@ async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<
     }
 }
 
-async fn a_schema_that_is_there_needs_no_right_to_create_schemas(
+async fn existing_schema_needs_no_create_privilege(
     database: &Database,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let user = unique_name("u");
     let name = database.name();
     let (make, schema, other, remove) = match database.engine {
@@ -225,7 +225,7 @@ async fn a_schema_that_is_there_needs_no_right_to_create_schemas(
 /// One that every server's policy takes.
 const PASSWORD: &str = "Secret-4-all";
 
-async fn with_few_rights(url: &str, schema: &str, other: &str) -> Result<(), Failure> {
+async fn with_few_rights(url: &str, schema: &str, other: &str) -> Result<(), TestError> {
     let store = MessageStore::builder(url).schema(schema).build()?;
     store.migrate().await?;
     store.assert_current().await?;
@@ -242,14 +242,14 @@ async fn with_few_rights(url: &str, schema: &str, other: &str) -> Result<(), Fai
 }
 
 /// The same database, reached by another user.
-fn as_user(url: &str, user: &str) -> Result<String, Failure> {
+fn as_user(url: &str, user: &str) -> Result<String, TestError> {
     let url = DatabaseUrl::parse(url)?;
-    let rest = url.expose_rest();
+    let rest = url.secret_after_scheme();
     let host = rest.rsplit_once('@').ok_or("a URL without a user")?.1;
     Ok(format!("{}://{user}:{PASSWORD}@{host}", url.scheme()))
 }
 
-async fn an_application_keeps_its_own_history_beside(database: &Database) -> Result<(), Failure> {
+async fn application_history_is_independent(database: &Database) -> Result<(), TestError> {
     let set = MigrationSet::from_texts([("V1__orders.sql", "CREATE TABLE orders (id integer);")])?;
     let mut connect = ConnectOptions::new(&database.url)?;
     if database.engine == Engine::Postgres {
@@ -279,9 +279,9 @@ async fn an_application_keeps_its_own_history_beside(database: &Database) -> Res
     Ok(())
 }
 
-async fn what_is_missing_is_named_and_a_rebuild_makes_it_anew(
+async fn missing_table_is_reported_and_rebuilt(
     database: &Database,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let store = database.store()?;
     store.migrate().await?;
     store.assert_current().await?;
@@ -308,5 +308,5 @@ async fn what_is_missing_is_named_and_a_rebuild_makes_it_anew(
     }
     store.rebuild().await?;
     store.assert_current().await?;
-    assert_schema(database, None, "", &Document::read()?).await
+    assert_schema(database, None, "", &DocumentedSchema::read()?).await
 }

@@ -2,38 +2,38 @@
 
 use lockage_message_store::lockage_core::{TryLock, LockKey};
 use lockage_message_store::{ErrorKind, MessageStore};
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::database::{Database, with_database};
-use crate::site::Engine;
-use crate::watch::{Waiting, hear};
+use crate::target_engine::Engine;
+use crate::observers::{WaitRecorder, next_event};
 
 crate::tests![
     tenants_are_migrated_in_parallel_under_their_own_locks,
-    a_tenant_that_fails_does_not_stop_the_others_and_is_named,
+    failing_tenant_is_named_and_others_are_migrated,
 ];
 
 /// The lock of one tenant is in somebody else's hands: it waits, and the others do not.
 async fn tenants_are_migrated_in_parallel_under_their_own_locks(
     database: &Database,
-) -> Result<(), Failure> {
-    let (north, south) = (database.neighbour().await?, database.neighbour().await?);
+) -> Result<(), TestError> {
+    let (north, south) = (database.second_database().await?, database.second_database().await?);
     let outcome = with_tenants(database, &north, &south).await;
     north.remove().await?;
     south.remove().await?;
     outcome
 }
 
-async fn with_tenants(main: &Database, north: &Database, south: &Database) -> Result<(), Failure> {
+async fn with_tenants(main: &Database, north: &Database, south: &Database) -> Result<(), TestError> {
     // The override is every tenant's.
     let TryLock::Acquired(neighbour) = north.session().await?.try_lock(&LockKey::id(4004)).await?
     else {
         return Err("the lock of a fresh database is taken".into());
     };
-    let (waiting, mut told) = Waiting::new();
+    let (waiting, mut events) = WaitRecorder::new();
     let store = main
         .builder()
-        .override_migration_lock_id(4004)
+        .migration_lock_id_override(4004)
         .tenant("north", &north.url)
         .tenant("south", &south.url)
         .observer(waiting)
@@ -42,7 +42,7 @@ async fn with_tenants(main: &Database, north: &Database, south: &Database) -> Re
         let store = store.clone();
         async move { store.migrate().await }
     });
-    hear(&mut told, "the tenant to wait").await?;
+    next_event(&mut events, "the tenant to wait").await?;
     for done in [main, south] {
         until_current(&done.store()?).await?;
     }
@@ -70,7 +70,7 @@ async fn with_tenants(main: &Database, north: &Database, south: &Database) -> Re
 }
 
 /// Looks until a store is current.
-async fn until_current(store: &MessageStore) -> Result<(), Failure> {
+async fn until_current(store: &MessageStore) -> Result<(), TestError> {
     let look = async {
         while store.assert_current().await.is_err() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -82,10 +82,10 @@ async fn until_current(store: &MessageStore) -> Result<(), Failure> {
         .map_err(|_| "waited in vain for a store that nobody holds up".into())
 }
 
-async fn a_tenant_that_fails_does_not_stop_the_others_and_is_named(
+async fn failing_tenant_is_named_and_others_are_migrated(
     database: &Database,
-) -> Result<(), Failure> {
-    let good = database.neighbour().await?;
+) -> Result<(), TestError> {
+    let good = database.second_database().await?;
     let missing = match database.engine {
         Engine::Sqlite => "sqlite:/nowhere/at/all/app.db".to_owned(),
         _ => with_database(&database.url, "not_there_at_all"),

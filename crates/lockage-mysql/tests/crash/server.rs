@@ -1,7 +1,7 @@
 use std::process::{Command, Stdio};
 
-use lockage_testkit::Failure;
-use lockage_testkit::engine::{MariadbBinaries, MariadbServer};
+use lockage_testkit::TestError;
+use lockage_test_matrix::engine::{MariadbBinaries, MariadbServer};
 
 /// Where a server comes from that can be killed.
 pub(crate) enum Source {
@@ -43,7 +43,7 @@ impl Source {
         )
     }
 
-    pub(crate) fn start(self) -> Result<Server, Failure> {
+    pub(crate) fn start(self) -> Result<Server, TestError> {
         Ok(match self {
             Self::Binaries(binaries) => {
                 Server::Own(Box::new(MariadbServer::start(&binaries, &[])?))
@@ -89,7 +89,7 @@ impl Server {
     }
 
     /// Ends the server with SIGKILL and starts it again.
-    pub(crate) fn kill_and_start(&mut self) -> Result<(), Failure> {
+    pub(crate) fn kill_and_start(&mut self) -> Result<(), TestError> {
         match self {
             Self::Own(server) => {
                 server.kill()?;

@@ -25,13 +25,13 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use lockage_mysql::lockage_core::BoxFuture;
-use lockage_testkit::Failure;
-use lockage_testkit::engine::MariadbOrigin;
+use lockage_testkit::TestError;
+use lockage_test_matrix::engine::MariadbSource;
 
 use place::Place;
 
 /// A test.
-type Test = for<'a> fn(&'a Place) -> BoxFuture<'a, Result<(), Failure>>;
+type Test = for<'a> fn(&'a Place) -> BoxFuture<'a, Result<(), TestError>>;
 
 /// Names a module's tests, for the list below.
 macro_rules! tests {
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-fn trial(origin: &Arc<Result<MariadbOrigin, String>>, name: &str, test: Test) -> Trial {
+fn trial(origin: &Arc<Result<MariadbSource, String>>, name: &str, test: Test) -> Trial {
     let name = name.trim_start_matches("server::");
     let origin = Arc::clone(origin);
     let lacks = origin.as_ref().as_ref().err().cloned();
@@ -80,7 +80,7 @@ fn trial(origin: &Arc<Result<MariadbOrigin, String>>, name: &str, test: Test) ->
     }
 }
 
-fn run(origin: &Result<MariadbOrigin, String>, test: Test) -> Result<(), Failed> {
+fn run(origin: &Result<MariadbSource, String>, test: Test) -> Result<(), Failed> {
     let url = origin
         .as_ref()?
         .url()
@@ -96,5 +96,5 @@ fn run(origin: &Result<MariadbOrigin, String>, test: Test) -> Result<(), Failed>
             place.remove().await?;
             outcome
         })
-        .map_err(|failure: Failure| Failed::from(format!("{failure:?}")))
+        .map_err(|failure: TestError| Failed::from(format!("{failure:?}")))
 }

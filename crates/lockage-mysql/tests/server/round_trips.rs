@@ -2,7 +2,7 @@
 
 use lockage_mysql::BACKEND;
 use lockage_mysql::lockage_core::{ConnectOptions, Outcome};
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::place::{Place, runner};
 use crate::proxy::Proxy;
@@ -11,7 +11,7 @@ crate::tests!(nothing_to_do_is_one_round_trip_however_many_migrations_there_are)
 
 async fn nothing_to_do_is_one_round_trip_however_many_migrations_there_are(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let proxy = Proxy::start(place.host()).await?;
     let url = place.url_at(&proxy.address());
     for count in [5, 50] {

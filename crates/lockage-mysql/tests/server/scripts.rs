@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lockage_mysql::lockage_core::{ErrorKind, Outcome};
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::place::{Heard, Place};
 use crate::witness::client;
@@ -23,7 +23,7 @@ crate::tests!(
 
 async fn a_failure_is_told_with_its_place_and_the_fixed_file_goes_on(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let script = "CREATE TABLE a (n INT);\nINSERT INTO a VALUES (1);\n\n  INSERT INTO b\n  VALUES (2);\nINSERT INTO a VALUES (3);";
     let error = place
         .runner(&[("V1__a.sql", script)])?
@@ -58,7 +58,7 @@ async fn a_failure_is_told_with_its_place_and_the_fixed_file_goes_on(
     Ok(())
 }
 
-async fn a_syntax_error_is_told_with_its_column(place: &Place) -> Result<(), Failure> {
+async fn a_syntax_error_is_told_with_its_column(place: &Place) -> Result<(), TestError> {
     let script = "CREATE TABLE a (n INT);\n\nSELECT 1,\n  n FORM a;";
     let error = place
         .runner(&[("V1__a.sql", script)])?
@@ -72,7 +72,7 @@ async fn a_syntax_error_is_told_with_its_column(place: &Place) -> Result<(), Fai
     Ok(())
 }
 
-async fn a_committed_statement_cannot_change(place: &Place) -> Result<(), Failure> {
+async fn a_committed_statement_cannot_change(place: &Place) -> Result<(), TestError> {
     place
         .runner(&[("V1__a.sql", "CREATE TABLE a (n INT); SELEKT 1;")])?
         .up()
@@ -92,7 +92,7 @@ async fn a_committed_statement_cannot_change(place: &Place) -> Result<(), Failur
     Ok(())
 }
 
-async fn a_dump_runs(place: &Place) -> Result<(), Failure> {
+async fn a_dump_runs(place: &Place) -> Result<(), TestError> {
     let script = r"
         /*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;
         /*!50503 SET NAMES utf8mb4 */;
@@ -128,7 +128,7 @@ async fn a_dump_runs(place: &Place) -> Result<(), Failure> {
 
 async fn what_cannot_be_journaled_is_refused_before_anything_runs(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     for statement in [
         "LOCK TABLES a WRITE",
         "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE a",
@@ -151,7 +151,7 @@ async fn what_cannot_be_journaled_is_refused_before_anything_runs(
     Ok(())
 }
 
-async fn a_file_of_this_machine_is_never_sent(place: &Place) -> Result<(), Failure> {
+async fn a_file_of_this_machine_is_never_sent(place: &Place) -> Result<(), TestError> {
     let mut file = tempfile::NamedTempFile::new()?;
     std::io::Write::write_all(&mut file, b"secret\n")?;
     let path = file.path().display();
@@ -177,7 +177,7 @@ async fn a_file_of_this_machine_is_never_sent(place: &Place) -> Result<(), Failu
     Ok(())
 }
 
-async fn a_statement_that_takes_too_long_is_ended(place: &Place) -> Result<(), Failure> {
+async fn a_statement_that_takes_too_long_is_ended(place: &Place) -> Result<(), TestError> {
     let slow = "SELECT COUNT(*) FROM a x JOIN a y JOIN a z WHERE SLEEP(30) = 0";
     let script = format!(
         "-- lockage: statement-timeout=300ms\nCREATE TABLE a (n INT);\nINSERT INTO a VALUES (1);\n{slow};"
@@ -212,7 +212,7 @@ async fn a_statement_that_takes_too_long_is_ended(place: &Place) -> Result<(), F
     Ok(())
 }
 
-async fn a_table_in_use_is_waited_for_in_short_tries(place: &Place) -> Result<(), Failure> {
+async fn a_table_in_use_is_waited_for_in_short_tries(place: &Place) -> Result<(), TestError> {
     use mysql_async::prelude::Queryable;
     place
         .runner(&[("V1__a.sql", "CREATE TABLE a (n INT)")])?
@@ -248,7 +248,7 @@ async fn a_table_in_use_is_waited_for_in_short_tries(place: &Place) -> Result<()
     Ok(())
 }
 
-async fn ddl_in_a_transaction_of_the_script_ends_it(place: &Place) -> Result<(), Failure> {
+async fn ddl_in_a_transaction_of_the_script_ends_it(place: &Place) -> Result<(), TestError> {
     let script = "CREATE TABLE a (n INT);
         START TRANSACTION; INSERT INTO a VALUES (1); CREATE TABLE b (n INT); INSERT INTO b VALUES (2); ROLLBACK;
         START TRANSACTION; INSERT INTO a VALUES (3); ROLLBACK;";
@@ -272,7 +272,7 @@ async fn ddl_in_a_transaction_of_the_script_ends_it(place: &Place) -> Result<(),
     Ok(())
 }
 
-async fn text_in_every_script_arrives(place: &Place) -> Result<(), Failure> {
+async fn text_in_every_script_arrives(place: &Place) -> Result<(), TestError> {
     let script = "CREATE TABLE `größe` (t VARCHAR(50) CHARACTER SET utf8mb4); INSERT INTO `größe` VALUES ('Ω 漢 🦀');";
     place
         .runner(&[("V1__ünïcode_🦀.sql", script)])?

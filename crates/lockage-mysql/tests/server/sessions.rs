@@ -1,6 +1,6 @@
 //! What a script finds in its session, and what it finds again when a later run goes on in its middle.
 
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::place::Place;
 
@@ -14,7 +14,7 @@ crate::tests!(
 
 async fn a_session_is_set_the_same_on_every_server_and_for_every_migration(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let note = "INSERT INTO seen SELECT CONCAT_WS('|', @@sql_mode, @@time_zone, @@character_set_client, IF(@@autocommit, 1, 0), IF(@@foreign_key_checks, 1, 0), \
         IF(@@unique_checks, 1, 0), @@lock_wait_timeout, @@innodb_lock_wait_timeout, DATABASE())";
     let create = format!("CREATE TABLE seen (s TEXT CHARACTER SET utf8mb4); {note}");
@@ -41,7 +41,7 @@ async fn a_session_is_set_the_same_on_every_server_and_for_every_migration(
 
 async fn variables_and_prepared_statements_are_there_when_a_run_goes_on(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let script = r#"CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, a TEXT CHARACTER SET utf8mb4, b DECIMAL(20, 5), c DOUBLE, d BLOB, e INT);
         INSERT INTO t (a) VALUES ('first');
         SET @id = LAST_INSERT_ID();
@@ -76,7 +76,7 @@ async fn variables_and_prepared_statements_are_there_when_a_run_goes_on(
     Ok(())
 }
 
-async fn settings_are_there_when_a_run_goes_on(place: &Place) -> Result<(), Failure> {
+async fn settings_are_there_when_a_run_goes_on(place: &Place) -> Result<(), TestError> {
     let script = "CREATE TABLE kid (n INT, FOREIGN KEY (n) REFERENCES mother (n)); SET foreign_key_checks = 0;
         CREATE TABLE mother (n INT PRIMARY KEY); SET @n = 7; FAIL HERE; INSERT INTO kid VALUES (@n);";
     let script = script.replacen(
@@ -97,7 +97,7 @@ async fn settings_are_there_when_a_run_goes_on(place: &Place) -> Result<(), Fail
     Ok(())
 }
 
-async fn a_session_that_only_reads_still_has_its_history(place: &Place) -> Result<(), Failure> {
+async fn a_session_that_only_reads_still_has_its_history(place: &Place) -> Result<(), TestError> {
     let script =
         "CREATE TABLE a (n INT); SET SESSION TRANSACTION READ ONLY; INSERT INTO a VALUES (1)";
     place.runner(&[("V1__a.sql", script)])?.up().await?;
@@ -117,7 +117,7 @@ async fn a_session_that_only_reads_still_has_its_history(place: &Place) -> Resul
 
 async fn a_script_does_not_undo_what_frees_the_lock_of_a_vanished_holder(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let script = "SET SESSION wait_timeout = 28800, net_read_timeout = 600, net_write_timeout = 600; \
                   CREATE TABLE seen AS SELECT CONCAT_WS('|', @@wait_timeout, @@net_read_timeout, @@net_write_timeout) AS s";
     place.runner(&[("V1__a.sql", script)])?.up().await?;

@@ -7,7 +7,7 @@ use lockage_mysql::lockage_core::{
     TryLock, ConnectOptions, ErrorKind, LockKey, LockStrategy, Locked, MigrationSet, NoObserver,
     PlanOptions, Registry, Runner, Unlocked, plan,
 };
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::locking::{self, lock_at_last};
 use crate::place::{Place, runner};
@@ -27,21 +27,21 @@ crate::tests!(
 /// How long a session that is ended may take to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-async fn connect(place: &Place) -> Result<Unlocked, Failure> {
+async fn connect(place: &Place) -> Result<Unlocked, TestError> {
     connect_by(&place.url(), LockStrategy::Table).await
 }
 
-async fn connect_by(url: &str, strategy: LockStrategy) -> Result<Unlocked, Failure> {
+async fn connect_by(url: &str, strategy: LockStrategy) -> Result<Unlocked, TestError> {
     let mut options = ConnectOptions::new(url)?;
     options.lock_strategy = strategy;
     Ok(Registry::default().with(BACKEND)?.connect(&options).await?)
 }
 
-async fn lock(place: &Place) -> Result<Locked, Failure> {
+async fn lock(place: &Place) -> Result<Locked, TestError> {
     locking::lock(connect(place).await?, &LockKey::default()).await
 }
 
-async fn the_row_tells_who_holds_it(place: &Place) -> Result<(), Failure> {
+async fn the_row_tells_who_holds_it(place: &Place) -> Result<(), TestError> {
     let locked = lock(place).await?;
     let holder = connect(place)
         .await?
@@ -64,7 +64,7 @@ async fn the_row_tells_who_holds_it(place: &Place) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn many_make_the_table_at_once(place: &Place) -> Result<(), Failure> {
+async fn many_make_the_table_at_once(place: &Place) -> Result<(), TestError> {
     let mut tries = tokio::task::JoinSet::new();
     for _ in 0..16 {
         let session = connect(place).await?;
@@ -81,7 +81,7 @@ async fn many_make_the_table_at_once(place: &Place) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn a_lease_that_ran_out_is_taken_over(place: &Place) -> Result<(), Failure> {
+async fn a_lease_that_ran_out_is_taken_over(place: &Place) -> Result<(), TestError> {
     lock(place).await?.release().await?;
     place
         .execute(
@@ -106,7 +106,7 @@ async fn a_lease_that_ran_out_is_taken_over(place: &Place) -> Result<(), Failure
 }
 
 /// Also where the script asks for transactions that lock whatever they read.
-async fn a_lease_is_renewed_while_the_session_is_busy(place: &Place) -> Result<(), Failure> {
+async fn a_lease_is_renewed_while_the_session_is_busy(place: &Place) -> Result<(), TestError> {
     let files = [
         ("V1__a.sql", "DO SLEEP(12)"),
         (
@@ -142,11 +142,11 @@ async fn a_lease_is_renewed_while_the_session_is_busy(place: &Place) -> Result<(
 }
 
 /// Whoever asks, with whatever kind of lock; the right to end the session is needed.
-async fn a_holder_is_ended_and_its_row_given_back(place: &Place) -> Result<(), Failure> {
+async fn a_holder_is_ended_and_its_row_given_back(place: &Place) -> Result<(), TestError> {
     let (name, stranger) = place.account("ALL PRIVILEGES").await?;
     let url = place.url();
     for strategy in [LockStrategy::Table, LockStrategy::Auto] {
-        let by = |url: &str, strategy| -> Result<Runner, Failure> {
+        let by = |url: &str, strategy| -> Result<Runner, TestError> {
             Ok(runner(url, &[("V1__a.sql", "DO SLEEP(600)")])?
                 .connect_options(|options| options.lock_strategy = strategy))
         };
@@ -189,7 +189,7 @@ async fn a_holder_is_ended_and_its_row_given_back(place: &Place) -> Result<(), F
     place.drop_account(&name).await
 }
 
-async fn a_superseded_holder_commits_nothing(place: &Place) -> Result<(), Failure> {
+async fn a_superseded_holder_commits_nothing(place: &Place) -> Result<(), TestError> {
     let set = MigrationSet::from_texts([(
         "V1__a.sql",
         "CREATE TABLE a (n INT); INSERT INTO a VALUES (1); INSERT INTO a VALUES (2);",
@@ -221,7 +221,7 @@ async fn a_superseded_holder_commits_nothing(place: &Place) -> Result<(), Failur
     Ok(())
 }
 
-async fn a_vanished_holder_is_ended_before_its_row_is_taken(place: &Place) -> Result<(), Failure> {
+async fn a_vanished_holder_is_ended_before_its_row_is_taken(place: &Place) -> Result<(), TestError> {
     let proxy = Proxy::start(place.host()).await?;
     let url = place.url_at(&proxy.address());
     let mut locked = locking::lock(
@@ -256,7 +256,7 @@ async fn a_vanished_holder_is_ended_before_its_row_is_taken(place: &Place) -> Re
     Ok(())
 }
 
-async fn the_two_kinds_of_lock_exclude_each_other(place: &Place) -> Result<(), Failure> {
+async fn the_two_kinds_of_lock_exclude_each_other(place: &Place) -> Result<(), TestError> {
     let (key, url) = (LockKey::default(), place.url());
     for (first, second) in [
         (LockStrategy::Table, LockStrategy::Advisory),

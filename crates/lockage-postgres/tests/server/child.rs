@@ -8,7 +8,7 @@ use lockage_core::{
     PlanOptions, Registry, plan,
 };
 use lockage_postgres::BACKEND;
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 
@@ -57,7 +57,7 @@ impl Child {
         part: Part,
         url: &str,
         scripts: &[&str],
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, TestError> {
         let program = std::env::current_exe()?;
         let mut command = match through {
             [] => Command::new(program),
@@ -82,7 +82,7 @@ impl Child {
     }
 
     /// The next line that it says.
-    pub(crate) async fn says(&mut self) -> Result<String, Failure> {
+    pub(crate) async fn says(&mut self) -> Result<String, TestError> {
         Ok(self
             .output
             .next_line()
@@ -90,12 +90,12 @@ impl Child {
             .ok_or("it ended without a word")?)
     }
 
-    pub(crate) async fn go_on(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn go_on(&mut self) -> Result<(), TestError> {
         Ok(self.input.write_all(b"\n").await?)
     }
 
     /// Sends it a signal, by its name.
-    pub(crate) async fn signal(&self, name: &str) -> Result<(), Failure> {
+    pub(crate) async fn signal(&self, name: &str) -> Result<(), TestError> {
         let pid = self.process.id().ok_or("it has ended")?;
         let sent = Command::new("kill")
             .args(["-s", name, &pid.to_string()])
@@ -121,7 +121,7 @@ pub(crate) fn play(args: &[String]) -> Option<ExitCode> {
         .worker_threads(1)
         .enable_all()
         .build()
-        .map_err(Failure::from)
+        .map_err(TestError::from)
         .and_then(|runtime| runtime.block_on(act(part, url, scripts)));
     let _ = match played {
         Ok(()) => say("done"),
@@ -130,7 +130,7 @@ pub(crate) fn play(args: &[String]) -> Option<ExitCode> {
     Some(ExitCode::SUCCESS)
 }
 
-async fn act(part: Part, url: &str, scripts: &[String]) -> Result<(), Failure> {
+async fn act(part: Part, url: &str, scripts: &[String]) -> Result<(), TestError> {
     let names: Vec<String> = (1..=scripts.len())
         .map(|n| format!("V{n}__a.sql"))
         .collect();
@@ -170,7 +170,7 @@ async fn act(part: Part, url: &str, scripts: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn say(line: &str) -> Result<(), Failure> {
+fn say(line: &str) -> Result<(), TestError> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     Ok(out.flush()?)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lockage_core::{ConnectOptions, Error, ErrorKind, Unlocked};
 use lockage_postgres::BACKEND;
-use lockage_testkit::{Failure, unique_name};
+use lockage_testkit::{TestError, unique_name};
 use tokio::net::TcpListener;
 
 use crate::place::Place;
@@ -26,14 +26,14 @@ async fn connect(options: &ConnectOptions) -> Result<Unlocked, Error> {
     Ok(Unlocked::new(BACKEND.connect(options).await?))
 }
 
-async fn refused(url: String) -> Result<Error, Failure> {
+async fn refused(url: String) -> Result<Error, TestError> {
     match connect(&ConnectOptions::new(url)?).await {
         Ok(_) => Err("the server let us in".into()),
         Err(error) => Ok(error),
     }
 }
 
-async fn a_wrong_password_is_told_and_not_shown(place: &Place) -> Result<(), Failure> {
+async fn a_wrong_password_is_told_and_not_shown(place: &Place) -> Result<(), TestError> {
     let (role, url) = place.role("").await?;
     let error = refused(url.replace(":secret@", ":hunter2@")).await?;
     assert_eq!(error.kind(), ErrorKind::Connect);
@@ -59,7 +59,7 @@ async fn a_wrong_password_is_told_and_not_shown(place: &Place) -> Result<(), Fai
     place.drop_role(&role).await
 }
 
-async fn a_missing_database_is_told_with_what_makes_it(place: &Place) -> Result<(), Failure> {
+async fn a_missing_database_is_told_with_what_makes_it(place: &Place) -> Result<(), TestError> {
     let name = unique_name("missing");
     let error = refused(place.url_of(&name)).await?;
     assert_eq!(error.kind(), ErrorKind::Connect);
@@ -74,7 +74,7 @@ async fn a_missing_database_is_told_with_what_makes_it(place: &Place) -> Result<
     Ok(())
 }
 
-async fn a_database_is_made_once_however_many_want_it(place: &Place) -> Result<(), Failure> {
+async fn a_database_is_made_once_however_many_want_it(place: &Place) -> Result<(), TestError> {
     // A name that needs quotes.
     let name = format!("{}-New", unique_name("made"));
     let mut options = ConnectOptions::new(place.url_of(&name))?;
@@ -94,7 +94,7 @@ async fn a_database_is_made_once_however_many_want_it(place: &Place) -> Result<(
         .await
 }
 
-async fn a_user_who_may_not_make_databases_is_told(place: &Place) -> Result<(), Failure> {
+async fn a_user_who_may_not_make_databases_is_told(place: &Place) -> Result<(), TestError> {
     let (role, url) = place.role("").await?;
     let (server, _) = url.rsplit_once('/').unwrap_or_default();
     let mut options = ConnectOptions::new(format!("{server}/{}", unique_name("missing")))?;
@@ -111,7 +111,7 @@ async fn a_user_who_may_not_make_databases_is_told(place: &Place) -> Result<(), 
     place.drop_role(&role).await
 }
 
-async fn a_server_that_does_not_answer_is_given_up(_: &Place) -> Result<(), Failure> {
+async fn a_server_that_does_not_answer_is_given_up(_: &Place) -> Result<(), TestError> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let port = listener.local_addr()?.port();
     let mut options = ConnectOptions::new(format!("postgres://app:hunter2@127.0.0.1:{port}/shop"))?;
@@ -126,7 +126,7 @@ async fn a_server_that_does_not_answer_is_given_up(_: &Place) -> Result<(), Fail
     Ok(())
 }
 
-async fn a_port_that_nobody_listens_to_is_worth_another_try(_: &Place) -> Result<(), Failure> {
+async fn a_port_that_nobody_listens_to_is_worth_another_try(_: &Place) -> Result<(), TestError> {
     let port = TcpListener::bind(("127.0.0.1", 0))
         .await?
         .local_addr()?
@@ -140,7 +140,7 @@ async fn a_port_that_nobody_listens_to_is_worth_another_try(_: &Place) -> Result
     Ok(())
 }
 
-async fn too_many_connections_are_worth_another_try(place: &Place) -> Result<(), Failure> {
+async fn too_many_connections_are_worth_another_try(place: &Place) -> Result<(), TestError> {
     let (role, url) = place.role("CONNECTION LIMIT 0").await?;
     let error = refused(url).await?;
     assert_eq!(error.kind(), ErrorKind::Connect);
@@ -152,7 +152,7 @@ async fn too_many_connections_are_worth_another_try(place: &Place) -> Result<(),
     place.drop_role(&role).await
 }
 
-async fn the_session_is_named_after_program_and_host(place: &Place) -> Result<(), Failure> {
+async fn the_session_is_named_after_program_and_host(place: &Place) -> Result<(), TestError> {
     let host = lockage_sql::client_host();
     for (parameters, name) in [
         ("", format!("lockage@{host}")),
@@ -170,7 +170,7 @@ async fn the_session_is_named_after_program_and_host(place: &Place) -> Result<()
 
 async fn the_server_looks_after_the_connection_once_there_is_a_lock_to_free(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let look = "CREATE TABLE seen AS SELECT name, setting FROM pg_settings";
     let runner = place.runner(&[("V1__a.sql", look), ("V2__b.sql", "ALTER TABLE seen RENAME TO first; CREATE TABLE seen AS SELECT name, setting FROM pg_settings")])?;
     runner.up().await?;
@@ -200,7 +200,7 @@ async fn the_server_looks_after_the_connection_once_there_is_a_lock_to_free(
     Ok(())
 }
 
-async fn tls_is_told_to_be_missing(place: &Place) -> Result<(), Failure> {
+async fn tls_is_told_to_be_missing(place: &Place) -> Result<(), TestError> {
     if place.text("SHOW ssl").await? == "on" {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lockage_core::ErrorKind;
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::dock;
 use crate::place::Place;
@@ -24,7 +24,7 @@ struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// For whoever owns the folder that it stands in.
-    fn new(within: &Path) -> Result<Self, Failure> {
+    fn new(within: &Path) -> Result<Self, TestError> {
         let at = within.join("small");
         std::fs::create_dir(&at)?;
         let mounted = Command::new("mount")
@@ -41,7 +41,7 @@ impl SmallDisk {
     }
 
     /// Makes room.
-    fn grow(&self) -> Result<(), Failure> {
+    fn grow(&self) -> Result<(), TestError> {
         let grown = Command::new("mount")
             .args(["-o", "remount,size=64m"])
             .arg(&self.0)
@@ -59,7 +59,7 @@ impl Drop for SmallDisk {
     }
 }
 
-async fn a_full_disk_is_told_and_leaves_nothing_half_done(_: &Place) -> Result<(), Failure> {
+async fn a_full_disk_is_told_and_leaves_nothing_half_done(_: &Place) -> Result<(), TestError> {
     let server = dock::server(crate::path(), &[])?;
     let disk = SmallDisk::new(server.folder())?;
     let place = Place::new(server.url("postgres")).await?;

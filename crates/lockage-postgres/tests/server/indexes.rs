@@ -1,7 +1,7 @@
 //! Indexes that are built while others use the table.
 
 use lockage_core::{Error, ErrorKind, LockWait};
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::place::{Place, until};
 
@@ -21,7 +21,7 @@ crate::tests!(
 const BUILD: &str = "-- lockage: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"i A\" ON app.t (n);\nCREATE TABLE behind (n int)";
 const VALID: &str = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('app.\"i A\"')";
 
-async fn table(place: &Place, rows: &str) -> Result<(), Failure> {
+async fn table(place: &Place, rows: &str) -> Result<(), TestError> {
     place
         .execute(&format!(
             "CREATE SCHEMA app; CREATE TABLE app.t (n int); INSERT INTO app.t VALUES {rows}"
@@ -29,7 +29,7 @@ async fn table(place: &Place, rows: &str) -> Result<(), Failure> {
         .await
 }
 
-async fn fails(place: &Place, script: &str) -> Result<Error, Failure> {
+async fn fails(place: &Place, script: &str) -> Result<Error, TestError> {
     let outcome = place.runner(&[("V1__a.sql", script)])?.up().await;
     Ok(outcome.err().ok_or("no failure")?)
 }
@@ -40,7 +40,7 @@ fn has(error: &Error, key: &str, part: &str) -> bool {
         .any(|(found, value)| found == key && value.contains(part))
 }
 
-async fn a_failed_build_is_named_and_cleared_away(place: &Place) -> Result<(), Failure> {
+async fn a_failed_build_is_named_and_cleared_away(place: &Place) -> Result<(), TestError> {
     table(place, "(1), (1)").await?;
     let error = fails(place, BUILD).await?;
     assert_eq!(error.kind(), ErrorKind::MigrationFailed);
@@ -68,7 +68,7 @@ async fn a_failed_build_is_named_and_cleared_away(place: &Place) -> Result<(), F
     Ok(())
 }
 
-async fn a_failed_build_without_a_name_is_cleared_away(place: &Place) -> Result<(), Failure> {
+async fn a_failed_build_without_a_name_is_cleared_away(place: &Place) -> Result<(), TestError> {
     table(place, "(1), (1)").await?;
     let error = fails(
         place,
@@ -98,7 +98,7 @@ async fn a_failed_build_without_a_name_is_cleared_away(place: &Place) -> Result<
     Ok(())
 }
 
-async fn an_invalid_index_is_not_taken_for_a_built_one(place: &Place) -> Result<(), Failure> {
+async fn an_invalid_index_is_not_taken_for_a_built_one(place: &Place) -> Result<(), TestError> {
     table(place, "(1), (1)").await?;
     let by_hand = "CREATE UNIQUE INDEX CONCURRENTLY \"i A\" ON app.t (n)";
     assert!(place.execute(by_hand).await.is_err());
@@ -127,7 +127,7 @@ async fn an_invalid_index_is_not_taken_for_a_built_one(place: &Place) -> Result<
 }
 
 /// A run that was ended by an administrator while its build waited for a user of the table.
-async fn dead_build(place: &Place) -> Result<(), Failure> {
+async fn dead_build(place: &Place) -> Result<(), TestError> {
     table(place, "(1)").await?;
     let user = place.client().await?;
     user.batch_execute("BEGIN; INSERT INTO app.t VALUES (2)")
@@ -156,7 +156,7 @@ async fn dead_build(place: &Place) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn a_build_that_nobody_saw_the_end_of_is_done_again(place: &Place) -> Result<(), Failure> {
+async fn a_build_that_nobody_saw_the_end_of_is_done_again(place: &Place) -> Result<(), TestError> {
     dead_build(place).await?;
     place.runner(&[("V1__a.sql", BUILD)])?.up().await?;
     assert_eq!(place.text(VALID).await?, "t");
@@ -167,7 +167,7 @@ async fn a_build_that_nobody_saw_the_end_of_is_done_again(place: &Place) -> Resu
     Ok(())
 }
 
-async fn a_build_that_was_done_after_all_is_not_done_again(place: &Place) -> Result<(), Failure> {
+async fn a_build_that_was_done_after_all_is_not_done_again(place: &Place) -> Result<(), TestError> {
     dead_build(place).await?;
     place
         .execute("REINDEX INDEX CONCURRENTLY app.\"i A\"")
@@ -181,7 +181,7 @@ async fn a_build_that_was_done_after_all_is_not_done_again(place: &Place) -> Res
     Ok(())
 }
 
-async fn a_build_in_the_hands_of_others_is_left_alone(place: &Place) -> Result<(), Failure> {
+async fn a_build_in_the_hands_of_others_is_left_alone(place: &Place) -> Result<(), TestError> {
     dead_build(place).await?;
     place.execute("DROP INDEX app.\"i A\"").await?;
     let user = place.client().await?;
@@ -210,7 +210,7 @@ async fn a_build_in_the_hands_of_others_is_left_alone(place: &Place) -> Result<(
     Ok(())
 }
 
-async fn a_cancelled_build_is_cleared_away(place: &Place) -> Result<(), Failure> {
+async fn a_cancelled_build_is_cleared_away(place: &Place) -> Result<(), TestError> {
     table(place, "(1)").await?;
     let user = place.client().await?;
     user.batch_execute("BEGIN; INSERT INTO app.t VALUES (2)")
@@ -240,7 +240,7 @@ async fn a_cancelled_build_is_cleared_away(place: &Place) -> Result<(), Failure>
 
 async fn a_build_and_replicas_that_wait_do_not_hinder_each_other(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     table(place, "(1)").await?;
     let user = place.client().await?;
     user.batch_execute("BEGIN; INSERT INTO app.t VALUES (2)")
@@ -267,7 +267,7 @@ async fn a_build_and_replicas_that_wait_do_not_hinder_each_other(
     Ok(())
 }
 
-async fn a_limit_for_busy_tables_does_not_end_a_build(place: &Place) -> Result<(), Failure> {
+async fn a_limit_for_busy_tables_does_not_end_a_build(place: &Place) -> Result<(), TestError> {
     table(place, "(1)").await?;
     let user = place.client().await?;
     user.batch_execute("BEGIN; INSERT INTO app.t VALUES (2)")
@@ -287,7 +287,7 @@ async fn a_limit_for_busy_tables_does_not_end_a_build(place: &Place) -> Result<(
 }
 
 /// Statements whose end nobody saw, as a run that died leaves them in the journal.
-async fn other_statements_that_run_alone_are_settled(place: &Place) -> Result<(), Failure> {
+async fn other_statements_that_run_alone_are_settled(place: &Place) -> Result<(), TestError> {
     place
         .execute("CREATE TABLE t (n int); CREATE INDEX kept ON t (n)")
         .await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lockage_core::{ConnectOptions, ErrorKind, LockKey, LockStrategy, LockWait};
 use lockage_postgres::BACKEND;
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::place::{Place, until};
 
@@ -15,10 +15,9 @@ crate::tests!(
     the_holder_of_a_row_is_ended_and_its_row_given_back,
     keys_are_the_numbers_that_they_are_said_to_be,
     a_lock_belongs_to_its_database,
-    other_strategies_are_refused,
 );
 
-async fn the_holder_is_told_with_all_there_is(place: &Place) -> Result<(), Failure> {
+async fn the_holder_is_told_with_all_there_is(place: &Place) -> Result<(), TestError> {
     let gate = place.client().await?;
     gate.batch_execute("CREATE TABLE t (n int)").await?;
     gate.batch_execute("BEGIN; LOCK TABLE t").await?;
@@ -93,7 +92,7 @@ async fn the_holder_is_told_with_all_there_is(place: &Place) -> Result<(), Failu
     Ok(())
 }
 
-async fn a_dropped_run_ends_its_statement_and_frees_the_lock(place: &Place) -> Result<(), Failure> {
+async fn a_dropped_run_ends_its_statement_and_frees_the_lock(place: &Place) -> Result<(), TestError> {
     let client = place.client().await?;
     for script in [
         "SELECT pg_sleep(600)",
@@ -122,7 +121,7 @@ async fn a_dropped_run_ends_its_statement_and_frees_the_lock(place: &Place) -> R
     Ok(())
 }
 
-async fn a_session_that_is_ended_says_so(place: &Place) -> Result<(), Failure> {
+async fn a_session_that_is_ended_says_so(place: &Place) -> Result<(), TestError> {
     let mut session = BACKEND.connect(&ConnectOptions::new(place.url())?).await?;
     assert!(session.try_lock(&LockKey::default()).await?);
     let end = "SELECT pg_terminate_backend(pid) FROM here.locks WHERE locktype = 'advisory'";
@@ -150,9 +149,9 @@ async fn a_session_that_is_ended_says_so(place: &Place) -> Result<(), Failure> {
 }
 
 /// Whoever asks, with whatever kind of lock.
-async fn the_holder_of_a_row_is_ended_and_its_row_given_back(place: &Place) -> Result<(), Failure> {
+async fn the_holder_of_a_row_is_ended_and_its_row_given_back(place: &Place) -> Result<(), TestError> {
     for strategy in [LockStrategy::Table, LockStrategy::Auto] {
-        let by = |strategy| -> Result<_, Failure> {
+        let by = |strategy| -> Result<_, TestError> {
             Ok(place
                 .runner(&[("V1__a.sql", "SELECT pg_sleep(600)")])?
                 .connect_options(|options| options.lock_strategy = strategy))
@@ -181,7 +180,7 @@ async fn the_holder_of_a_row_is_ended_and_its_row_given_back(place: &Place) -> R
     Ok(())
 }
 
-async fn keys_are_the_numbers_that_they_are_said_to_be(place: &Place) -> Result<(), Failure> {
+async fn keys_are_the_numbers_that_they_are_said_to_be(place: &Place) -> Result<(), TestError> {
     for (key, number) in [
         (LockKey::default(), 4006),
         (LockKey::id(-1), -1),
@@ -219,7 +218,7 @@ async fn keys_are_the_numbers_that_they_are_said_to_be(place: &Place) -> Result<
     Ok(())
 }
 
-async fn a_lock_belongs_to_its_database(place: &Place) -> Result<(), Failure> {
+async fn a_lock_belongs_to_its_database(place: &Place) -> Result<(), TestError> {
     let mut here = BACKEND.connect(&ConnectOptions::new(place.url())?).await?;
     let mut there = BACKEND
         .connect(&ConnectOptions::new(place.url_of("postgres"))?)
@@ -230,17 +229,5 @@ async fn a_lock_belongs_to_its_database(place: &Place) -> Result<(), Failure> {
     assert!(there.try_lock(&key).await?);
     there.close().await?;
     here.close().await?;
-    Ok(())
-}
-
-async fn other_strategies_are_refused(place: &Place) -> Result<(), Failure> {
-    let mut options = ConnectOptions::new(place.url())?;
-    options.lock_strategy = LockStrategy::Transaction;
-    let error = BACKEND
-        .connect(&options)
-        .await
-        .err()
-        .ok_or("a lock of another kind")?;
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
     Ok(())
 }

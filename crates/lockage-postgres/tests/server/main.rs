@@ -25,8 +25,8 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use lockage_core::BoxFuture;
-use lockage_testkit::Failure;
-use lockage_testkit::engine::{Island, PostgresOrigin};
+use lockage_testkit::TestError;
+use lockage_test_matrix::engine::{NetworkNamespace, PostgresSource};
 
 use place::Place;
 
@@ -34,7 +34,7 @@ use place::Place;
 const DEADLINE: Duration = Duration::from_secs(300);
 
 /// A test.
-type Test = for<'a> fn(&'a Place) -> BoxFuture<'a, Result<(), Failure>>;
+type Test = for<'a> fn(&'a Place) -> BoxFuture<'a, Result<(), TestError>>;
 
 /// Names a module's tests, for the list below.
 macro_rules! tests {
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     }
     let url = std::env::var("LOCKAGE_TEST_POSTGRES_URL").ok();
     let path = std::env::var("PATH").unwrap_or_default();
-    let origin = Arc::new(PostgresOrigin::find(url, &path));
+    let origin = Arc::new(PostgresSource::find(url, &path));
     let _ = PATH.set(path);
     let lists = [
         away::TESTS,
@@ -92,13 +92,13 @@ pub(crate) fn path() -> &'static str {
 }
 
 /// Why there are no hosts that can vanish.
-static NO_ISLAND: LazyLock<Option<String>> = LazyLock::new(Island::missing);
+static NAMESPACE_UNAVAILABLE: LazyLock<Option<String>> = LazyLock::new(NetworkNamespace::unavailable_reason);
 
 /// What a test needs that not every machine has.
 fn lacks(name: &str) -> Option<String> {
     match name {
         "vanished::a_frozen_holder_that_lost_the_lock_writes_nothing" => None,
-        name if name.starts_with("vanished::") => NO_ISLAND.clone(),
+        name if name.starts_with("vanished::") => NAMESPACE_UNAVAILABLE.clone(),
         "away::a_server_that_is_restarted_is_waited_for" => dock::lacks_server(path()),
         name if name.starts_with("disk::") => dock::lacks_server(path()).or_else(disk::lacks),
         name if name.starts_with("standby::") => dock::lacks_server(path()),
@@ -107,7 +107,7 @@ fn lacks(name: &str) -> Option<String> {
     }
 }
 
-fn trial(origin: &Arc<Result<PostgresOrigin, String>>, name: &str, test: Test) -> Trial {
+fn trial(origin: &Arc<Result<PostgresSource, String>>, name: &str, test: Test) -> Trial {
     let name = name.trim_start_matches("server::");
     let origin = Arc::clone(origin);
     let lacks = origin
@@ -126,7 +126,7 @@ fn trial(origin: &Arc<Result<PostgresOrigin, String>>, name: &str, test: Test) -
     }
 }
 
-fn run(origin: &Result<PostgresOrigin, String>, test: Test) -> Result<(), Failed> {
+fn run(origin: &Result<PostgresSource, String>, test: Test) -> Result<(), Failed> {
     let url = origin
         .as_ref()?
         .url()
@@ -139,7 +139,7 @@ fn run(origin: &Result<PostgresOrigin, String>, test: Test) -> Result<(), Failed
         let place = Place::new(url).await?;
         let outcome = tokio::time::timeout(DEADLINE, test(&place)).await;
         place.remove().await?;
-        outcome.map_err(|_| Failure::from(format!("not done after {DEADLINE:?}")))?
+        outcome.map_err(|_| TestError::from(format!("not done after {DEADLINE:?}")))?
     });
     runtime.shutdown_background();
     done.map_err(|failure| Failed::from(format!("{failure:?}")))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lockage_core::{ErrorKind, Interrupt};
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::place::{Place, fails, line_of};
 
@@ -25,7 +25,7 @@ fn bare(script: &str) -> String {
 
 async fn a_transaction_of_the_scripts_own_may_say_what_kind_it_is(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let (owner, _) = place.role("").await?;
     place
         .execute(&format!("CREATE SCHEMA app AUTHORIZATION {owner}"))
@@ -77,7 +77,7 @@ async fn a_transaction_of_the_scripts_own_may_say_what_kind_it_is(
 
 async fn what_goes_back_to_a_savepoint_is_journaled_all_the_same(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let script = bare(
         "CREATE TABLE a (n int); BEGIN; INSERT INTO a VALUES (1); SAVEPOINT s; INSERT INTO a VALUES (2); ROLLBACK TO s;
          INSERT INTO a VALUES (3); RELEASE s; COMMIT; BEGIN; INSERT INTO a VALUES (4); ROLLBACK; INSERT INTO later VALUES (1)",
@@ -92,7 +92,7 @@ async fn what_goes_back_to_a_savepoint_is_journaled_all_the_same(
     Ok(())
 }
 
-async fn a_transaction_that_fails_is_begun_again(place: &Place) -> Result<(), Failure> {
+async fn a_transaction_that_fails_is_begun_again(place: &Place) -> Result<(), TestError> {
     let script = bare(
         "CREATE TABLE a (n int); BEGIN; SET LOCAL search_path = public; INSERT INTO a VALUES (1); INSERT INTO later VALUES (1); COMMIT",
     );
@@ -114,7 +114,7 @@ async fn a_transaction_that_fails_is_begun_again(place: &Place) -> Result<(), Fa
 /// The server has nothing prepared, and in most configurations cannot: what it says shows how it was asked.
 async fn what_was_prepared_is_not_ended_by_a_commit_of_the_scripts_own(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let script = bare("CREATE TABLE a (n int);\nCOMMIT PREPARED 'x'");
     let error = fails(
         place.runner(&[("V1__a.sql", &script)])?,
@@ -147,7 +147,7 @@ async fn what_was_prepared_is_not_ended_by_a_commit_of_the_scripts_own(
 
 async fn statements_that_no_run_survives_are_refused_before_anything_runs(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     for (script, part) in [
         ("CREATE TABLE a (n int);\nDISCARD ALL", "gives up the lock"),
         (
@@ -177,7 +177,7 @@ async fn statements_that_no_run_survives_are_refused_before_anything_runs(
 
 async fn a_script_that_resets_everything_leaves_the_session_as_we_need_it(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let look = |table: &str| {
         format!(
             "CREATE TABLE {table} AS SELECT current_setting('work_mem') || ' ' || current_setting('tcp_keepalives_interval') AS s"
@@ -203,7 +203,7 @@ async fn a_script_that_resets_everything_leaves_the_session_as_we_need_it(
 
 async fn a_lock_that_a_script_gives_up_is_noticed_before_the_next_statement(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let script = bare(
         "CREATE TABLE a (n int);\nDO $$ BEGIN PERFORM pg_advisory_unlock_all(); END $$;\nCREATE TABLE b (n int)",
     );
@@ -223,7 +223,7 @@ async fn a_lock_that_a_script_gives_up_is_noticed_before_the_next_statement(
 }
 
 /// Requests to cancel come at every moment, between a statement and the row that says that it is done too.
-async fn a_request_to_cancel_leaves_no_statement_in_doubt(place: &Place) -> Result<(), Failure> {
+async fn a_request_to_cancel_leaves_no_statement_in_doubt(place: &Place) -> Result<(), TestError> {
     const CALLS: usize = 40;
     place
         .execute(
@@ -260,7 +260,7 @@ async fn a_request_to_cancel_leaves_no_statement_in_doubt(place: &Place) -> Resu
 }
 
 /// What stops the run is no statement that failed on the server, which would have ended the transaction there.
-async fn a_transaction_that_cannot_go_on_is_taken_back(place: &Place) -> Result<(), Failure> {
+async fn a_transaction_that_cannot_go_on_is_taken_back(place: &Place) -> Result<(), TestError> {
     let files = |end: &str, table: &str| {
         bare(&format!(
             "CREATE TABLE a (n int); BEGIN; INSERT INTO a VALUES (1); {end}; CREATE TABLE {table} (n int); COMMIT; INSERT INTO later VALUES (1)"

@@ -10,7 +10,7 @@ use lockage_core::{
     Outcome, Tool,
 };
 use lockage_postgres::BACKEND;
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -42,7 +42,7 @@ struct Pooler {
 }
 
 impl Pooler {
-    async fn start(place: &Place, mode: &str) -> Result<Self, Failure> {
+    async fn start(place: &Place, mode: &str) -> Result<Self, TestError> {
         let folder = tempfile::tempdir()?;
         let port = TcpListener::bind(("127.0.0.1", 0))
             .await?
@@ -137,7 +137,7 @@ const FILES: &[(&str, &str)] = &[
 
 async fn a_pooler_that_keeps_no_session_is_found_out_before_anything_is_written(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     for (mode, strategy) in [
         ("transaction", LockStrategy::Advisory),
         ("statement", LockStrategy::Advisory),
@@ -181,7 +181,7 @@ async fn a_pooler_that_keeps_no_session_is_found_out_before_anything_is_written(
 
 async fn a_pooler_that_shares_sessions_serves_with_a_lock_in_a_table(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let pooler = Pooler::start(place, "transaction").await?;
     place.execute("CREATE TABLE ours (n int)").await?;
     let bare = "-- lockage: no-transaction\nINSERT INTO a VALUES (2);\nCREATE INDEX CONCURRENTLY i ON a (n);\n\
@@ -221,7 +221,7 @@ async fn a_pooler_that_shares_sessions_serves_with_a_lock_in_a_table(
 
 async fn nothing_that_is_set_stays_in_a_session_that_others_use(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let pooler = Pooler::start(place, "transaction").await?;
     let sets = "SET work_mem = '7MB'; SELECT set_config('search_path', '', false); SET statement_timeout = '5min';
                 CREATE TABLE public.a (n int)";
@@ -250,7 +250,7 @@ async fn nothing_that_is_set_stays_in_a_session_that_others_use(
 
 async fn a_database_that_is_read_only_by_default_is_written_through_a_pooler(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let name = place.name();
     place
         .execute(&format!(
@@ -272,7 +272,7 @@ async fn a_database_that_is_read_only_by_default_is_written_through_a_pooler(
     Ok(())
 }
 
-async fn what_needs_a_session_is_refused_where_there_is_none(place: &Place) -> Result<(), Failure> {
+async fn what_needs_a_session_is_refused_where_there_is_none(place: &Place) -> Result<(), TestError> {
     let pooler = Pooler::start(place, "transaction").await?;
     let sets = "-- lockage: no-transaction\nCREATE TABLE a (n int);\nSET work_mem = '7MB'";
     let alone = "-- lockage: no-transaction\nVACUUM lockage_history";
@@ -299,13 +299,13 @@ async fn what_needs_a_session_is_refused_where_there_is_none(place: &Place) -> R
 
 async fn a_neighbour_behind_a_pooler_is_refused_and_our_own_lock_given_back(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let pooler = Pooler::start(place, "transaction").await?;
     let sqlx = ForeignLocks::none().with(ForeignLock::Tool(Tool::Sqlx));
     let run = runner(&pooler.url, FILES)?.wait(LockWait::Never);
     let error = run
         .clone()
-        .align(sqlx)
+        .foreign_locks(sqlx)
         .up()
         .await
         .err()
@@ -328,7 +328,7 @@ async fn a_neighbour_behind_a_pooler_is_refused_and_our_own_lock_given_back(
     Ok(())
 }
 
-async fn the_holder_of_a_row_is_told_with_what_it_does(place: &Place) -> Result<(), Failure> {
+async fn the_holder_of_a_row_is_told_with_what_it_does(place: &Place) -> Result<(), TestError> {
     let pooler = Pooler::start(place, "transaction").await?;
     let sleeps = "CREATE TABLE IF NOT EXISTS a (n int);\nSELECT pg_sleep(600)";
     let bare = format!("-- lockage: no-transaction\n{sleeps}");
@@ -368,13 +368,13 @@ async fn the_holder_of_a_row_is_told_with_what_it_does(place: &Place) -> Result<
     Ok(())
 }
 
-async fn locks_of_both_kinds_exclude_each_other(place: &Place) -> Result<(), Failure> {
+async fn locks_of_both_kinds_exclude_each_other(place: &Place) -> Result<(), TestError> {
     let pooler = Pooler::start(place, "transaction").await?;
     let key = LockKey::default();
     let try_lock = |url: String| async move {
         let mut session = BACKEND.connect(&ConnectOptions::new(&*url)?).await?;
         let got = session.try_lock(&LockKey::default()).await?;
-        Ok::<_, Failure>((session, got))
+        Ok::<_, TestError>((session, got))
     };
     // Beside the pooler first, where no table has been made yet.
     let (mut direct, got) = try_lock(place.url()).await?;
@@ -403,7 +403,7 @@ async fn locks_of_both_kinds_exclude_each_other(place: &Place) -> Result<(), Fai
     Ok(())
 }
 
-async fn sixteen_processes_behind_a_pooler_migrate_once(place: &Place) -> Result<(), Failure> {
+async fn sixteen_processes_behind_a_pooler_migrate_once(place: &Place) -> Result<(), TestError> {
     const PROCESSES: usize = 16;
     let pooler = Pooler::start(place, "transaction").await?;
     let scripts = [
@@ -447,7 +447,7 @@ async fn sixteen_processes_behind_a_pooler_migrate_once(place: &Place) -> Result
     Ok(())
 }
 
-async fn a_parameter_that_a_pooler_refuses_is_told(place: &Place) -> Result<(), Failure> {
+async fn a_parameter_that_a_pooler_refuses_is_told(place: &Place) -> Result<(), TestError> {
     let pooler = Pooler::start(place, "session").await?;
     let url = format!("{}?options=-c%20work_mem%3D7MB", pooler.url);
     let error = runner(&url, FILES)?
@@ -463,7 +463,7 @@ async fn a_parameter_that_a_pooler_refuses_is_told(place: &Place) -> Result<(), 
     Ok(())
 }
 
-async fn a_pooler_that_keeps_sessions_serves(place: &Place) -> Result<(), Failure> {
+async fn a_pooler_that_keeps_sessions_serves(place: &Place) -> Result<(), TestError> {
     let pooler = Pooler::start(place, "session").await?;
     let mut replicas = Vec::new();
     for _ in 0..2 {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -45,7 +45,7 @@ impl Shared {
 }
 
 impl Proxy {
-    pub(crate) async fn start(server: &str) -> Result<Self, Failure> {
+    pub(crate) async fn start(server: &str) -> Result<Self, TestError> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared {
@@ -119,7 +119,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn carry(client: TcpStream, shared: &Shared) -> Result<(), Failure> {
+async fn carry(client: TcpStream, shared: &Shared) -> Result<(), TestError> {
     let server = shared
         .server
         .lock()
@@ -140,7 +140,7 @@ async fn carry(client: TcpStream, shared: &Shared) -> Result<(), Failure> {
                 let now = shared.turns.fetch_add(1, Ordering::SeqCst) + 1;
                 turn.store(now, Ordering::SeqCst);
                 if shared.cuts(Cut::Before(now)) {
-                    return Err(Failure::from("cut"));
+                    return Err(TestError::from("cut"));
                 }
             }
             to_server.write_all(&buffer[..n]).await?;
@@ -155,7 +155,7 @@ async fn carry(client: TcpStream, shared: &Shared) -> Result<(), Failure> {
                 return Ok(());
             }
             if shared.cuts(Cut::Behind(turn.load(Ordering::SeqCst))) {
-                return Err(Failure::from("cut"));
+                return Err(TestError::from("cut"));
             }
             clients_turn.store(true, Ordering::SeqCst);
             to_client.write_all(&buffer[..n]).await?;

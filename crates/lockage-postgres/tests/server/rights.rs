@@ -1,7 +1,7 @@
 //! Users who may not do everything.
 
 use lockage_core::{ErrorKind, LockStrategy, Outcome, Runner};
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::place::{Place, runner};
 
@@ -23,7 +23,7 @@ crate::tests!(
 
 const FILES: &[(&str, &str)] = &[("V1__a.sql", "CREATE TABLE a (n int)")];
 
-async fn a_schema_that_exists_needs_no_right_to_make_one(place: &Place) -> Result<(), Failure> {
+async fn a_schema_that_exists_needs_no_right_to_make_one(place: &Place) -> Result<(), TestError> {
     let (role, url) = place.role("").await?;
     place
         .execute(&format!(
@@ -57,7 +57,7 @@ async fn a_schema_that_exists_needs_no_right_to_make_one(place: &Place) -> Resul
 
 async fn a_schema_that_may_not_be_written_is_told_with_what_is_needed(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let (role, url) = place.role("").await?;
     place
         .execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
@@ -85,7 +85,7 @@ async fn a_schema_that_may_not_be_written_is_told_with_what_is_needed(
 
 async fn a_table_of_somebody_else_is_told_with_what_is_needed(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let (role, url) = place.role("").await?;
     place
         .execute(&format!(
@@ -114,7 +114,7 @@ async fn a_table_of_somebody_else_is_told_with_what_is_needed(
     place.drop_role(&role).await
 }
 
-async fn a_history_that_may_not_be_read_is_told(place: &Place) -> Result<(), Failure> {
+async fn a_history_that_may_not_be_read_is_told(place: &Place) -> Result<(), TestError> {
     place.runner(FILES)?.up().await?;
     let (role, url) = place.role("").await?;
     let error = runner(&url, FILES)?
@@ -142,7 +142,7 @@ async fn a_history_that_may_not_be_read_is_told(place: &Place) -> Result<(), Fai
 /// The server passes over such a schema without a word, and the next one of the search path would get a second history.
 async fn a_history_in_a_schema_that_may_not_be_entered_is_not_none(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     place.runner(FILES)?.up().await?;
     let (role, url) = place.role("").await?;
     place
@@ -176,7 +176,7 @@ async fn a_history_in_a_schema_that_may_not_be_entered_is_not_none(
 
 async fn a_role_that_only_reads_by_default_migrates_all_the_same(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let files = [
         ("V1__a.sql", "CREATE TABLE a (n int)"),
         (
@@ -203,7 +203,7 @@ async fn a_role_that_only_reads_by_default_migrates_all_the_same(
 /// Its own transactions may only read as long as it says so, and our rows are none of its business.
 async fn a_script_that_wants_to_read_only_is_told_where_our_rows_are_to_be_part_of_it(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     place.execute("CREATE TABLE a (n int)").await?;
     let sets = "-- lockage: no-transaction\nSET default_transaction_read_only = on;\nINSERT INTO a VALUES (1);\nBEGIN READ WRITE;\n\
                 INSERT INTO a VALUES (2);\nCOMMIT;\nRESET ALL;\nINSERT INTO a VALUES (3)";
@@ -236,7 +236,7 @@ async fn a_script_that_wants_to_read_only_is_told_where_our_rows_are_to_be_part_
     Ok(())
 }
 
-async fn a_search_path_without_a_schema_is_told(place: &Place) -> Result<(), Failure> {
+async fn a_search_path_without_a_schema_is_told(place: &Place) -> Result<(), TestError> {
     let (role, url) = place.role("").await?;
     place
         .execute(&format!("ALTER ROLE {role} SET search_path = nowhere"))
@@ -254,7 +254,7 @@ async fn a_search_path_without_a_schema_is_told(place: &Place) -> Result<(), Fai
     place.drop_role(&role).await
 }
 
-async fn a_waiter_sees_the_holder_without_rights(place: &Place) -> Result<(), Failure> {
+async fn a_waiter_sees_the_holder_without_rights(place: &Place) -> Result<(), TestError> {
     let (role, url) = place.role("").await?;
     let holder = place.client().await?;
     holder
@@ -271,7 +271,7 @@ async fn a_waiter_sees_the_holder_without_rights(place: &Place) -> Result<(), Fa
 }
 
 /// As `docs/locking.md` has it.
-async fn what_the_documentation_grants_is_enough_to_migrate(place: &Place) -> Result<(), Failure> {
+async fn what_the_documentation_grants_is_enough_to_migrate(place: &Place) -> Result<(), TestError> {
     let (role, url) = place.role("").await?;
     place
         .execute(&format!(
@@ -302,7 +302,7 @@ async fn what_the_documentation_grants_is_enough_to_migrate(place: &Place) -> Re
     place.drop_role(&role).await
 }
 
-async fn what_the_documentation_grants_is_enough_to_look(place: &Place) -> Result<(), Failure> {
+async fn what_the_documentation_grants_is_enough_to_look(place: &Place) -> Result<(), TestError> {
     let with_schema =
         |runner: Runner| runner.connect_options(|options| options.schema = Some("app".into()));
     with_schema(place.runner(FILES)?).up().await?;
@@ -321,7 +321,7 @@ async fn what_the_documentation_grants_is_enough_to_look(place: &Place) -> Resul
     place.drop_role(&role).await
 }
 
-async fn a_role_of_the_url_makes_and_owns_everything(place: &Place) -> Result<(), Failure> {
+async fn a_role_of_the_url_makes_and_owns_everything(place: &Place) -> Result<(), TestError> {
     let (login, url) = place.role("NOINHERIT").await?;
     let (owner, _) = place.role("").await?;
     place
@@ -358,7 +358,7 @@ async fn a_role_of_the_url_makes_and_owns_everything(place: &Place) -> Result<()
     place.drop_role(&owner).await
 }
 
-async fn a_role_that_may_not_be_taken_is_told(place: &Place) -> Result<(), Failure> {
+async fn a_role_that_may_not_be_taken_is_told(place: &Place) -> Result<(), TestError> {
     let (login, url) = place.role("").await?;
     let (owner, _) = place.role("").await?;
     for role in [owner.as_str(), "nobody%20at%20all"] {

@@ -2,7 +2,7 @@
 
 use lockage_core::{ConnectOptions, MigrationSet, Outcome, Registry, Runner};
 use lockage_postgres::BACKEND;
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::place::Place;
 use crate::proxy::Proxy;
@@ -22,7 +22,7 @@ fn through(proxy: &Proxy, place: &Place) -> String {
 }
 
 /// How often the client speaks to open and close a session.
-async fn set_up(proxy: &Proxy, url: &str) -> Result<u32, Failure> {
+async fn set_up(proxy: &Proxy, url: &str) -> Result<u32, TestError> {
     let before = proxy.turns();
     BACKEND
         .connect(&ConnectOptions::new(url)?)
@@ -32,7 +32,7 @@ async fn set_up(proxy: &Proxy, url: &str) -> Result<u32, Failure> {
     Ok(proxy.turns() - before)
 }
 
-fn runner(url: &str, count: usize) -> Result<Runner, Failure> {
+fn runner(url: &str, count: usize) -> Result<Runner, TestError> {
     let files = (1..=count).map(|n| {
         (
             format!("V{n}__a.sql"),
@@ -49,7 +49,7 @@ fn runner(url: &str, count: usize) -> Result<Runner, Failure> {
 
 async fn nothing_to_do_is_one_round_trip_however_many_migrations_there_are(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let proxy = Proxy::start(place.host()).await?;
     let url = through(&proxy, place);
     for count in [10, 1000] {
@@ -73,7 +73,7 @@ async fn nothing_to_do_is_one_round_trip_however_many_migrations_there_are(
 
 async fn a_thousand_small_migrations_are_a_round_trip_each_and_ten(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let proxy = Proxy::start(place.host()).await?;
     let url = through(&proxy, place);
     let set_up = set_up(&proxy, &url).await?;

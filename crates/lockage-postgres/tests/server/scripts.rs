@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lockage_core::{ErrorKind, Outcome};
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::place::{Heard, Place, fails, hints, line_of};
 
@@ -32,7 +32,7 @@ crate::tests!(
 
 async fn a_script_that_empties_the_search_path_leaves_ours_alone(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let dump = "SELECT pg_catalog.set_config('search_path', '', false);\nSET row_security = off;\n\
                 CREATE TABLE public.a (n int);\nINSERT INTO public.a VALUES (1);";
     let bare = format!(
@@ -56,7 +56,7 @@ async fn a_script_that_empties_the_search_path_leaves_ours_alone(
     Ok(())
 }
 
-async fn a_script_that_takes_a_role_leaves_ours_alone(place: &Place) -> Result<(), Failure> {
+async fn a_script_that_takes_a_role_leaves_ours_alone(place: &Place) -> Result<(), TestError> {
     let (owner, _) = place.role("").await?;
     place
         .execute(&format!("CREATE SCHEMA app AUTHORIZATION {owner}"))
@@ -93,7 +93,7 @@ async fn a_script_that_takes_a_role_leaves_ours_alone(place: &Place) -> Result<(
     place.drop_role(&owner).await
 }
 
-async fn settings_of_a_script_end_with_it(place: &Place) -> Result<(), Failure> {
+async fn settings_of_a_script_end_with_it(place: &Place) -> Result<(), TestError> {
     let set = "SET statement_timeout = '50ms'; SET lock_timeout = '1ms'; SET default_transaction_read_only = on;
                SET default_transaction_isolation = 'serializable'; SET standard_conforming_strings = off; SET work_mem = '7MB';";
     let look = "CREATE TABLE seen AS SELECT pg_sleep(0.2)::text AS p, current_setting('work_mem') AS m, current_setting('statement_timeout') AS s,
@@ -111,7 +111,7 @@ async fn settings_of_a_script_end_with_it(place: &Place) -> Result<(), Failure> 
 
 async fn settings_of_a_script_without_a_transaction_last_to_its_end(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let script = "-- lockage: no-transaction\nSET work_mem = '7MB';\nSET lock_timeout = '3s';\nCREATE TABLE t (n int);
         CREATE INDEX CONCURRENTLY i ON t (n);\nCREATE TABLE seen AS SELECT current_setting('work_mem') || current_setting('lock_timeout') AS s";
     place.runner(&[("V1__a.sql", script)])?.up().await?;
@@ -119,7 +119,7 @@ async fn settings_of_a_script_without_a_transaction_last_to_its_end(
     Ok(())
 }
 
-async fn a_run_that_goes_on_repeats_what_was_set(place: &Place) -> Result<(), Failure> {
+async fn a_run_that_goes_on_repeats_what_was_set(place: &Place) -> Result<(), TestError> {
     place.execute("CREATE SCHEMA app").await?;
     let script = "-- lockage: no-transaction\nSET search_path = app;\nCREATE TABLE a (n int);\nINSERT INTO later VALUES (1);\nCREATE TABLE b (n int)";
     let error = fails(
@@ -145,7 +145,7 @@ async fn a_run_that_goes_on_repeats_what_was_set(place: &Place) -> Result<(), Fa
 
 async fn a_commit_of_the_scripts_own_is_refused_before_anything_runs(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let files = [
         ("V1__a.sql", "CREATE TABLE a (n int)"),
         ("V2__b.sql", "CREATE TABLE b (n int);\nCOMMIT;\nSELECT 1"),
@@ -156,7 +156,7 @@ async fn a_commit_of_the_scripts_own_is_refused_before_anything_runs(
     Ok(())
 }
 
-async fn a_commit_inside_a_procedure_fails_as_a_whole(place: &Place) -> Result<(), Failure> {
+async fn a_commit_inside_a_procedure_fails_as_a_whole(place: &Place) -> Result<(), TestError> {
     let script = "CREATE TABLE a (n int);\nDO $$ BEGIN INSERT INTO a VALUES (1); COMMIT; END $$;";
     let error = fails(
         place.runner(&[("V1__a.sql", script)])?,
@@ -183,7 +183,7 @@ async fn a_commit_inside_a_procedure_fails_as_a_whole(place: &Place) -> Result<(
 
 async fn a_statement_that_no_transaction_may_hold_is_refused_before_anything_runs(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let script = "CREATE TABLE a (n int);\n\nCREATE INDEX CONCURRENTLY i ON a (n)";
     let error = fails(
         place.runner(&[("V1__a.sql", script)])?,
@@ -201,7 +201,7 @@ async fn a_statement_that_no_transaction_may_hold_is_refused_before_anything_run
     Ok(())
 }
 
-async fn rows_from_and_for_a_client_are_refused(place: &Place) -> Result<(), Failure> {
+async fn rows_from_and_for_a_client_are_refused(place: &Place) -> Result<(), TestError> {
     for script in [
         "CREATE TABLE a (n int);\nCOPY a (n) FROM stdin;\n1\n\\.\n",
         "CREATE TABLE a (n int);\nCOPY a TO STDOUT;",
@@ -222,7 +222,7 @@ async fn rows_from_and_for_a_client_are_refused(place: &Place) -> Result<(), Fai
     Ok(())
 }
 
-async fn a_mistake_is_told_with_its_place(place: &Place) -> Result<(), Failure> {
+async fn a_mistake_is_told_with_its_place(place: &Place) -> Result<(), TestError> {
     let script = "CREATE TABLE a (n text);\n-- äöü\nINSERT INTO a VALUES ('ü');\n\n  INSERT INTO a\n    VALUES ('größer'), (falsch);\nSELECT 1;";
     for head in ["", "-- lockage: no-transaction\n"] {
         let error = fails(
@@ -252,7 +252,7 @@ async fn a_mistake_is_told_with_its_place(place: &Place) -> Result<(), Failure> 
     Ok(())
 }
 
-async fn a_mistake_in_syntax_runs_nothing(place: &Place) -> Result<(), Failure> {
+async fn a_mistake_in_syntax_runs_nothing(place: &Place) -> Result<(), TestError> {
     for (script, line, column) in [
         (
             "CREATE TABLE a (n int);\nCREATE TABEL b (n int);\nSELECT 1",
@@ -290,7 +290,7 @@ async fn a_mistake_in_syntax_runs_nothing(place: &Place) -> Result<(), Failure> 
     Ok(())
 }
 
-async fn a_mistake_inside_a_function_names_its_query(place: &Place) -> Result<(), Failure> {
+async fn a_mistake_inside_a_function_names_its_query(place: &Place) -> Result<(), TestError> {
     let script = "SELECT 1;\nDO $$ BEGIN\n  PERFORM falsch FROM pg_class;\nEND $$;";
     let error = fails(
         place.runner(&[("V1__a.sql", script)])?,
@@ -315,7 +315,7 @@ async fn a_mistake_inside_a_function_names_its_query(place: &Place) -> Result<()
 
 async fn a_constraint_that_is_checked_at_the_end_fails_the_whole(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let script = "CREATE TABLE a (n int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO a VALUES (1), (1);";
     let error = fails(
         place.runner(&[("V1__a.sql", script)])?,
@@ -335,7 +335,7 @@ async fn a_constraint_that_is_checked_at_the_end_fails_the_whole(
     Ok(())
 }
 
-async fn notices_are_told(place: &Place) -> Result<(), Failure> {
+async fn notices_are_told(place: &Place) -> Result<(), TestError> {
     let script = "DO $$ BEGIN RAISE NOTICE 'half'; RAISE WARNING 'careful'; END $$;";
     let bare = format!("-- lockage: no-transaction\n{script}");
     for files in [
@@ -351,7 +351,7 @@ async fn notices_are_told(place: &Place) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn a_statement_that_takes_too_long_is_ended(place: &Place) -> Result<(), Failure> {
+async fn a_statement_that_takes_too_long_is_ended(place: &Place) -> Result<(), TestError> {
     let script = "-- lockage: statement-timeout=100ms\nSELECT 1;\nSELECT pg_sleep(600)";
     let error = fails(
         place.runner(&[("V1__a.sql", script)])?,
@@ -364,7 +364,7 @@ async fn a_statement_that_takes_too_long_is_ended(place: &Place) -> Result<(), F
     Ok(())
 }
 
-async fn a_busy_table_is_waited_for_in_short_tries(place: &Place) -> Result<(), Failure> {
+async fn a_busy_table_is_waited_for_in_short_tries(place: &Place) -> Result<(), TestError> {
     place.execute("CREATE TABLE a (n int)").await?;
     let one = (
         "V1__a.sql",
@@ -395,7 +395,7 @@ async fn a_busy_table_is_waited_for_in_short_tries(place: &Place) -> Result<(), 
     Ok(())
 }
 
-async fn backslashes_and_quotes_survive(place: &Place) -> Result<(), Failure> {
+async fn backslashes_and_quotes_survive(place: &Place) -> Result<(), TestError> {
     let script = r"CREATE TABLE a AS SELECT 'it''s \ here' AS t, E'x\\y\'z' AS e, $b$';\$b$ AS d; -- the end";
     place
         .runner(&[("V1__it's_a_'name'.sql", script)])?
@@ -412,7 +412,7 @@ async fn backslashes_and_quotes_survive(place: &Place) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn a_server_that_reads_backslashes_is_told_not_to(place: &Place) -> Result<(), Failure> {
+async fn a_server_that_reads_backslashes_is_told_not_to(place: &Place) -> Result<(), TestError> {
     place
         .execute(&format!(
             "ALTER DATABASE {} SET standard_conforming_strings = off",
@@ -432,7 +432,7 @@ async fn a_server_that_reads_backslashes_is_told_not_to(place: &Place) -> Result
     Ok(())
 }
 
-async fn unqualified_names_lead_to_the_schema_of_the_options(place: &Place) -> Result<(), Failure> {
+async fn unqualified_names_lead_to_the_schema_of_the_options(place: &Place) -> Result<(), TestError> {
     place.execute("CREATE TABLE shared (n int)").await?;
     let files = [
         ("V1__a.sql", "CREATE TABLE a AS SELECT * FROM shared"),
@@ -452,7 +452,7 @@ async fn unqualified_names_lead_to_the_schema_of_the_options(place: &Place) -> R
 }
 
 /// Longer than what is sent at once.
-async fn a_long_script_is_one_transaction_all_the_same(place: &Place) -> Result<(), Failure> {
+async fn a_long_script_is_one_transaction_all_the_same(place: &Place) -> Result<(), TestError> {
     let row = format!("INSERT INTO a VALUES ('{}');\n", "ä".repeat(50_000));
     let good = format!("CREATE TABLE a (t text);\n{}", row.repeat(40));
     let bad = format!("{good}INSERT INTO a VALUES ('ä', 1);\n");

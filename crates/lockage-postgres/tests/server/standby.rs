@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use lockage_core::{ErrorKind, LockStrategy, Outcome};
-use lockage_testkit::Failure;
-use lockage_testkit::engine::PostgresServer;
+use lockage_testkit::TestError;
+use lockage_test_matrix::engine::PostgresServer;
 
 use crate::dock;
 use crate::place::{Place, connect, runner, texts, until};
@@ -28,7 +28,7 @@ struct Standby {
 
 impl Standby {
     /// A copy of a primary that follows it.
-    fn start(primary: &PostgresServer) -> Result<Self, Failure> {
+    fn start(primary: &PostgresServer) -> Result<Self, TestError> {
         let binaries = PostgresServer::find(crate::path()).ok_or("no binaries")?;
         let owner = std::fs::metadata(primary.folder())?;
         let own = std::fs::metadata("/proc/self")?;
@@ -88,7 +88,7 @@ impl Drop for Standby {
 
 async fn a_run_goes_on_at_the_standby_that_takes_the_primarys_place(
     _: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let mut primary = dock::server(crate::path(), &[])?;
     let place = Place::new(primary.url("postgres")).await?;
     let standby = Standby::start(&primary)?;
@@ -131,7 +131,7 @@ async fn a_run_goes_on_at_the_standby_that_takes_the_primarys_place(
 }
 
 /// Waits for a standby that may still be starting, and behind.
-async fn caught_up(url: &str) -> Result<tokio_postgres::Client, Failure> {
+async fn caught_up(url: &str) -> Result<tokio_postgres::Client, TestError> {
     loop {
         if let Ok(heir) = connect(url).await
             && texts(&heir, "SELECT n FROM a")
@@ -145,7 +145,7 @@ async fn caught_up(url: &str) -> Result<tokio_postgres::Client, Failure> {
 }
 
 /// As behind an address that moves to the standby before that is the primary.
-async fn a_run_waits_until_the_standby_is_the_primary(_: &Place) -> Result<(), Failure> {
+async fn a_run_waits_until_the_standby_is_the_primary(_: &Place) -> Result<(), TestError> {
     for strategy in [LockStrategy::Auto, LockStrategy::Table] {
         let mut primary = dock::server(crate::path(), &[])?;
         let place = Place::new(primary.url("postgres")).await?;
@@ -193,7 +193,7 @@ async fn a_run_waits_until_the_standby_is_the_primary(_: &Place) -> Result<(), F
     Ok(())
 }
 
-async fn a_standby_is_told_and_may_be_looked_at(_: &Place) -> Result<(), Failure> {
+async fn a_standby_is_told_and_may_be_looked_at(_: &Place) -> Result<(), TestError> {
     let primary = dock::server(crate::path(), &[])?;
     let place = Place::new(primary.url("postgres")).await?;
     place

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use lockage_core::{ConnectOptions, Error, ErrorKind};
 use lockage_postgres::BACKEND;
-use lockage_testkit::Failure;
-use lockage_testkit::engine::PostgresServer;
+use lockage_testkit::TestError;
+use lockage_test_matrix::engine::PostgresServer;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use crate::place::{Place, connect, texts};
@@ -28,7 +28,7 @@ struct Encrypted {
     clippy::disallowed_methods,
     reason = "a test program reads its environment"
 )]
-async fn start(own_signature: bool) -> Result<Encrypted, Failure> {
+async fn start(own_signature: bool) -> Result<Encrypted, TestError> {
     let path = std::env::var("PATH").unwrap_or_default();
     let binaries = PostgresServer::find(&path).ok_or("needs binaries of the server")?;
     let server = PostgresServer::start(&binaries, &[])?;
@@ -79,7 +79,7 @@ async fn start(own_signature: bool) -> Result<Encrypted, Failure> {
     Ok(encrypted)
 }
 
-fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, Failure> {
+fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, TestError> {
     let mut parameters = CertificateParams::new([])?;
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     Ok(CertifiedIssuer::self_signed(
@@ -89,7 +89,7 @@ fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, Failure> {
 }
 
 /// Writes a file that belongs to the user of the server.
-fn give(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
+fn give(folder: &Path, name: &str, text: &str) -> Result<(), TestError> {
     let path = folder.join(name);
     std::fs::write(&path, text)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
@@ -120,7 +120,7 @@ impl Encrypted {
     }
 }
 
-async fn every_sslmode_trusts_as_far_as_it_says(_: &Place) -> Result<(), Failure> {
+async fn every_sslmode_trusts_as_far_as_it_says(_: &Place) -> Result<(), TestError> {
     let server = start(false).await?;
     let known = format!("&sslrootcert={}", server.authority.display());
     let strange = format!("&sslrootcert={}", server.stranger.display());
@@ -172,7 +172,7 @@ async fn every_sslmode_trusts_as_far_as_it_says(_: &Place) -> Result<(), Failure
     Ok(())
 }
 
-async fn a_server_that_signs_for_itself_can_be_named(_: &Place) -> Result<(), Failure> {
+async fn a_server_that_signs_for_itself_can_be_named(_: &Place) -> Result<(), TestError> {
     let server = start(true).await?;
     let known = format!("&sslrootcert={}", server.authority.display());
     assert!(
@@ -199,7 +199,7 @@ async fn a_server_that_signs_for_itself_can_be_named(_: &Place) -> Result<(), Fa
     Ok(())
 }
 
-async fn a_file_without_certificates_is_told(_: &Place) -> Result<(), Failure> {
+async fn a_file_without_certificates_is_told(_: &Place) -> Result<(), TestError> {
     let empty = tempfile::NamedTempFile::new()?;
     for file in [
         "/nowhere/ca.pem".to_owned(),

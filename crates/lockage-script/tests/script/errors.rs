@@ -4,10 +4,10 @@ use lockage_script::{
     Construct, MYSQL, POSTGRES, SQLITE, SQLSERVER, SplitErrorKind, Splitter, Syntax,
 };
 
-use crate::expect::{error, pieces};
+use crate::assertions::error;
 
 #[test]
-fn what_is_not_closed_is_named_with_where_it_opens() {
+fn unterminated_construct_reports_its_start() {
     let cases: &[(&'static Syntax, &str, &str)] = &[
         (
             &POSTGRES,
@@ -98,13 +98,11 @@ fn what_is_not_closed_is_named_with_where_it_opens() {
     for (syntax, script, message) in cases {
         let found = error(script.as_bytes(), syntax);
         assert_eq!(found.to_string(), *message, "in {script:?}");
-        let by_piece = pieces(script.as_bytes(), syntax).1.expect("the same error");
-        assert_eq!(by_piece.to_string(), *message, "in {script:?}");
     }
 }
 
 #[test]
-fn a_comment_larger_than_the_buffer_is_still_placed() {
+fn unterminated_comment_larger_than_buffer_reports_its_start() {
     let script = format!("\n /* {}", "x\n".repeat(200_000));
     let found = error(script.as_bytes(), &POSTGRES);
     assert!(matches!(
@@ -115,7 +113,7 @@ fn a_comment_larger_than_the_buffer_is_still_placed() {
 }
 
 #[test]
-fn go_lines_with_something_else() {
+fn go_line_with_invalid_count_fails() {
     for (line, shown) in [
         ("GO abc", "abc"),
         ("GO 5 abc", "5 abc"),
@@ -132,7 +130,7 @@ fn go_lines_with_something_else() {
         assert_eq!(
             found.to_string(),
             format!(
-                "GO takes a count from 1 and nothing else, found `{shown}` at line 2, column 3"
+                "invalid GO line at line 2, column 3: expected a count of at least 1 or nothing, found `{shown}`"
             ),
         );
         assert_eq!(found.offset, 11);
@@ -140,7 +138,7 @@ fn go_lines_with_something_else() {
 }
 
 #[test]
-fn delimiter_lines_without_a_delimiter() {
+fn unusable_delimiter_fails() {
     for script in ["DELIMITER", "a;\nDELIMITER  \nb", "DELIMITER ''"] {
         let found = error(script.as_bytes(), &MYSQL).to_string();
         assert!(
@@ -151,24 +149,24 @@ fn delimiter_lines_without_a_delimiter() {
     let found = error(b"DELIMITER \\\\", &MYSQL).to_string();
     assert_eq!(
         found,
-        r"a delimiter cannot hold a backslash, found `\\` at line 1, column 1"
+        r"invalid delimiter `\\` at line 1, column 1: it must not contain a backslash"
     );
 }
 
 #[test]
-fn copy_data_is_refused_where_the_copy_stands() {
+fn copy_from_stdin_fails_at_its_position() {
     let script = "SELECT 1;\nCOPY t FROM STDIN;\n1\tit's\n\\.\n";
     let mut splitter = Splitter::new(script.as_bytes(), &POSTGRES);
     assert!(splitter.next().is_some_and(|first| first.is_ok()));
-    let found = splitter.next().expect("the COPY").expect_err("refused");
+    let found = splitter.next().expect("the COPY").expect_err("an error");
     assert!(matches!(found.kind, SplitErrorKind::CopyFromStdin));
     assert_eq!((found.line, found.column), (2, 1));
-    assert!(splitter.next().is_none(), "nothing behind an error");
+    assert!(splitter.next().is_none(), "nothing after an error");
 }
 
 #[test]
-fn commands_of_psql_are_refused_where_a_statement_would_start() {
-    for (script, word, place) in [
+fn psql_command_at_statement_start_fails() {
+    for (script, word, position) in [
         ("SELECT 1;\n\\c shop it's\nSELECT 2;", "\\c", (2, 1)),
         (
             "SELECT '\\c';\n-- as pg_dump has it\n  \\restrict x\n",
@@ -179,21 +177,21 @@ fn commands_of_psql_are_refused_where_a_statement_would_start() {
     ] {
         let mut splitter = Splitter::new(script.as_bytes(), &POSTGRES);
         assert!(splitter.next().is_some_and(|first| first.is_ok()));
-        let refused = splitter.next().expect("the command").expect_err("refused");
+        let error = splitter.next().expect("the command").expect_err("an error");
         assert!(
-            matches!(&refused.kind, SplitErrorKind::PsqlCommand { found } if found == word),
-            "{refused}"
+            matches!(&error.kind, SplitErrorKind::PsqlCommand { found } if found == word),
+            "{error}"
         );
-        assert_eq!((refused.line, refused.column), place, "{script}");
-        assert!(splitter.next().is_none(), "nothing behind an error");
+        assert_eq!((error.line, error.column), position, "{script}");
+        assert!(splitter.next().is_none(), "nothing after an error");
     }
-    // Behind other words it is the server's business, and so it is on other engines.
+    // After other words, and on other engines, the server decides.
     assert!(Splitter::new("SELECT 1 \\gx".as_bytes(), &POSTGRES).all(|found| found.is_ok()));
     assert!(Splitter::new("\\c shop".as_bytes(), &MYSQL).all(|found| found.is_ok()));
 }
 
 #[test]
-fn bytes_that_are_not_utf8() {
+fn invalid_utf8_fails_at_its_position() {
     let found = error(b"SELECT 1;\nSELECT '\xff'", &POSTGRES);
     assert_eq!(
         found.to_string(),
@@ -214,7 +212,7 @@ fn bytes_that_are_not_utf8() {
         other.to_string(),
         "invalid UTF-8 at line 1, column 1 (byte 0)"
     );
-    // What stands before is handed out first.
+    // The statements before it are yielded first.
     let mut splitter = Splitter::new(&b"SELECT 1; \xff"[..], &POSTGRES);
     assert!(splitter.next().is_some_and(|first| first.is_ok()));
     assert!(splitter.next().is_some_and(|second| second.is_err()));
@@ -222,18 +220,18 @@ fn bytes_that_are_not_utf8() {
 }
 
 #[test]
-fn a_reader_that_fails() {
+fn read_error_is_reported_with_source() {
     struct Broken;
     impl Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Err(io::Error::other("pulled out"))
+            Err(io::Error::other("disconnected"))
         }
     }
     let reader = b"SELECT 1; SELECT 2".chain(Broken);
     let mut splitter = Splitter::new(reader, &POSTGRES);
     assert!(splitter.next().is_some_and(|first| first.is_ok()));
     let found = splitter.next().expect("an error").expect_err("an error");
-    assert_eq!(found.to_string(), "cannot read the script: pulled out");
+    assert_eq!(found.to_string(), "cannot read the script: disconnected");
     assert!(std::error::Error::source(&found).is_some());
     assert!(splitter.next().is_none());
 }

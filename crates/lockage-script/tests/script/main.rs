@@ -1,14 +1,15 @@
-//! The script splitter, rule by rule.
+//! Tests of the splitter, one file per dialect or topic.
 
+mod assertions;
 mod errors;
-mod expect;
 mod mysql;
 mod mysql_bodies;
-mod places;
+mod positions;
 mod postgres;
 mod properties;
-mod reader;
+mod short_reads;
 mod sqlite;
 mod sqlserver;
+mod syntax;
 mod transactions;
 mod words;

@@ -1,10 +1,10 @@
 use lockage_script::MYSQL;
 
-use crate::expect::expect;
+use crate::assertions::assert_split;
 
 #[test]
-fn comments() {
-    expect(
+fn comments_are_skipped() {
+    assert_split(
         &MYSQL,
         &[
             ("# a;\nSELECT 1; # b", &["SELECT 1"]),
@@ -12,7 +12,7 @@ fn comments() {
             ("--\nSELECT 1", &["SELECT 1"]),
             // Minus minus one.
             ("SELECT 5--1; SELECT 2", &["SELECT 5--1", "SELECT 2"]),
-            // What the client drops: a line between statements that starts with dashes.
+            // The client drops a line between statements that starts with dashes.
             (
                 "--it's;\nSELECT 1;\n-----\nSELECT 2",
                 &["SELECT 1", "SELECT 2"],
@@ -47,8 +47,8 @@ fn comments() {
 }
 
 #[test]
-fn literals() {
-    expect(
+fn literals_keep_semicolons() {
+    assert_split(
         &MYSQL,
         &[
             (r"SELECT '\';'; SELECT 2", &[r"SELECT '\';'", "SELECT 2"]),
@@ -93,7 +93,7 @@ fn literals() {
 
 #[test]
 fn versioned_comments_are_code() {
-    expect(
+    assert_split(
         &MYSQL,
         &[
             (
@@ -131,8 +131,8 @@ fn versioned_comments_are_code() {
 }
 
 #[test]
-fn delimiter_lines() {
-    expect(
+fn delimiter_line_changes_separator() {
+    assert_split(
         &MYSQL,
         &[
             (
@@ -179,23 +179,23 @@ fn delimiter_lines() {
                 "DELIMITER |\n/*!50003 CREATE | x */|SELECT 2",
                 &["/*!50003 CREATE | x */", "SELECT 2"],
             ),
-            // A delimiter of letters is a word of its own.
+            // A delimiter of letters must be a separate word.
             (
                 "DELIMITER go\nSELECT gold, ergo;go SELECT 2 go",
                 &["SELECT gold, ergo;", "SELECT 2"],
             ),
-            // A name elsewhere.
+            // Elsewhere, an identifier.
             (
                 "SELECT\ndelimiter x; SELECT 2",
                 &["SELECT\ndelimiter x", "SELECT 2"],
             ),
             ("delimiter.x(); SELECT 2", &["delimiter.x()", "SELECT 2"]),
-            // With a delimiter of its own a body needs no END.
+            // With a delimiter, a body ends without END.
             (
                 "DELIMITER |\nCREATE PROCEDURE p() BEGIN|SELECT 2",
                 &["CREATE PROCEDURE p() BEGIN", "SELECT 2"],
             ),
-            // And bodies count again afterwards.
+            // After `DELIMITER ;`, bodies are tracked again.
             (
                 "DELIMITER |\nSELECT 1|\nDELIMITER ;\nCREATE PROCEDURE p() BEGIN a; END; SELECT 2",
                 &["SELECT 1", "CREATE PROCEDURE p() BEGIN a; END", "SELECT 2"],
@@ -205,8 +205,8 @@ fn delimiter_lines() {
 }
 
 #[test]
-fn what_a_dump_holds() {
-    expect(
+fn mysqldump_output_is_split() {
+    assert_split(
         &MYSQL,
         &[(
             "/*M!999999\\- enable the sandbox mode */ \n-- Host: x\n/*!40101 SET @a=1 */;\nDELIMITER ;;\n\

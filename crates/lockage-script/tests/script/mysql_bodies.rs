@@ -1,11 +1,11 @@
-//! Bodies without a `DELIMITER` line.
+//! Compound statements without a `DELIMITER` line.
 
 use lockage_script::MYSQL;
 
-use crate::expect::{expect, statements};
+use crate::assertions::{assert_split, statements};
 
-/// Each is one statement, whatever stands around it.
-fn whole(bodies: &[&str]) {
+/// Checks that each body is one statement.
+fn assert_one_statement(bodies: &[&str]) {
     for body in bodies {
         let script = format!("SELECT 0; {body}; SELECT 1; SELECT 2;");
         let found: Vec<_> = statements(&script, &MYSQL)
@@ -17,8 +17,8 @@ fn whole(bodies: &[&str]) {
 }
 
 #[test]
-fn routines_of_every_kind() {
-    whole(&[
+fn routines_are_one_statement() {
+    assert_one_statement(&[
         "CREATE PROCEDURE p() BEGIN END",
         "CREATE PROCEDURE p() BEGIN SELECT 1; END",
         "create or replace definer = root@localhost.lan procedure if not exists `a`.`p`(in x int) sql security invoker begin select 1; end",
@@ -51,8 +51,8 @@ fn routines_of_every_kind() {
 }
 
 #[test]
-fn blocks_nest() {
-    whole(&[
+fn nested_blocks_are_one_statement() {
+    assert_one_statement(&[
         "CREATE PROCEDURE p() BEGIN BEGIN SELECT 1; END; BEGIN SELECT 2; END; END",
         "CREATE PROCEDURE p() BEGIN IF a THEN IF b THEN SELECT 1; END IF; END IF; SELECT 2; END",
         "CREATE PROCEDURE p() BEGIN IF a THEN SELECT 1; ELSEIF b THEN SELECT 2; ELSE IF c THEN SELECT 3; END IF; END IF; END",
@@ -70,8 +70,8 @@ fn blocks_nest() {
 }
 
 #[test]
-fn handlers() {
-    whole(&[
+fn handlers_are_part_of_the_body() {
+    assert_one_statement(&[
         "CREATE PROCEDURE p() BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; END; SELECT 1; END",
         "CREATE PROCEDURE p() BEGIN DECLARE CONTINUE HANDLER FOR NOT FOUND SET done = IF(a, 1, 2); SELECT 1; END",
         "CREATE PROCEDURE p() BEGIN DECLARE EXIT HANDLER FOR SQLSTATE '23000', 1062, NOT FOUND, oops BEGIN SELECT 1; END; SELECT 2; END",
@@ -82,8 +82,8 @@ fn handlers() {
 }
 
 #[test]
-fn words_that_open_nothing() {
-    whole(&[
+fn keywords_in_expressions_open_no_block() {
+    assert_one_statement(&[
         "CREATE PROCEDURE p() BEGIN SELECT IF(a, 1, 2), REPEAT('x', 3), LEFT(a, 1); SELECT 2; END",
         "CREATE PROCEDURE p() BEGIN IF IF(a, b, c) THEN SELECT 1; END IF; END",
         "CREATE PROCEDURE p() BEGIN IF NOT EXISTS (SELECT 1) THEN SELECT 1; END IF; END",
@@ -106,16 +106,16 @@ fn words_that_open_nothing() {
 }
 
 #[test]
-fn versioned_comments_may_hold_parts_of_a_body() {
-    whole(&[
+fn versioned_comments_are_part_of_a_body() {
+    assert_one_statement(&[
         "/*!50003 CREATE*/ /*!50020 DEFINER=`root`@`%`*/ /*!50003 PROCEDURE p() BEGIN SELECT 1; END */",
         "CREATE /*!50017 DEFINER=`root`@`%` */ TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN /*!50001 SELECT 1 */; END",
     ]);
 }
 
 #[test]
-fn plain_statements_stay_plain() {
-    expect(
+fn statements_without_body_end_at_semicolon() {
+    assert_split(
         &MYSQL,
         &[
             ("BEGIN; SELECT 1; COMMIT", &["BEGIN", "SELECT 1", "COMMIT"]),

@@ -1,10 +1,10 @@
 use lockage_script::{POSTGRES, copies_from_stdin};
 
-use crate::expect::{expect, statements};
+use crate::assertions::{assert_split, statements};
 
 #[test]
 fn statements_end_at_semicolons() {
-    expect(
+    assert_split(
         &POSTGRES,
         &[
             ("", &[]),
@@ -28,8 +28,8 @@ fn statements_end_at_semicolons() {
 }
 
 #[test]
-fn comments_end_nothing_and_do_not_belong_to_the_text() {
-    expect(
+fn comments_are_not_part_of_the_text() {
+    assert_split(
         &POSTGRES,
         &[
             ("-- a; b\nSELECT 1 -- c; d\n; -- e", &["SELECT 1"]),
@@ -61,8 +61,8 @@ fn comments_end_nothing_and_do_not_belong_to_the_text() {
 }
 
 #[test]
-fn literals() {
-    expect(
+fn literals_keep_semicolons() {
+    assert_split(
         &POSTGRES,
         &[
             ("SELECT ';'; SELECT 2", &["SELECT ';'", "SELECT 2"]),
@@ -104,8 +104,8 @@ fn literals() {
 }
 
 #[test]
-fn an_escape_string_goes_on_behind_a_line_break() {
-    expect(
+fn escape_string_continues_after_line_break() {
+    assert_split(
         &POSTGRES,
         &[
             (
@@ -149,8 +149,8 @@ fn an_escape_string_goes_on_behind_a_line_break() {
 }
 
 #[test]
-fn dollar_quotes() {
-    expect(
+fn dollar_quotes_keep_semicolons() {
+    assert_split(
         &POSTGRES,
         &[
             ("SELECT $$;$$; SELECT 2", &["SELECT $$;$$", "SELECT 2"]),
@@ -187,7 +187,7 @@ fn dollar_quotes() {
             ("SELECT $1; SELECT $2", &["SELECT $1", "SELECT $2"]),
             ("SELECT $1a$; SELECT $1a$", &["SELECT $1a$", "SELECT $1a$"]),
             ("SELECT $ ; SELECT $-$", &["SELECT $", "SELECT $-$"]),
-            // A number is no identifier.
+            // A number is not an identifier.
             (
                 "SELECT 1$a$;$a$; SELECT 2",
                 &["SELECT 1$a$;$a$", "SELECT 2"],
@@ -197,8 +197,8 @@ fn dollar_quotes() {
 }
 
 #[test]
-fn parentheses_hold_their_semicolons() {
-    expect(
+fn parentheses_keep_semicolons() {
+    assert_split(
         &POSTGRES,
         &[
             (
@@ -218,8 +218,8 @@ fn parentheses_hold_their_semicolons() {
 }
 
 #[test]
-fn sql_standard_bodies() {
-    expect(
+fn begin_atomic_body_is_one_statement() {
+    assert_split(
         &POSTGRES,
         &[
             (
@@ -261,7 +261,7 @@ fn sql_standard_bodies() {
                 "CREATE FUNCTION f() BEGIN ATOMIC END; SELECT 3",
                 &["CREATE FUNCTION f() BEGIN ATOMIC END", "SELECT 3"],
             ),
-            // Without ATOMIC, or elsewhere, BEGIN opens nothing.
+            // Without ATOMIC, or in other statements, BEGIN opens no body.
             (
                 "BEGIN; SELECT 1; END; SELECT 2",
                 &["BEGIN", "SELECT 1", "END", "SELECT 2"],
@@ -320,7 +320,7 @@ fn copy_from_stdin_is_recognised() {
 }
 
 #[test]
-fn a_rule_without_its_own_words_in_the_way() {
+fn copy_from_file_is_accepted() {
     let found = statements("COPY t FROM '/srv/stdin'; SELECT 1", &POSTGRES);
     assert_eq!(found.len(), 2);
 }

@@ -1,16 +1,17 @@
-//! What holds for every script.
+//! Properties of every script.
 
 use lockage_script::{
-    MYSQL, POSTGRES, SQLITE, SQLSERVER, SplitErrorKind, Splitter, Syntax, leading_words,
-    transaction_control,
+    MYSQL, POSTGRES, SQLITE, SQLSERVER, ScriptStatement, SplitError, SplitErrorKind, Splitter,
+    Syntax, leading_words, transaction_control,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::expect::pieces;
-use crate::reader::Trickle;
+use crate::assertions::{assert_gaps_hold_no_statement, assert_positions};
+use crate::short_reads::ShortReads;
 
-const NASTY: &[&str] = &[
+/// Parts of tokens, to be joined in any order.
+const FRAGMENTS: &[&str] = &[
     "'",
     "''",
     "\"",
@@ -104,33 +105,34 @@ fn dialect() -> impl Strategy<Value = &'static Syntax> {
     select(vec![&POSTGRES, &MYSQL, &SQLSERVER, &SQLITE])
 }
 
-fn nasty() -> impl Strategy<Value = String> {
-    prop::collection::vec(select(NASTY), 0..40).prop_map(|parts| parts.concat())
+fn fragments() -> impl Strategy<Value = String> {
+    prop::collection::vec(select(FRAGMENTS), 0..40).prop_map(|parts| parts.concat())
 }
 
 fn any_script() -> impl Strategy<Value = String> {
-    prop_oneof![4 => nasty(), 1 => any::<String>()]
+    prop_oneof![4 => fragments(), 1 => any::<String>()]
 }
 
-/// All pieces are the script; after an error they are its start, up to the piece that holds the error.
-fn lossless(script: &str, syntax: &'static Syntax) {
-    let (joined, error) = pieces(script.as_bytes(), syntax);
-    match error {
-        None => assert_eq!(joined, script),
-        Some(error) => {
-            assert!(script.starts_with(&joined));
-            assert!(error.offset >= joined.len() as u64);
-            assert!(error.offset <= script.len() as u64);
+/// Returns the statements, and the error that ended them, if any.
+fn split(script: &[u8], syntax: &'static Syntax) -> (Vec<ScriptStatement>, Option<SplitError>) {
+    let mut statements = Vec::new();
+    for found in Splitter::new(script, syntax) {
+        match found {
+            Ok(statement) => statements.push(statement),
+            Err(error) => return (statements, Some(error)),
         }
     }
+    (statements, None)
 }
 
-/// All statements, or the error and those before.
-fn outcome(
-    splitter: impl Iterator<
-        Item = Result<lockage_script::Statement, lockage_script::SplitError>,
-    >,
-) -> Vec<String> {
+fn end(statements: &[ScriptStatement]) -> u64 {
+    statements
+        .last()
+        .map_or(0, |last| last.offset + last.text.len() as u64)
+}
+
+/// Formats everything that a splitter yields.
+fn outcome(splitter: impl Iterator<Item = Result<ScriptStatement, SplitError>>) -> Vec<String> {
     splitter
         .map(|found| match found {
             Ok(statement) => format!("{statement:?}"),
@@ -143,37 +145,38 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn pieces_are_the_script(script in any_script(), syntax in dialect()) {
-        lossless(&script, syntax);
+    fn script_before_a_statement_holds_only_the_statements_before_it(script in any_script(), syntax in dialect()) {
+        let (statements, error) = split(script.as_bytes(), syntax);
+        assert_gaps_hold_no_statement(&script, syntax, &statements);
+        if let Some(error) = error {
+            prop_assert!(error.offset >= end(&statements));
+            prop_assert!(error.offset <= script.len() as u64);
+        }
     }
 
     #[test]
-    fn small_reads_change_nothing(script in any_script(), syntax in dialect(), seed in 0..1_000_usize) {
-        let at_once = outcome(Splitter::new(script.as_bytes(), syntax));
-        let in_small_reads = outcome(Splitter::new(Trickle::new(script.as_bytes(), seed), syntax));
-        prop_assert_eq!(at_once, in_small_reads);
+    fn short_reads_yield_the_same_statements(script in any_script(), syntax in dialect(), seed in 0..1_000_usize) {
+        let large_reads = outcome(Splitter::new(script.as_bytes(), syntax));
+        let short_reads = outcome(Splitter::new(ShortReads::new(script.as_bytes(), seed), syntax));
+        prop_assert_eq!(large_reads, short_reads);
     }
 
     #[test]
-    fn statements_stand_where_they_say(script in any_script(), syntax in dialect()) {
-        for statement in Splitter::new(script.as_bytes(), syntax).map_while(Result::ok) {
-            let start = statement.offset as usize;
-            prop_assert!(script[start..].starts_with(&statement.text));
+    fn statements_are_trimmed_and_at_their_positions(script in any_script(), syntax in dialect()) {
+        let (statements, _) = split(script.as_bytes(), syntax);
+        assert_positions(&script, &statements);
+        for statement in statements {
             prop_assert!(!statement.text.is_empty());
             prop_assert!(!statement.text.starts_with([' ', '\n', '\r', '\t']));
             prop_assert!(!statement.text.ends_with([' ', '\n', '\r', '\t']));
-            let before = script[..start].strip_prefix('\u{feff}').unwrap_or(&script[..start]);
-            let line = before.matches('\n').count() + 1;
-            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            prop_assert_eq!((statement.line as usize, statement.column as usize), (line, column));
             prop_assert!(statement.repeat > 0);
         }
     }
 
     #[test]
     fn bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), syntax in dialect()) {
-        let (joined, error) = pieces(&bytes, syntax);
-        prop_assert!(bytes.starts_with(joined.as_bytes()));
+        let (statements, error) = split(&bytes, syntax);
+        prop_assert!(end(&statements) <= bytes.len() as u64);
         if let Err(invalid) = std::str::from_utf8(&bytes) {
             let error = error.expect("an error for invalid UTF-8");
             let early = !matches!(error.kind, SplitErrorKind::InvalidUtf8 { .. });
@@ -189,7 +192,7 @@ proptest! {
     }
 }
 
-/// Tokens that hold what would end a statement, were they not literals, names or comments.
+/// Tokens that contain separators inside literals, identifiers or comments.
 fn tokens(syntax: &'static Syntax) -> Vec<&'static str> {
     let mut tokens = vec![
         "SELECT",
@@ -277,7 +280,7 @@ fn tokens(syntax: &'static Syntax) -> Vec<&'static str> {
     tokens
 }
 
-/// Statements with bodies, as they stand.
+/// Complete statements with bodies.
 fn bodies(syntax: &'static Syntax) -> &'static [&'static str] {
     match syntax.name {
         "PostgreSQL" => &[
@@ -304,10 +307,10 @@ fn bodies(syntax: &'static Syntax) -> &'static [&'static str] {
 }
 
 fn statement(syntax: &'static Syntax) -> impl Strategy<Value = String> {
-    let plain = prop::collection::vec(select(tokens(syntax)), 0..12)
-        // The first word decides what follows, the last token where the text ends.
+    let simple = prop::collection::vec(select(tokens(syntax)), 0..12)
+        // The first word decides whether there is a body; the last token ends the text.
         .prop_map(|tokens| format!("SELECT {} x", tokens.join(" ")));
-    prop_oneof![3 => plain, 1 => select(bodies(syntax)).prop_map(str::to_owned)]
+    prop_oneof![3 => simple, 1 => select(bodies(syntax)).prop_map(str::to_owned)]
 }
 
 fn script() -> impl Strategy<Value = (&'static Syntax, Vec<String>, Vec<&'static str>, usize)> {
@@ -344,13 +347,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn exactly_the_statements_come_back((syntax, statements, separators, seed) in script()) {
+    fn joined_statements_are_split_again((syntax, statements, separators, seed) in script()) {
         let mut script = String::new();
         for (statement, separator) in statements.iter().zip(&separators) {
             script.push_str(statement);
             script.push_str(separator);
         }
-        let found: Vec<_> = Splitter::new(Trickle::new(script.as_bytes(), seed), syntax)
+        let found: Vec<_> = Splitter::new(ShortReads::new(script.as_bytes(), seed), syntax)
             .map(|found| found.map(|found| found.text).map_err(|error| error.to_string()))
             .collect::<Result<_, _>>()
             .map_err(|error| TestCaseError::fail(format!("{error} in {script:?}")))?;

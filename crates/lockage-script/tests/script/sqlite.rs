@@ -1,10 +1,10 @@
 use lockage_script::SQLITE;
 
-use crate::expect::expect;
+use crate::assertions::assert_split;
 
 #[test]
-fn literals_and_comments() {
-    expect(
+fn literals_and_comments_keep_semicolons() {
+    assert_split(
         &SQLITE,
         &[
             (
@@ -30,8 +30,8 @@ fn literals_and_comments() {
 }
 
 #[test]
-fn triggers() {
-    expect(
+fn trigger_is_one_statement() {
+    assert_split(
         &SQLITE,
         &[
             (

@@ -1,10 +1,10 @@
 use lockage_script::SQLSERVER;
 
-use crate::expect::{expect, statements};
+use crate::assertions::{assert_split, statements};
 
 #[test]
 fn batches_end_at_go_lines() {
-    expect(
+    assert_split(
         &SQLSERVER,
         &[
             ("SELECT 1; SELECT 2", &["SELECT 1; SELECT 2"]),
@@ -41,8 +41,8 @@ fn batches_end_at_go_lines() {
 }
 
 #[test]
-fn go_elsewhere_is_a_word() {
-    expect(
+fn go_inside_a_line_is_a_word() {
+    assert_split(
         &SQLSERVER,
         &[
             ("SELECT 1 /* c */ GO\nGO", &["SELECT 1 /* c */ GO"]),

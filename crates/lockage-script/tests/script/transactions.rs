@@ -3,7 +3,7 @@ use lockage_script::TransactionControl::{
 };
 use lockage_script::{MYSQL, POSTGRES, SQLITE, SQLSERVER, Syntax, transaction_control};
 
-fn expect(syntax: &Syntax, cases: &[(&str, Option<TransactionControl>)]) {
+fn assert_control(syntax: &Syntax, cases: &[(&str, Option<TransactionControl>)]) {
     for (text, expected) in cases {
         assert_eq!(
             transaction_control(text, syntax),
@@ -15,8 +15,8 @@ fn expect(syntax: &Syntax, cases: &[(&str, Option<TransactionControl>)]) {
 }
 
 #[test]
-fn postgres() {
-    expect(
+fn postgres_phrases_are_recognised() {
+    assert_control(
         &POSTGRES,
         &[
             ("BEGIN", Some(Begin)),
@@ -48,8 +48,8 @@ fn postgres() {
 }
 
 #[test]
-fn mysql() {
-    expect(
+fn mysql_phrases_are_recognised() {
+    assert_control(
         &MYSQL,
         &[
             ("BEGIN", Some(Begin)),
@@ -72,8 +72,8 @@ fn mysql() {
 }
 
 #[test]
-fn sqlserver() {
-    expect(
+fn sqlserver_phrases_are_recognised() {
+    assert_control(
         &SQLSERVER,
         &[
             ("BEGIN TRAN", Some(Begin)),
@@ -109,8 +109,8 @@ fn sqlserver() {
 }
 
 #[test]
-fn sqlite() {
-    expect(
+fn sqlite_phrases_are_recognised() {
+    assert_control(
         &SQLITE,
         &[
             ("BEGIN IMMEDIATE", Some(Begin)),
@@ -134,7 +134,7 @@ fn sqlite() {
 }
 
 #[test]
-fn savepoints_stay_inside() {
+fn savepoints_do_not_cross_boundary() {
     for inside in [Savepoint, RollbackToSavepoint, ReleaseSavepoint] {
         assert!(!inside.crosses_boundary());
     }

@@ -1,7 +1,7 @@
 use lockage_script::{MYSQL, POSTGRES, SQLSERVER, Syntax, leading_words};
 
 #[test]
-fn the_words_a_statement_starts_with() {
+fn leading_words_skip_comments_and_keep_literals() {
     let cases: &[(&Syntax, &str, usize, &[&str])] = &[
         (
             &POSTGRES,
@@ -44,7 +44,7 @@ fn the_words_a_statement_starts_with() {
 }
 
 #[test]
-fn a_long_comment_in_front() {
+fn leading_words_skip_long_comment() {
     let text = format!("/* {} */ SELECT 1", "x\n".repeat(10_000));
     assert_eq!(leading_words(&text, &POSTGRES, 2), ["SELECT", "1"]);
 }

@@ -54,7 +54,7 @@ async fn failed_undo_is_reported_and_resumed() {
     failing.down().await.unwrap_err();
     let error = failing.up().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Diverged);
-    assert!(error.message().contains("undone half way"), "{error}");
+    assert!(error.message().contains("partly undone"), "{error}");
     let good = undo("DROP TABLE b");
     database
         .runner(&[up, ("U1__a.sql", &good)])

@@ -1,7 +1,7 @@
 //! The way in.
 
 use lockage_sqlserver::lockage_core::{ErrorKind, Outcome};
-use lockage_testkit::{Failure, unique_name};
+use lockage_testkit::{TestError, unique_name};
 
 use crate::place::{Place, ensure, options, runner};
 use crate::witness::{execute, with_database};
@@ -17,7 +17,7 @@ crate::tests![
 const FILES: [(&str, &str); 1] = [("V1__a.sql", "CREATE TABLE seen (n INT)")];
 
 /// Host and port, user, password.
-fn parts(url: &str) -> Result<(&str, &str, &str), Failure> {
+fn parts(url: &str) -> Result<(&str, &str, &str), TestError> {
     let rest = url.split_once("://").ok_or("a URL")?.1;
     let (user, rest) = rest.rsplit_once('@').ok_or("a URL without a user")?;
     let (user, password) = user.split_once(':').ok_or("a URL without a password")?;
@@ -25,7 +25,7 @@ fn parts(url: &str) -> Result<(&str, &str, &str), Failure> {
     Ok((host, user, password))
 }
 
-async fn an_ado_string_leads_to_the_same_database(place: &Place) -> Result<(), Failure> {
+async fn an_ado_string_leads_to_the_same_database(place: &Place) -> Result<(), TestError> {
     let (host, user, password) = parts(&place.url)?;
     let (server, database) = (host.replace(':', ","), &place.name);
     let ado = format!(
@@ -41,7 +41,7 @@ async fn an_ado_string_leads_to_the_same_database(place: &Place) -> Result<(), F
     ensure(again.outcome == Outcome::UpToDate, format!("{again:?}"))
 }
 
-async fn a_certificate_that_nobody_knows_is_refused(place: &Place) -> Result<(), Failure> {
+async fn a_certificate_that_nobody_knows_is_refused(place: &Place) -> Result<(), TestError> {
     let (url, _) = place.url.split_once('?').unwrap_or((&place.url, ""));
     match runner(options(url)?, &FILES)?.up().await {
         Err(error)
@@ -58,7 +58,7 @@ async fn a_certificate_that_nobody_knows_is_refused(place: &Place) -> Result<(),
     }
 }
 
-async fn a_wrong_password_is_told(place: &Place) -> Result<(), Failure> {
+async fn a_wrong_password_is_told(place: &Place) -> Result<(), TestError> {
     let (_, _, password) = parts(&place.url)?;
     let wrong = place
         .url
@@ -80,7 +80,7 @@ async fn a_wrong_password_is_told(place: &Place) -> Result<(), Failure> {
 
 async fn a_database_that_is_not_there_is_told_and_made_when_asked_for(
     place: &Place,
-) -> Result<(), Failure> {
+) -> Result<(), TestError> {
     let name = unique_name("place");
     let url = with_database(&place.server, &name);
     match runner(options(&url)?, &FILES)?.up().await {
@@ -99,7 +99,7 @@ async fn a_database_that_is_not_there_is_told_and_made_when_asked_for(
     ensure(made?.applied.len() == 1, "nothing was applied")
 }
 
-async fn a_login_of_another_database_is_told(place: &Place) -> Result<(), Failure> {
+async fn a_login_of_another_database_is_told(place: &Place) -> Result<(), TestError> {
     let user = unique_name("u");
     let make = format!("CREATE LOGIN {user} WITH PASSWORD = 'Secret-4-all'");
     execute(&place.server, &make).await?;

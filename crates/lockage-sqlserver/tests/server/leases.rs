@@ -2,7 +2,7 @@
 
 use lockage_sqlserver::BACKEND;
 use lockage_sqlserver::lockage_core::{ErrorKind, LockKey, LockStrategy, Session};
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::place::{Place, ensure};
 use crate::witness::{Witness, client};
@@ -13,7 +13,7 @@ crate::tests![
     a_holder_is_ended_when_its_lock_is_broken[Sessions],
 ];
 
-async fn with_lock_in_table(place: &Place) -> Result<Box<dyn Session>, Failure> {
+async fn with_lock_in_table(place: &Place) -> Result<Box<dyn Session>, TestError> {
     let mut options = place.options()?;
     options.lock_strategy = LockStrategy::Table;
     Ok(BACKEND.connect(&options).await?)
@@ -24,7 +24,7 @@ const OVER: u64 = 1;
 const LONG: u64 = 99_999_999_999_999;
 
 /// Leaves a row in the table as a holder left it that does not beat any more.
-async fn leave_row(place: &Place, session: &str, lease_until: u64) -> Result<(), Failure> {
+async fn leave_row(place: &Place, session: &str, lease_until: u64) -> Result<(), TestError> {
     let key = LockKey::default();
     let mut before = with_lock_in_table(place).await?;
     ensure(before.try_lock(&key).await?, "a free lock")?;
@@ -38,7 +38,7 @@ async fn leave_row(place: &Place, session: &str, lease_until: u64) -> Result<(),
 }
 
 /// Its number, and since when it stands.
-async fn standing(session: &mut Witness) -> Result<(String, String), Failure> {
+async fn standing(session: &mut Witness) -> Result<(String, String), TestError> {
     let query = "SELECT CONVERT(NVARCHAR(20), session_id), CONVERT(NVARCHAR(30), login_time, 126) \
                  FROM sys.dm_exec_sessions WHERE session_id = @@SPID";
     let rows = session
@@ -51,7 +51,7 @@ async fn standing(session: &mut Witness) -> Result<(String, String), Failure> {
     Ok((text(0), text(1)))
 }
 
-async fn a_holder_whose_lease_ran_out_is_ended(place: &Place) -> Result<(), Failure> {
+async fn a_holder_whose_lease_ran_out_is_ended(place: &Place) -> Result<(), TestError> {
     let mut frozen = client(&place.url).await?;
     let (number, since) = standing(&mut frozen).await?;
     leave_row(place, &format!("{number} since {since}"), OVER).await?;
@@ -66,7 +66,7 @@ async fn a_holder_whose_lease_ran_out_is_ended(place: &Place) -> Result<(), Fail
     Ok(next.close().await?)
 }
 
-async fn a_stranger_with_the_holders_number_is_left_alone(place: &Place) -> Result<(), Failure> {
+async fn a_stranger_with_the_holders_number_is_left_alone(place: &Place) -> Result<(), TestError> {
     let mut stranger = client(&place.url).await?;
     let (number, _) = standing(&mut stranger).await?;
     leave_row(
@@ -89,7 +89,7 @@ async fn a_stranger_with_the_holders_number_is_left_alone(place: &Place) -> Resu
     Ok(next.close().await?)
 }
 
-async fn a_holder_is_ended_when_its_lock_is_broken(place: &Place) -> Result<(), Failure> {
+async fn a_holder_is_ended_when_its_lock_is_broken(place: &Place) -> Result<(), TestError> {
     let mut frozen = client(&place.url).await?;
     let (number, since) = standing(&mut frozen).await?;
     leave_row(place, &format!("{number} since {since}"), LONG).await?;

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use lockage_sqlserver::lockage_core::BoxFuture;
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use place::Place;
 
@@ -24,7 +24,7 @@ use place::Place;
 const DEADLINE: Duration = Duration::from_secs(300);
 
 /// A test, with a database of its own. A reason why the server cannot serve it is no failure.
-type Test = for<'a> fn(&'a Place) -> BoxFuture<'a, Result<(), Failure>>;
+type Test = for<'a> fn(&'a Place) -> BoxFuture<'a, Result<(), TestError>>;
 
 /// Names a module's tests, for the list below, each with what it needs of the server.
 macro_rules! tests {
@@ -82,9 +82,9 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     }
 }
 
-async fn run(server: String, test: Test) -> Result<(), Failure> {
+async fn run(server: String, test: Test) -> Result<(), TestError> {
     let place = Place::new(&server, "").await?;
     let done = tokio::time::timeout(DEADLINE, test(&place)).await;
     place.remove().await?;
-    done.map_err(|_| Failure::from(format!("not done after {DEADLINE:?}")))?
+    done.map_err(|_| TestError::from(format!("not done after {DEADLINE:?}")))?
 }

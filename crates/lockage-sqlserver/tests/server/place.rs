@@ -4,7 +4,7 @@ use lockage_sqlserver::BACKEND;
 use lockage_sqlserver::lockage_core::{
     ConnectOptions, LockWait, MigrationSet, Registry, Runner, Session,
 };
-use lockage_testkit::{Failure, unique_name};
+use lockage_testkit::{TestError, unique_name};
 
 use crate::witness::{execute, texts, with_database};
 
@@ -30,7 +30,7 @@ impl Need {
         }
     }
 
-    async fn ask(self, server: &str) -> Result<(), Failure> {
+    async fn ask(self, server: &str) -> Result<(), TestError> {
         match self {
             Self::Collation => Place::new(server, CASE_SENSITIVE).await?.remove().await,
             Self::WaitingReaders => {
@@ -62,7 +62,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// Makes one; `how` stands behind its name.
-    pub(crate) async fn new(server: &str, how: &str) -> Result<Self, Failure> {
+    pub(crate) async fn new(server: &str, how: &str) -> Result<Self, TestError> {
         let name = unique_name("place");
         execute(server, &format!("CREATE DATABASE {name} {how}")).await?;
         Ok(Self {
@@ -73,7 +73,7 @@ impl Place {
     }
 
     /// Removes it, with whatever sessions are left in it.
-    pub(crate) async fn remove(&self) -> Result<(), Failure> {
+    pub(crate) async fn remove(&self) -> Result<(), TestError> {
         let name = &self.name;
         let alone = format!("ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE");
         // A peer may not know it; then they are waited for.
@@ -92,7 +92,7 @@ impl Place {
     }
 
     /// Has readers wait for writers, as they do where nothing else was set on SQL Server and not on Azure.
-    pub(crate) async fn wait_for_writers(&self) -> Result<(), Failure> {
+    pub(crate) async fn wait_for_writers(&self) -> Result<(), TestError> {
         let name = &self.name;
         execute(
             &self.server,
@@ -101,25 +101,25 @@ impl Place {
         .await
     }
 
-    pub(crate) fn options(&self) -> Result<ConnectOptions, Failure> {
+    pub(crate) fn options(&self) -> Result<ConnectOptions, TestError> {
         options(&self.url)
     }
 
-    pub(crate) async fn session(&self) -> Result<Box<dyn Session>, Failure> {
+    pub(crate) async fn session(&self) -> Result<Box<dyn Session>, TestError> {
         Ok(BACKEND.connect(&self.options()?).await?)
     }
 
-    pub(crate) async fn execute(&self, sql: &str) -> Result<(), Failure> {
+    pub(crate) async fn execute(&self, sql: &str) -> Result<(), TestError> {
         execute(&self.url, sql).await
     }
 
     /// The first column of what a query gives.
-    pub(crate) async fn texts(&self, query: &str) -> Result<Vec<String>, Failure> {
+    pub(crate) async fn texts(&self, query: &str) -> Result<Vec<String>, TestError> {
         texts(&self.url, query).await
     }
 
     /// The versions in a history.
-    pub(crate) async fn applied(&self, history: &str) -> Result<Vec<String>, Failure> {
+    pub(crate) async fn applied(&self, history: &str) -> Result<Vec<String>, TestError> {
         self.texts(&format!(
             "SELECT CONVERT(NVARCHAR(64), version) FROM {history} WHERE state = 'applied' ORDER BY version"
         ))
@@ -127,14 +127,14 @@ impl Place {
     }
 }
 
-pub(crate) fn options(url: &str) -> Result<ConnectOptions, Failure> {
+pub(crate) fn options(url: &str) -> Result<ConnectOptions, TestError> {
     let mut options = ConnectOptions::new(url)?;
     options.connect_timeout = Duration::from_secs(60);
     Ok(options)
 }
 
 /// A run of some files.
-pub(crate) fn runner(options: ConnectOptions, files: &[(&str, &str)]) -> Result<Runner, Failure> {
+pub(crate) fn runner(options: ConnectOptions, files: &[(&str, &str)]) -> Result<Runner, TestError> {
     let files = files
         .iter()
         .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
@@ -144,7 +144,7 @@ pub(crate) fn runner(options: ConnectOptions, files: &[(&str, &str)]) -> Result<
 }
 
 /// Fails unless it is so.
-pub(crate) fn ensure(truth: bool, what: impl Into<String>) -> Result<(), Failure> {
+pub(crate) fn ensure(truth: bool, what: impl Into<String>) -> Result<(), TestError> {
     if truth {
         Ok(())
     } else {

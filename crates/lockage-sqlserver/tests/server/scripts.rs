@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lockage_sqlserver::lockage_core::{ErrorKind, Outcome};
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::place::{Place, ensure, runner};
 use crate::told::Told;
@@ -18,7 +18,7 @@ crate::tests![
     a_table_in_use_is_tried_again,
 ];
 
-async fn unicode_stands_in_scripts_names_and_rows(place: &Place) -> Result<(), Failure> {
+async fn unicode_stands_in_scripts_names_and_rows(place: &Place) -> Result<(), TestError> {
     let script = "CREATE TABLE [Größe 🚢] ([naïve] NVARCHAR(40))\nGO\n\
                   INSERT INTO [Größe 🚢] VALUES (N'schäfer Ω 🚢')\nGO\n-- ünd ein Kommentar\n";
     let files = [("V1__größe_Ω.sql", script)];
@@ -36,7 +36,7 @@ async fn unicode_stands_in_scripts_names_and_rows(place: &Place) -> Result<(), F
     )
 }
 
-async fn batches_and_their_counts_are_run(place: &Place) -> Result<(), Failure> {
+async fn batches_and_their_counts_are_run(place: &Place) -> Result<(), TestError> {
     let script = "CREATE TABLE seen (n INT)\ngo\n/* a comment\nGO\n*/ INSERT INTO seen VALUES (1)\nGO 3 -- times\n\
                   INSERT INTO seen SELECT 2 WHERE '\nGO\n' <> ''\n  GO  \nCREATE VIEW two AS SELECT n FROM seen WHERE n = 2\nGO";
     let run = runner(place.options()?, &[("V1__a.sql", script)])?;
@@ -51,7 +51,7 @@ async fn batches_and_their_counts_are_run(place: &Place) -> Result<(), Failure> 
     ensure(rows == ["2"], format!("{rows:?}"))
 }
 
-async fn what_is_printed_is_told(place: &Place) -> Result<(), Failure> {
+async fn what_is_printed_is_told(place: &Place) -> Result<(), TestError> {
     let script =
         "PRINT N'half way, schäfer'\nGO\nRAISERROR('a word of warning', 10, 1) WITH NOWAIT\n";
     let told = Told::default();
@@ -63,7 +63,7 @@ async fn what_is_printed_is_told(place: &Place) -> Result<(), Failure> {
     )
 }
 
-async fn an_error_is_told_with_the_line_of_the_file(place: &Place) -> Result<(), Failure> {
+async fn an_error_is_told_with_the_line_of_the_file(place: &Place) -> Result<(), TestError> {
     let script = "CREATE TABLE seen (n INT NOT NULL)\nGO\n\n-- the second\nINSERT INTO seen VALUES (1)\nGO 2\n\
                   INSERT INTO seen VALUES (3);\nINSERT INTO seen\n  VALUES (NULL);\n";
     let error = match runner(place.options()?, &[("V1__a.sql", script)])?
@@ -88,7 +88,7 @@ async fn an_error_is_told_with_the_line_of_the_file(place: &Place) -> Result<(),
     )
 }
 
-async fn an_error_behind_rows_is_not_lost(place: &Place) -> Result<(), Failure> {
+async fn an_error_behind_rows_is_not_lost(place: &Place) -> Result<(), TestError> {
     let script =
         "CREATE TABLE seen (n INT)\nGO\nSELECT 1 AS a; SELECT 2 AS b; RAISERROR('too late', 16, 1)";
     match runner(place.options()?, &[("V1__a.sql", script)])?
@@ -103,7 +103,7 @@ async fn an_error_behind_rows_is_not_lost(place: &Place) -> Result<(), Failure> 
     ensure(left.await?.is_empty(), "a part of the script stayed")
 }
 
-async fn a_table_in_use_is_tried_again(place: &Place) -> Result<(), Failure> {
+async fn a_table_in_use_is_tried_again(place: &Place) -> Result<(), TestError> {
     place.execute("CREATE TABLE busy (n INT)").await?;
     let mut user = client(&place.url).await?;
     let use_it = "BEGIN TRANSACTION; ALTER TABLE busy ADD used INT";

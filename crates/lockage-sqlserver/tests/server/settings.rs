@@ -1,7 +1,7 @@
 //! Databases and users of other kinds.
 
 use lockage_sqlserver::lockage_core::{ErrorKind, LockKey, Outcome};
-use lockage_testkit::{Failure, unique_name};
+use lockage_testkit::{TestError, unique_name};
 
 use crate::place::{CASE_SENSITIVE, Place, ensure, options, runner};
 use crate::witness::execute;
@@ -23,7 +23,7 @@ const FILES: [(&str, &str); 2] = [
 /// One that every server's policy takes.
 const PASSWORD: &str = "Secret-4-all";
 
-async fn a_history_in_another_schema(place: &Place) -> Result<(), Failure> {
+async fn a_history_in_another_schema(place: &Place) -> Result<(), TestError> {
     let schema = "Odd \"x\" 'ü'";
     let mut with = place.options()?;
     with.schema = Some(schema.to_owned());
@@ -41,19 +41,19 @@ async fn a_history_in_another_schema(place: &Place) -> Result<(), Failure> {
     )
 }
 
-async fn a_database_that_tells_capitals_apart(place: &Place) -> Result<(), Failure> {
+async fn a_database_that_tells_capitals_apart(place: &Place) -> Result<(), TestError> {
     let strict = Place::new(&place.server, CASE_SENSITIVE).await?;
     let outcome = all_of_it(&strict).await;
     strict.remove().await?;
     outcome
 }
 
-async fn readers_that_wait_for_writers(place: &Place) -> Result<(), Failure> {
+async fn readers_that_wait_for_writers(place: &Place) -> Result<(), TestError> {
     place.wait_for_writers().await?;
     all_of_it(place).await
 }
 
-async fn readers_that_do_not_wait(place: &Place) -> Result<(), Failure> {
+async fn readers_that_do_not_wait(place: &Place) -> Result<(), TestError> {
     let name = &place.name;
     let query = format!(
         "SELECT CONVERT(NVARCHAR(9), is_read_committed_snapshot_on) FROM sys.databases WHERE name = N'{name}'"
@@ -67,7 +67,7 @@ async fn readers_that_do_not_wait(place: &Place) -> Result<(), Failure> {
 }
 
 /// A race, a failure, a script without a transaction, an undo: every statement of ours runs once.
-async fn all_of_it(place: &Place) -> Result<(), Failure> {
+async fn all_of_it(place: &Place) -> Result<(), TestError> {
     let runs = [0; 4].map(|_| runner(place.options()?, &FILES));
     let mut running = tokio::task::JoinSet::new();
     for run in runs {
@@ -105,7 +105,7 @@ async fn all_of_it(place: &Place) -> Result<(), Failure> {
     let (mut one, mut other) = (place.session().await?, place.session().await?);
     let lock = async |session: &mut Box<dyn lockage_sqlserver::lockage_core::Session>,
                       name: &str| {
-        Ok::<bool, Failure>(session.try_lock(&LockKey::named(name)?).await?)
+        Ok::<bool, TestError>(session.try_lock(&LockKey::named(name)?).await?)
     };
     ensure(lock(&mut one, "Orders").await?, "a free lock")?;
     ensure(
@@ -118,7 +118,7 @@ async fn all_of_it(place: &Place) -> Result<(), Failure> {
 }
 
 /// Makes a user who owns a schema and may make tables, and gives its URL.
-async fn ordinary(place: &Place) -> Result<(String, String), Failure> {
+async fn ordinary(place: &Place) -> Result<(String, String), TestError> {
     let user = unique_name("u");
     let make = [
         format!("CREATE LOGIN {user} WITH PASSWORD = '{PASSWORD}'"),
@@ -136,14 +136,14 @@ async fn ordinary(place: &Place) -> Result<(String, String), Failure> {
     Ok((format!("sqlserver://{user}:{PASSWORD}@{rest}"), user))
 }
 
-async fn a_login_with_few_rights(place: &Place) -> Result<(), Failure> {
+async fn a_login_with_few_rights(place: &Place) -> Result<(), TestError> {
     let (url, user) = ordinary(place).await?;
     let outcome = with_few_rights(&url).await;
     place.execute(&format!("DROP LOGIN {user}")).await?;
     outcome
 }
 
-async fn with_few_rights(url: &str) -> Result<(), Failure> {
+async fn with_few_rights(url: &str) -> Result<(), TestError> {
     let files = [
         (
             "V1__a.sql",
@@ -177,7 +177,7 @@ async fn with_few_rights(url: &str) -> Result<(), Failure> {
     }
 }
 
-async fn a_login_that_may_not_lock(place: &Place) -> Result<(), Failure> {
+async fn a_login_that_may_not_lock(place: &Place) -> Result<(), TestError> {
     let (url, user) = ordinary(place).await?;
     let master = crate::witness::with_database(&place.server, "master");
     let deny = [

@@ -1,7 +1,7 @@
 //! Ways to a server that do not go through the backend.
 
 use lockage_sqlserver::lockage_core::DatabaseUrl;
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
@@ -31,12 +31,12 @@ pub(crate) fn with_database(url: &str, name: &str) -> String {
     format!("{server}/{name}?{query}")
 }
 
-pub(crate) async fn client(url: &str) -> Result<Witness, Failure> {
+pub(crate) async fn client(url: &str) -> Result<Witness, TestError> {
     let parsed = DatabaseUrl::parse(url)?;
     let (place, _) = parsed
-        .expose_rest()
+        .secret_after_scheme()
         .split_once('?')
-        .unwrap_or((parsed.expose_rest(), ""));
+        .unwrap_or((parsed.secret_after_scheme(), ""));
     let (user, place) = place
         .trim_start_matches('/')
         .rsplit_once('@')
@@ -57,14 +57,14 @@ pub(crate) async fn client(url: &str) -> Result<Witness, Failure> {
     Ok(Client::connect(config, tcp.compat_write()).await?)
 }
 
-pub(crate) async fn execute(url: &str, statement: &str) -> Result<(), Failure> {
+pub(crate) async fn execute(url: &str, statement: &str) -> Result<(), TestError> {
     let mut client = client(url).await?;
     client.simple_query(statement).await?.into_results().await?;
     Ok(client.close().await?)
 }
 
 /// The first column of what a query gives, which is text.
-pub(crate) async fn texts(url: &str, query: &str) -> Result<Vec<String>, Failure> {
+pub(crate) async fn texts(url: &str, query: &str) -> Result<Vec<String>, TestError> {
     let mut client = client(url).await?;
     let rows = client
         .simple_query(query)

@@ -2,8 +2,8 @@
 
 use lockage_core::{Action, Kind, NoObserver, State, Step};
 
-use crate::Failure;
-use crate::scene::Scene;
+use crate::TestError;
+use crate::case_context::CaseContext;
 
 cases!("history":
     no_table_is_an_empty_history,
@@ -14,78 +14,86 @@ cases!("history":
     a_changed_repeatable_is_applied_again,
 );
 
-async fn no_table_is_an_empty_history(scene: &Scene) -> Result<(), Failure> {
-    let mut session = scene.connect().await?;
+async fn no_table_is_an_empty_history(context: &CaseContext) -> Result<(), TestError> {
+    let mut session = context.connect().await?;
     for _ in 0..2 {
-        let history = scene
-            .within("reading the history", session.history())
+        let history = context
+            .with_timeout_ok("reading the history", session.history())
             .await?;
         ensure_eq!(history.rows, [], "the history of an empty database");
     }
     ensure_eq!(
-        scene.tables().await?,
+        context.tables().await?,
         [""; 0],
         "tables after reading the history"
     );
-    scene.within("closing a session", session.close()).await
+    context
+        .with_timeout_ok("closing a session", session.close())
+        .await
 }
 
-async fn readable_while_another_session_holds_the_lock(scene: &Scene) -> Result<(), Failure> {
-    let holder = scene.locked(&Default::default()).await?;
+async fn readable_while_another_session_holds_the_lock(
+    context: &CaseContext,
+) -> Result<(), TestError> {
+    let holder = context.lock(&Default::default()).await?;
     ensure_eq!(
-        scene.applied().await?,
+        context.applied_versions().await?,
         [""; 0],
         "the history of an empty database"
     );
-    scene.leave(holder).await?;
+    context.unlock(holder).await?;
 
-    let set = scene.set(&[("V1__a.sql", &[scene.create("seen")])])?;
-    let mut watcher = scene.connect().await?;
-    scene
-        .within("reading the history", watcher.history())
+    let set = context.migrations(&[("V1__a.sql", &[context.create_table_sql("seen")])])?;
+    let mut watcher = context.connect().await?;
+    context
+        .with_timeout_ok("reading the history", watcher.history())
         .await?;
-    scene.within("a run", scene.runner(&set)?.up()).await?;
-    let holder = scene.locked(&Default::default()).await?;
+    context
+        .with_timeout_ok("a run", context.runner(&set)?.up())
+        .await?;
+    let holder = context.lock(&Default::default()).await?;
     ensure_eq!(
-        scene.applied().await?,
+        context.applied_versions().await?,
         ["1"],
         "applied versions, while the lock is held"
     );
-    let history = scene
-        .within("reading the history", watcher.history())
+    let history = context
+        .with_timeout_ok("reading the history", watcher.history())
         .await?;
     ensure_eq!(
         history.rows.len(),
         1,
         "rows that a session sees which looked before"
     );
-    scene.within("closing a session", watcher.close()).await?;
-    scene.leave(holder).await
+    context
+        .with_timeout_ok("closing a session", watcher.close())
+        .await?;
+    context.unlock(holder).await
 }
 
-async fn a_row_says_what_was_applied(scene: &Scene) -> Result<(), Failure> {
+async fn a_row_says_what_was_applied(context: &CaseContext) -> Result<(), TestError> {
     let files: [(&str, &[String]); 2] = [
         (
             "V1.5__first_table.sql",
             &[
-                scene.create("seen"),
-                scene.put("seen", 1),
-                scene.put("seen", 2),
+                context.create_table_sql("seen"),
+                context.insert_sql("seen", 1),
+                context.insert_sql("seen", 2),
             ],
         ),
         (
             "V20260131093000__by_hand.sql no-transaction",
-            &[scene.put("seen", 3), scene.put("seen", 4)],
+            &[context.insert_sql("seen", 3), context.insert_sql("seen", 4)],
         ),
     ];
-    let set = scene.set(&files)?;
+    let set = context.migrations(&files)?;
     let mut run_id = String::new();
-    let runner = scene
+    let runner = context
         .runner(&set)?
         .connect_options(|options| run_id.clone_from(&options.run_id));
-    scene.within("a run", runner.up()).await?;
+    context.with_timeout_ok("a run", runner.up()).await?;
 
-    let history = scene.history().await?;
+    let history = context.history().await?;
     ensure_eq!(history.rows.len(), 2, "rows in the history");
     for ((row, migration), (_, statements)) in history.rows.iter().zip(set.iter()).zip(files) {
         let file = migration.file();
@@ -120,7 +128,7 @@ async fn a_row_says_what_was_applied(scene: &Scene) -> Result<(), Failure> {
             "{file} was applied by no version of Lockage"
         );
         let mut counted = 0;
-        scene
+        context
             .suite()
             .backend
             .check_script(migration, &mut |_| counted += 1)?;
@@ -145,89 +153,95 @@ fn is_utc_time(text: &str) -> bool {
     shape == "0000-00-00T00:00:00" && ["Z", "+00:00"].contains(&zone)
 }
 
-async fn making_it_twice_keeps_it(scene: &Scene) -> Result<(), Failure> {
-    let set = scene.set(&[("V1__a.sql", &[scene.create("seen")])])?;
-    let mut locked = scene.locked(&Default::default()).await?;
-    scene
-        .within("making the history", locked.ensure_history())
+async fn making_it_twice_keeps_it(context: &CaseContext) -> Result<(), TestError> {
+    let set = context.migrations(&[("V1__a.sql", &[context.create_table_sql("seen")])])?;
+    let mut locked = context.lock(&Default::default()).await?;
+    context
+        .with_timeout_ok("making the history", locked.ensure_history())
         .await?;
-    let steps = scene.steps(&mut locked, &set).await?;
-    scene
-        .within("apply()", locked.apply(&steps[0], &NoObserver))
+    let steps = context.steps(&mut locked, &set).await?;
+    context
+        .with_timeout_ok("apply()", locked.apply(&steps[0], &NoObserver))
         .await?;
-    scene.leave(locked).await?;
-    let before = scene.history().await?;
+    context.unlock(locked).await?;
+    let before = context.history().await?;
     ensure_eq!(before.rows.len(), 1, "rows in the history");
 
-    let mut locked = scene.locked(&Default::default()).await?;
-    scene
-        .within("making the history again", locked.ensure_history())
+    let mut locked = context.lock(&Default::default()).await?;
+    context
+        .with_timeout_ok("making the history again", locked.ensure_history())
         .await?;
-    scene.leave(locked).await?;
+    context.unlock(locked).await?;
     ensure_eq!(
-        scene.history().await?,
+        context.history().await?,
         before,
         "the history after it was made again"
     );
     Ok(())
 }
 
-async fn a_step_can_be_recorded_and_forgotten(scene: &Scene) -> Result<(), Failure> {
-    let set = scene.set(&[
-        ("V1__a.sql", &[scene.create("one")]),
-        ("V2__b.sql", &[scene.create("two")]),
+async fn a_step_can_be_recorded_and_forgotten(context: &CaseContext) -> Result<(), TestError> {
+    let set = context.migrations(&[
+        ("V1__a.sql", &[context.create_table_sql("one")]),
+        ("V2__b.sql", &[context.create_table_sql("two")]),
     ])?;
     let steps = |action| {
         set.iter()
             .map(move |migration| Step::new(migration.clone(), action))
     };
-    let mut locked = scene.locked(&Default::default()).await?;
-    scene
-        .within("making the history", locked.ensure_history())
+    let mut locked = context.lock(&Default::default()).await?;
+    context
+        .with_timeout_ok("making the history", locked.ensure_history())
         .await?;
     for step in steps(Action::MarkApplied) {
-        scene
-            .within("recording a step", locked.apply(&step, &NoObserver))
+        context
+            .with_timeout_ok("recording a step", locked.apply(&step, &NoObserver))
             .await?;
     }
-    ensure_eq!(scene.applied().await?, ["1", "2"], "recorded versions");
     ensure_eq!(
-        scene.rows("one").await?,
+        context.applied_versions().await?,
+        ["1", "2"],
+        "recorded versions"
+    );
+    ensure_eq!(
+        context.rows("one").await?,
         None,
         "what was only to be recorded and ran"
     );
     for step in steps(Action::DeleteRow).take(1) {
-        scene
-            .within("forgetting a step", locked.apply(&step, &NoObserver))
+        context
+            .with_timeout_ok("forgetting a step", locked.apply(&step, &NoObserver))
             .await?;
     }
-    scene.leave(locked).await?;
+    context.unlock(locked).await?;
     ensure_eq!(
-        scene.applied().await?,
+        context.applied_versions().await?,
         ["2"],
         "versions that are left when 1 is forgotten"
     );
     ensure_eq!(
-        scene.history().await?.rows.len(),
+        context.history().await?.rows.len(),
         1,
         "rows that are left when 1 is forgotten"
     );
     Ok(())
 }
 
-async fn a_changed_repeatable_is_applied_again(scene: &Scene) -> Result<(), Failure> {
-    let versioned = [scene.create("seen")];
+async fn a_changed_repeatable_is_applied_again(context: &CaseContext) -> Result<(), TestError> {
+    let versioned = [context.create_table_sql("seen")];
     let mut expected = Vec::new();
     for (n, again) in [(1, false), (1, true), (2, false), (1, false)] {
-        let set = scene.set(&[
+        let set = context.migrations(&[
             ("V1__create.sql", &versioned),
-            ("R__views.sql", &[scene.put("seen", n)]),
+            ("R__views.sql", &[context.insert_sql("seen", n)]),
         ])?;
         if !again {
             expected.push(n);
         }
-        scene.within("a run", scene.runner(&set)?.up()).await?;
-        let history = scene.history().await?;
+        context
+            .with_timeout_ok("a run", context.runner(&set)?.up())
+            .await?;
+        let history = context.history().await?;
         let Some(row) = history.rows.iter().find(|row| row.kind == Kind::Repeatable) else {
             return Err("the history has no row of the repeatable migration".into());
         };
@@ -243,6 +257,6 @@ async fn a_changed_repeatable_is_applied_again(scene: &Scene) -> Result<(), Fail
         ensure_eq!(history.rows.len(), 2, "rows in the history");
     }
     expected.sort_unstable();
-    ensure_eq!(scene.rows("seen").await?, Some(expected), "the witness");
+    ensure_eq!(context.rows("seen").await?, Some(expected), "the witness");
     Ok(())
 }

@@ -5,104 +5,124 @@ use std::time::Duration;
 use lockage_core::{Error, ErrorKind, LockHolder, LockKey, LockWait};
 
 use super::fails;
-use crate::Failure;
-use crate::scene::Scene;
+use crate::TestError;
+use crate::case_context::CaseContext;
 
 cases!("holder":
     told_while_held_and_none_when_free,
     a_waiter_without_patience_is_told_whom_it_waits_for,
-    a_migration_longer_than_the_patience_is_a_timeout_not_an_unlocked_run [Gate],
+    a_migration_longer_than_the_patience_is_a_timeout_not_an_unlocked_run [Barrier],
 );
 
-async fn told_while_held_and_none_when_free(scene: &Scene) -> Result<(), Failure> {
+async fn told_while_held_and_none_when_free(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
-    let mut watcher = scene.connect().await?;
-    let holder = scene.within("holder()", watcher.holder(&key)).await?;
+    let mut watcher = context.connect().await?;
+    let holder = context
+        .with_timeout_ok("holder()", watcher.holder(&key))
+        .await?;
     ensure_eq!(holder, None, "the holder of a lock that nobody took");
-    let locked = scene.locked(&key).await?;
-    let holder = scene.within("holder()", watcher.holder(&key)).await?;
+    let locked = context.lock(&key).await?;
+    let holder = context
+        .with_timeout_ok("holder()", watcher.holder(&key))
+        .await?;
     ensure!(
-        holder.as_ref().is_some_and(tells_something),
+        holder.as_ref().is_some_and(describes_holder),
         "a held lock has the holder {holder:?}"
     );
-    let other = scene
-        .within("holder()", watcher.holder(&LockKey::id(7)))
+    let other = context
+        .with_timeout_ok("holder()", watcher.holder(&LockKey::id(7)))
         .await?;
     ensure_eq!(other, None, "the holder of another lock that nobody took");
-    scene.leave(locked).await?;
-    let holder = scene.within("holder()", watcher.holder(&key)).await?;
+    context.unlock(locked).await?;
+    let holder = context
+        .with_timeout_ok("holder()", watcher.holder(&key))
+        .await?;
     ensure_eq!(holder, None, "the holder of a lock that was given back");
     ensure!(
-        scene.tables().await?.is_empty(),
+        context.tables().await?.is_empty(),
         "asking for the holder made a table"
     );
-    scene.within("closing a session", watcher.close()).await
+    context
+        .with_timeout_ok("closing a session", watcher.close())
+        .await
 }
 
 /// Enough to find the holder by.
-fn tells_something(holder: &LockHolder) -> bool {
+fn describes_holder(holder: &LockHolder) -> bool {
     holder.session.is_some() || holder.host.is_some() || holder.application.is_some()
 }
 
-async fn a_waiter_without_patience_is_told_whom_it_waits_for(scene: &Scene) -> Result<(), Failure> {
-    let set = scene.set(&[("V1__a.sql", &[scene.create("seen")])])?;
-    let locked = scene.locked(&LockKey::default()).await?;
+async fn a_waiter_without_patience_is_told_whom_it_waits_for(
+    context: &CaseContext,
+) -> Result<(), TestError> {
+    let set = context.migrations(&[("V1__a.sql", &[context.create_table_sql("seen")])])?;
+    let locked = context.lock(&LockKey::default()).await?;
     for wait in [LockWait::Never, LockWait::For(Duration::from_millis(200))] {
-        let done = scene
-            .in_time(
+        let done = context
+            .with_timeout(
                 "a run that waits in vain",
-                scene.runner(&set)?.wait(wait).up(),
+                context.runner(&set)?.wait(wait).up(),
             )
             .await?;
-        is_timeout(scene, done.map(|_| ())).await?;
+        is_timeout(context, done.map(|_| ())).await?;
     }
     ensure!(
-        scene.tables().await?.is_empty(),
+        context.tables().await?.is_empty(),
         "a run without the lock made a table"
     );
-    scene.leave(locked).await
+    context.unlock(locked).await
 }
 
 async fn a_migration_longer_than_the_patience_is_a_timeout_not_an_unlocked_run(
-    scene: &Scene,
-) -> Result<(), Failure> {
-    let create = [scene.create("seen"), scene.put("seen", 1)];
-    let long = [scene.put("seen", 2), scene.fixture().gate("gate")?];
-    let set = scene.set(&[("V1__create.sql", &create), ("V2__long.sql", &long)])?;
-    let gate = scene.closed_gate().await?;
-    let holder = scene.patient_runner(&set)?;
-    let running = scene.run_to(&*gate, holder).await?;
+    context: &CaseContext,
+) -> Result<(), TestError> {
+    let create = [
+        context.create_table_sql("seen"),
+        context.insert_sql("seen", 1),
+    ];
+    let long = [
+        context.insert_sql("seen", 2),
+        context.fixture().barrier_sql("barrier")?,
+    ];
+    let set = context.migrations(&[("V1__create.sql", &create), ("V2__long.sql", &long)])?;
+    let barrier = context.close_barrier().await?;
+    let holder = context.runner_without_limits(&set)?;
+    let running = context.run_until_barrier(&*barrier, holder).await?;
 
-    let hasty = scene
+    let hasty = context
         .runner(&set)?
         .wait(LockWait::For(Duration::from_millis(200)));
-    let done = scene
-        .in_time("a run that waits in vain", hasty.up())
+    let done = context
+        .with_timeout("a run that waits in vain", hasty.up())
         .await?;
-    is_timeout(scene, done.map(|_| ())).await?;
+    is_timeout(context, done.map(|_| ())).await?;
     running.abort();
     let _ = running.await;
 
-    scene.within("opening the gate", gate.open()).await?;
-    scene
-        .within("the next run", scene.runner(&set)?.up())
+    context
+        .with_timeout_ok("opening the barrier", barrier.open())
         .await?;
-    ensure_eq!(scene.rows("seen").await?, Some(vec![1, 2]), "the witness");
+    context
+        .with_timeout_ok("the next run", context.runner(&set)?.up())
+        .await?;
+    ensure_eq!(context.rows("seen").await?, Some(vec![1, 2]), "the witness");
     Ok(())
 }
 
 /// A timeout that names the holder and the setting that raises it.
-async fn is_timeout(scene: &Scene, done: Result<(), Error>) -> Result<(), Failure> {
+async fn is_timeout(context: &CaseContext, done: Result<(), Error>) -> Result<(), TestError> {
     let error = fails(
         "a run while another session holds the lock",
         done,
         &[ErrorKind::LockTimeout],
     )?;
-    let mut watcher = scene.connect().await?;
-    let holder = scene
-        .within("holder()", watcher.holder(&LockKey::default()))
+    let mut watcher = context.connect().await?;
+    let holder = context
+        .with_timeout_ok("holder()", watcher.holder(&LockKey::default()))
         .await?;
-    scene.within("closing a session", watcher.close()).await?;
+    context
+        .with_timeout_ok("closing a session", watcher.close())
+        .await?;
     let Some(holder) = holder else {
         return Err("the holder of a held lock is None".into());
     };

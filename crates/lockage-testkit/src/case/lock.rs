@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lockage_core::{TryLock, ErrorKind, LockKey};
+use lockage_core::{ErrorKind, LockKey, TryLock};
 
 use super::fails;
-use crate::Failure;
-use crate::scene::Scene;
+use crate::TestError;
+use crate::case_context::CaseContext;
 
 cases!("lock":
     exclusive_while_held_and_free_after_release,
@@ -20,170 +20,198 @@ cases!("lock":
     many_tasks_hold_it_one_at_a_time,
 );
 
-async fn exclusive_while_held_and_free_after_release(scene: &Scene) -> Result<(), Failure> {
+async fn exclusive_while_held_and_free_after_release(
+    context: &CaseContext,
+) -> Result<(), TestError> {
     let key = LockKey::default();
-    let mut first = scene.locked(&key).await?;
+    let mut first = context.lock(&key).await?;
     ensure!(
-        scene.within("holds()", first.holds()).await?,
+        context.with_timeout_ok("holds()", first.holds()).await?,
         "the holder is told that it does not hold the lock"
     );
-    let mut waiter = scene.refused(&key).await?;
+    let mut waiter = context.expect_busy(&key).await?;
     for _ in 0..3 {
-        waiter = scene.refuse(waiter, &key).await?;
+        waiter = context.expect_busy_session(waiter, &key).await?;
     }
     ensure!(
-        scene.within("holds()", first.holds()).await?,
+        context.with_timeout_ok("holds()", first.holds()).await?,
         "the tries of others took the lock from its holder"
     );
-    let first = scene
-        .within("giving the lock back", first.release())
+    let first = context
+        .with_timeout_ok("giving the lock back", first.release())
         .await?;
-    let second = scene.lock_with(waiter, &key).await?;
-    let first = scene.refuse(first, &key).await?;
-    scene.leave(second).await?;
-    let first = scene.lock_with(first, &key).await?;
-    scene.leave(first).await
+    let second = context.lock_session(waiter, &key).await?;
+    let first = context.expect_busy_session(first, &key).await?;
+    context.unlock(second).await?;
+    let first = context.lock_session(first, &key).await?;
+    context.unlock(first).await
 }
 
-async fn repeated_acquire_does_not_stack(scene: &Scene) -> Result<(), Failure> {
+async fn repeated_acquire_does_not_stack(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
-    let mut first = scene.locked(&key).await?;
-    for _ in 0..3 {
+    let mut first = context.raw_session().await?;
+    for _ in 0..4 {
         ensure!(
-            scene
-                .within("taking the lock again", first.try_lock_again())
+            context
+                .with_timeout_ok("acquiring the lock", first.try_lock(&key))
                 .await?,
             "the holder was refused its own lock"
         );
     }
-    let first = scene
-        .within("giving the lock back", first.release())
+    context
+        .with_timeout_ok("releasing the lock", first.unlock(&key))
         .await?;
-    let second = scene.locked(&key).await.map_err(|failure| {
-        format!("after three repeated tries and one release, which must free the lock: {failure}")
+    let second = context.lock(&key).await.map_err(|failure| {
+        format!("after four tries and one release, which must free the lock: {failure}")
     })?;
-    scene.leave(second).await?;
-    scene.within("closing a session", first.close()).await
+    context.unlock(second).await?;
+    context
+        .with_timeout_ok("closing a session", first.close())
+        .await
 }
 
-async fn unlock_of_what_is_not_held_is_lock_lost(scene: &Scene) -> Result<(), Failure> {
+async fn unlock_of_what_is_not_held_is_lock_lost(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
-    let mut session = scene.bare().await?;
-    let never = scene.in_time("unlock()", session.unlock(&key)).await?;
+    let mut session = context.raw_session().await?;
+    let never = context
+        .with_timeout("unlock()", session.unlock(&key))
+        .await?;
     fails(
         "an unlock of a lock that was never taken",
         never,
         &[ErrorKind::LockLost],
     )?;
 
-    let mut session = scene.bare().await?;
+    let mut session = context.raw_session().await?;
     ensure!(
-        scene.within("try_lock()", session.try_lock(&key)).await?,
+        context
+            .with_timeout_ok("try_lock()", session.try_lock(&key))
+            .await?,
         "the lock is free, but a session did not get it"
     );
-    scene
-        .within("the first unlock()", session.unlock(&key))
+    context
+        .with_timeout_ok("the first unlock()", session.unlock(&key))
         .await?;
-    let again = scene.in_time("unlock()", session.unlock(&key)).await?;
+    let again = context
+        .with_timeout("unlock()", session.unlock(&key))
+        .await?;
     fails("a second unlock", again, &[ErrorKind::LockLost])?;
 
-    let mut holder = scene.locked(&key).await?;
-    let mut thief = scene.bare().await?;
-    let foreign = scene.in_time("unlock()", thief.unlock(&key)).await?;
+    let mut holder = context.lock(&key).await?;
+    let mut thief = context.raw_session().await?;
+    let foreign = context.with_timeout("unlock()", thief.unlock(&key)).await?;
     fails(
         "an unlock of a lock that another session holds",
         foreign,
         &[ErrorKind::LockLost],
     )?;
     ensure!(
-        scene.within("holds()", holder.holds()).await?,
+        context.with_timeout_ok("holds()", holder.holds()).await?,
         "a session that did not hold the lock freed it for the one that did"
     );
-    scene.leave(holder).await
+    context.unlock(holder).await
 }
 
-async fn holds_tells_what_is_so(scene: &Scene) -> Result<(), Failure> {
+async fn holds_tells_what_is_so(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
-    let mut session = scene.bare().await?;
+    let mut session = context.raw_session().await?;
     ensure!(
-        !scene.within("holds()", session.holds(&key)).await?,
+        !context
+            .with_timeout_ok("holds()", session.holds(&key))
+            .await?,
         "a new session is told that it holds the lock"
     );
-    let other = scene.locked(&key).await?;
+    let other = context.lock(&key).await?;
     ensure!(
-        !scene.within("holds()", session.holds(&key)).await?,
+        !context
+            .with_timeout_ok("holds()", session.holds(&key))
+            .await?,
         "a session is told that it holds a lock that another one holds"
     );
-    scene.leave(other).await?;
+    context.unlock(other).await?;
     ensure!(
-        scene.within("try_lock()", session.try_lock(&key)).await?,
+        context
+            .with_timeout_ok("try_lock()", session.try_lock(&key))
+            .await?,
         "the lock is free, but a session did not get it"
     );
     ensure!(
-        scene.within("holds()", session.holds(&key)).await?,
+        context
+            .with_timeout_ok("holds()", session.holds(&key))
+            .await?,
         "the holder is told that it does not hold the lock"
     );
     ensure!(
-        !scene
-            .within("holds()", session.holds(&LockKey::id(7)))
+        !context
+            .with_timeout_ok("holds()", session.holds(&LockKey::id(7)))
             .await?,
         "the holder of one lock is told that it holds another"
     );
-    scene.within("unlock()", session.unlock(&key)).await?;
+    context
+        .with_timeout_ok("unlock()", session.unlock(&key))
+        .await?;
     ensure!(
-        !scene.within("holds()", session.holds(&key)).await?,
+        !context
+            .with_timeout_ok("holds()", session.holds(&key))
+            .await?,
         "a session that gave the lock back is told that it holds it"
     );
-    scene.within("closing a session", session.close()).await
+    context
+        .with_timeout_ok("closing a session", session.close())
+        .await
 }
 
-async fn a_dropped_session_frees_the_lock(scene: &Scene) -> Result<(), Failure> {
+async fn a_dropped_session_frees_the_lock(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
-    drop(scene.locked(&key).await?);
-    let next = scene
-        .locked_soon("the lock of a session that was dropped", &key)
+    drop(context.lock(&key).await?);
+    let next = context
+        .wait_for_lock("the lock of a session that was dropped", &key)
         .await?;
-    scene.leave(next).await
+    context.unlock(next).await
 }
 
-async fn a_closed_session_frees_the_lock(scene: &Scene) -> Result<(), Failure> {
+async fn a_closed_session_frees_the_lock(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
-    let mut session = scene.bare().await?;
+    let mut session = context.raw_session().await?;
     ensure!(
-        scene.within("try_lock()", session.try_lock(&key)).await?,
+        context
+            .with_timeout_ok("try_lock()", session.try_lock(&key))
+            .await?,
         "the lock is free, but a session did not get it"
     );
-    scene.within("closing a session", session.close()).await?;
-    let next = scene
-        .locked_soon("the lock of a session that was closed", &key)
+    context
+        .with_timeout_ok("closing a session", session.close())
         .await?;
-    scene.leave(next).await
+    let next = context
+        .wait_for_lock("the lock of a session that was closed", &key)
+        .await?;
+    context.unlock(next).await
 }
 
-async fn close_is_clean(scene: &Scene) -> Result<(), Failure> {
-    let before = scene.tables().await?;
+async fn close_is_clean(context: &CaseContext) -> Result<(), TestError> {
+    let before = context.tables().await?;
     for _ in 0..5 {
-        let session = scene.connect().await?;
-        scene
-            .within("closing a session that did nothing", session.close())
+        let session = context.connect().await?;
+        context
+            .with_timeout_ok("closing a session that did nothing", session.close())
             .await?;
-        let locked = scene.locked(&LockKey::default()).await?;
-        scene.leave(locked).await?;
+        let locked = context.lock(&LockKey::default()).await?;
+        context.unlock(locked).await?;
     }
     ensure_eq!(
-        scene.tables().await?,
+        context.tables().await?,
         before,
         "tables after sessions that wrote nothing"
     );
     Ok(())
 }
 
-async fn many_tasks_hold_it_one_at_a_time(scene: &Scene) -> Result<(), Failure> {
+async fn many_tasks_hold_it_one_at_a_time(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
     let holders = Arc::new(AtomicUsize::new(0));
     let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..scene.suite().replicas {
-        let mut session = Some(scene.connect().await?);
+    for _ in 0..context.suite().processes {
+        let mut session = Some(context.connect().await?);
         let (key, holders) = (key.clone(), Arc::clone(&holders));
         tasks.spawn(async move {
             while let Some(waiting) = session.take() {
@@ -203,11 +231,11 @@ async fn many_tasks_hold_it_one_at_a_time(scene: &Scene) -> Result<(), Failure> 
                 ensure!(still, "the lock got lost");
                 locked.release().await?.close().await?;
             }
-            Ok::<(), Failure>(())
+            Ok::<(), TestError>(())
         });
     }
-    while let Some(done) = scene
-        .in_time("every task to have had the lock", tasks.join_next())
+    while let Some(done) = context
+        .with_timeout("every task to have had the lock", tasks.join_next())
         .await?
     {
         done??;

@@ -1,17 +1,20 @@
-//! A migration that stands at a gate in its middle, behind one that makes a table: for cases in which the run ends there.
+//! A migration that stands at a barrier in its middle, behind one that makes a table: for cases in which the run ends there.
 
 use lockage_core::MigrationSet;
 
-use crate::Failure;
-use crate::scene::Scene;
+use crate::TestError;
+use crate::case_context::CaseContext;
 
 /// The statements of the two.
-pub(super) fn scripts(scene: &Scene) -> Result<[Vec<String>; 2], Failure> {
-    let create = vec![scene.create("seen"), scene.put("seen", 1)];
+pub(super) fn scripts(context: &CaseContext) -> Result<[Vec<String>; 2], TestError> {
+    let create = vec![
+        context.create_table_sql("seen"),
+        context.insert_sql("seen", 1),
+    ];
     let long = vec![
-        scene.put("seen", 2),
-        scene.fixture().gate("gate")?,
-        scene.put("seen", 3),
+        context.insert_sql("seen", 2),
+        context.fixture().barrier_sql("barrier")?,
+        context.insert_sql("seen", 3),
     ];
     Ok([create, long])
 }
@@ -22,20 +25,27 @@ pub(super) fn files([create, long]: &[Vec<String>; 2]) -> [(&str, &[String]); 2]
 }
 
 /// The same as migrations.
-pub(super) fn set(scene: &Scene) -> Result<MigrationSet, Failure> {
-    scene.set(&files(&scripts(scene)?))
+pub(super) fn set(context: &CaseContext) -> Result<MigrationSet, TestError> {
+    context.migrations(&files(&scripts(context)?))
 }
 
-/// With the gate open, the next run brings both to their end.
-pub(super) async fn completes(scene: &Scene) -> Result<(), Failure> {
-    scene
-        .within("the next run", scene.patient_runner(&set(scene)?)?.up())
+/// With the barrier open, the next run brings both to their end.
+pub(super) async fn completes(context: &CaseContext) -> Result<(), TestError> {
+    context
+        .with_timeout_ok(
+            "the next run",
+            context.runner_without_limits(&set(context)?)?.up(),
+        )
         .await?;
     ensure_eq!(
-        scene.rows("seen").await?,
+        context.rows("seen").await?,
         Some(vec![1, 2, 3]),
         "the witness"
     );
-    ensure_eq!(scene.applied().await?, ["1", "2"], "applied versions");
+    ensure_eq!(
+        context.applied_versions().await?,
+        ["1", "2"],
+        "applied versions"
+    );
     Ok(())
 }

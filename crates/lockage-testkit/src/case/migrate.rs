@@ -3,8 +3,8 @@
 use lockage_core::{NoObserver, Outcome, PlanOptions, State, plan};
 
 use super::failing_run;
-use crate::Failure;
-use crate::scene::Scene;
+use crate::TestError;
+use crate::case_context::CaseContext;
 
 cases!("migrate":
     applies_each_once_in_order_and_records_it,
@@ -15,14 +15,31 @@ cases!("migrate":
     a_script_without_statements_is_recorded,
 );
 
-async fn applies_each_once_in_order_and_records_it(scene: &Scene) -> Result<(), Failure> {
+async fn applies_each_once_in_order_and_records_it(context: &CaseContext) -> Result<(), TestError> {
     // Each needs what the one before it made.
-    let set = scene.set(&[
-        ("V10__c.sql", &[scene.put("two", 3), scene.put("two", 4)]),
-        ("V2__b.sql", &[scene.put("one", 2), scene.create("two")]),
-        ("V1__a.sql", &[scene.create("one"), scene.put("one", 1)]),
+    let set = context.migrations(&[
+        (
+            "V10__c.sql",
+            &[context.insert_sql("two", 3), context.insert_sql("two", 4)],
+        ),
+        (
+            "V2__b.sql",
+            &[
+                context.insert_sql("one", 2),
+                context.create_table_sql("two"),
+            ],
+        ),
+        (
+            "V1__a.sql",
+            &[
+                context.create_table_sql("one"),
+                context.insert_sql("one", 1),
+            ],
+        ),
     ])?;
-    let report = scene.within("a run", scene.runner(&set)?.up()).await?;
+    let report = context
+        .with_timeout_ok("a run", context.runner(&set)?.up())
+        .await?;
     ensure_eq!(report.outcome, Outcome::Applied, "the outcome");
     ensure!(
         report.took_lock,
@@ -35,41 +52,44 @@ async fn applies_each_once_in_order_and_records_it(scene: &Scene) -> Result<(), 
         .collect();
     ensure_eq!(applied, ["1", "2", "10"], "reported versions");
     ensure_eq!(
-        scene.rows("one").await?,
+        context.rows("one").await?,
         Some(vec![1, 2]),
         "the first witness"
     );
     ensure_eq!(
-        scene.rows("two").await?,
+        context.rows("two").await?,
         Some(vec![3, 4]),
         "the second witness"
     );
     ensure_eq!(
-        scene.applied().await?,
+        context.applied_versions().await?,
         ["1", "2", "10"],
         "recorded versions"
     );
-    let next = scene.locked(&Default::default()).await?;
-    scene.leave(next).await
+    let next = context.lock(&Default::default()).await?;
+    context.unlock(next).await
 }
 
-async fn a_failing_migration_then_a_good_run(scene: &Scene) -> Result<(), Failure> {
-    let set = scene.set(&[
+async fn a_failing_migration_then_a_good_run(context: &CaseContext) -> Result<(), TestError> {
+    let set = context.migrations(&[
         (
             "V1__create.sql",
-            &[scene.create("seen"), scene.put("seen", 1)],
+            &[
+                context.create_table_sql("seen"),
+                context.insert_sql("seen", 1),
+            ],
         ),
         (
             "V2__fails.sql",
             &[
-                scene.put("seen", 2),
-                scene.put("missing", 1),
-                scene.put("seen", 3),
+                context.insert_sql("seen", 2),
+                context.insert_sql("missing", 1),
+                context.insert_sql("seen", 3),
             ],
         ),
-        ("V3__after.sql", &[scene.put("seen", 4)]),
+        ("V3__after.sql", &[context.insert_sql("seen", 4)]),
     ])?;
-    let error = failing_run(scene, &set).await?;
+    let error = failing_run(context, &set).await?;
     let file = error.location().map(|location| location.file.as_str());
     ensure_eq!(file, Some("V2__fails.sql"), "the file that the error names");
     let applied = error.report().map(|report| report.applied.len());
@@ -79,51 +99,65 @@ async fn a_failing_migration_then_a_good_run(scene: &Scene) -> Result<(), Failur
         "migrations that the error reports as applied before"
     );
     ensure_eq!(
-        scene.applied().await?,
+        context.applied_versions().await?,
         ["1"],
         "applied versions after the failure"
     );
     // Free at once: a lock that is left behind by an error would be taken for a holder by the next replica.
-    let next = scene.locked(&Default::default()).await?;
-    scene.leave(next).await?;
+    let next = context.lock(&Default::default()).await?;
+    context.unlock(next).await?;
 
-    scene.make("missing").await?;
-    scene
-        .within("the good run", scene.runner(&set)?.up())
+    context.create_table("missing").await?;
+    context
+        .with_timeout_ok("the good run", context.runner(&set)?.up())
         .await?;
     ensure_eq!(
-        scene.rows("seen").await?,
+        context.rows("seen").await?,
         Some(vec![1, 2, 3, 4]),
         "the witness"
     );
     ensure_eq!(
-        scene.rows("missing").await?,
+        context.rows("missing").await?,
         Some(vec![1]),
         "the second witness"
     );
-    ensure_eq!(scene.applied().await?, ["1", "2", "3"], "applied versions");
-    ensure_eq!(scene.history().await?.rows.len(), 3, "rows in the history");
+    ensure_eq!(
+        context.applied_versions().await?,
+        ["1", "2", "3"],
+        "applied versions"
+    );
+    ensure_eq!(
+        context.history().await?.rows.len(),
+        3,
+        "rows in the history"
+    );
     Ok(())
 }
 
-async fn a_failed_migration_can_be_corrected(scene: &Scene) -> Result<(), Failure> {
-    let create = [scene.create("seen"), scene.put("seen", 1)];
-    let wrong = [scene.put("seen", 2), scene.put("missing", 3)];
-    let right = [scene.put("seen", 2), scene.put("seen", 3)];
-    let set = scene.set(&[("V1__create.sql", &create), ("V2__change.sql", &wrong)])?;
-    failing_run(scene, &set).await?;
+async fn a_failed_migration_can_be_corrected(context: &CaseContext) -> Result<(), TestError> {
+    let create = [
+        context.create_table_sql("seen"),
+        context.insert_sql("seen", 1),
+    ];
+    let wrong = [
+        context.insert_sql("seen", 2),
+        context.insert_sql("missing", 3),
+    ];
+    let right = [context.insert_sql("seen", 2), context.insert_sql("seen", 3)];
+    let set = context.migrations(&[("V1__create.sql", &create), ("V2__change.sql", &wrong)])?;
+    failing_run(context, &set).await?;
 
-    let set = scene.set(&[("V1__create.sql", &create), ("V2__change.sql", &right)])?;
-    scene
-        .within("the corrected run", scene.runner(&set)?.up())
+    let set = context.migrations(&[("V1__create.sql", &create), ("V2__change.sql", &right)])?;
+    context
+        .with_timeout_ok("the corrected run", context.runner(&set)?.up())
         .await?;
     ensure_eq!(
-        scene.rows("seen").await?,
+        context.rows("seen").await?,
         Some(vec![1, 2, 3]),
         "the witness"
     );
-    let done = scene
-        .within("a run after that", scene.runner(&set)?.up())
+    let done = context
+        .with_timeout_ok("a run after that", context.runner(&set)?.up())
         .await?;
     ensure_eq!(
         done.outcome,
@@ -133,30 +167,32 @@ async fn a_failed_migration_can_be_corrected(scene: &Scene) -> Result<(), Failur
     Ok(())
 }
 
-async fn a_failed_migration_leaves_nothing_half_applied(scene: &Scene) -> Result<(), Failure> {
-    let set = scene.set(&[
-        ("V1__create.sql", &[scene.create("seen")]),
+async fn a_failed_migration_leaves_nothing_half_applied(
+    context: &CaseContext,
+) -> Result<(), TestError> {
+    let set = context.migrations(&[
+        ("V1__create.sql", &[context.create_table_sql("seen")]),
         (
             "V2__fails.sql",
             &[
-                scene.put("seen", 2),
-                scene.create("half"),
-                scene.put("missing", 1),
+                context.insert_sql("seen", 2),
+                context.create_table_sql("half"),
+                context.insert_sql("missing", 1),
             ],
         ),
     ])?;
-    failing_run(scene, &set).await?;
+    failing_run(context, &set).await?;
     ensure_eq!(
-        scene.rows("seen").await?,
+        context.rows("seen").await?,
         Some(vec![]),
         "rows of a migration that failed"
     );
     ensure_eq!(
-        scene.rows("half").await?,
+        context.rows("half").await?,
         None,
         "the table of a migration that failed"
     );
-    let left = scene
+    let left = context
         .history()
         .await?
         .rows
@@ -170,31 +206,39 @@ async fn a_failed_migration_leaves_nothing_half_applied(scene: &Scene) -> Result
     Ok(())
 }
 
-async fn a_stale_plan_runs_nothing_twice(scene: &Scene) -> Result<(), Failure> {
-    let set = scene.set(&[
+async fn a_stale_plan_runs_nothing_twice(context: &CaseContext) -> Result<(), TestError> {
+    let set = context.migrations(&[
         (
             "V1__create.sql",
-            &[scene.create("seen"), scene.put("seen", 1)],
+            &[
+                context.create_table_sql("seen"),
+                context.insert_sql("seen", 1),
+            ],
         ),
-        ("V2__more.sql", &[scene.put("seen", 2)]),
-        ("V3__by_hand.sql no-transaction", &[scene.put("seen", 3)]),
+        ("V2__more.sql", &[context.insert_sql("seen", 2)]),
+        (
+            "V3__by_hand.sql no-transaction",
+            &[context.insert_sql("seen", 3)],
+        ),
     ])?;
-    let history = scene.history().await?;
+    let history = context.history().await?;
     let steps = plan::plan(&set, &history, &PlanOptions::default())?.steps;
-    let mut early = scene.connect().await?;
-    scene.within("reading the history", early.history()).await?;
-    scene
-        .within("a run of another replica", scene.runner(&set)?.up())
+    let mut early = context.connect().await?;
+    context
+        .with_timeout_ok("reading the history", early.history())
+        .await?;
+    context
+        .with_timeout_ok("a run of another replica", context.runner(&set)?.up())
         .await?;
 
-    let mut locked = scene.lock_with(early, &Default::default()).await?;
-    scene
-        .within("making the history", locked.ensure_history())
+    let mut locked = context.lock_session(early, &Default::default()).await?;
+    context
+        .with_timeout_ok("making the history", locked.ensure_history())
         .await?;
     for step in &steps {
         // Whether a backend says so by an error or by doing nothing is its own affair.
-        let done = scene
-            .in_time("a step of a stale plan", locked.apply(step, &NoObserver))
+        let done = context
+            .with_timeout("a step of a stale plan", locked.apply(step, &NoObserver))
             .await?;
         if let Ok(applied) = done {
             ensure_eq!(
@@ -204,26 +248,36 @@ async fn a_stale_plan_runs_nothing_twice(scene: &Scene) -> Result<(), Failure> {
             );
         }
     }
-    scene.leave(locked).await?;
+    context.unlock(locked).await?;
     ensure_eq!(
-        scene.rows("seen").await?,
+        context.rows("seen").await?,
         Some(vec![1, 2, 3]),
         "the witness"
     );
-    ensure_eq!(scene.applied().await?, ["1", "2", "3"], "applied versions");
+    ensure_eq!(
+        context.applied_versions().await?,
+        ["1", "2", "3"],
+        "applied versions"
+    );
     Ok(())
 }
 
-async fn a_script_without_statements_is_recorded(scene: &Scene) -> Result<(), Failure> {
-    let set = scene.set(&[
+async fn a_script_without_statements_is_recorded(context: &CaseContext) -> Result<(), TestError> {
+    let set = context.migrations(&[
         ("V1__empty.sql", &[]),
         ("V2__empty.sql no-transaction", &[]),
-        ("V3__create.sql", &[scene.create("seen")]),
+        ("V3__create.sql", &[context.create_table_sql("seen")]),
     ])?;
-    scene.within("a run", scene.runner(&set)?.up()).await?;
-    ensure_eq!(scene.applied().await?, ["1", "2", "3"], "applied versions");
-    let done = scene
-        .within("a second run", scene.runner(&set)?.up())
+    context
+        .with_timeout_ok("a run", context.runner(&set)?.up())
+        .await?;
+    ensure_eq!(
+        context.applied_versions().await?,
+        ["1", "2", "3"],
+        "applied versions"
+    );
+    let done = context
+        .with_timeout_ok("a second run", context.runner(&set)?.up())
         .await?;
     ensure_eq!(
         done.outcome,

@@ -3,131 +3,167 @@
 use lockage_core::LockKey;
 
 use super::{long, resume};
-use crate::Failure;
-use crate::child::{ChildProcess, Role, Said};
-use crate::scene::Scene;
-use crate::sole_holder::SoleHolder;
+use crate::TestError;
+use crate::case_context::CaseContext;
+use crate::child::{ChildMessage, ChildProcess, ChildRole};
+use crate::exclusivity::ExclusivityProbe;
 
 cases!("process":
     one_process_holds_it_at_a_time [Processes],
     a_killed_holder_frees_the_lock [Processes],
-    killed_mid_migration_the_next_run_completes_it [Processes, Gate],
-    killed_mid_statement_frees_the_lock [Processes, Gate, NoticesDeadClient],
-    killed_outside_a_transaction_the_next_run_resumes [Processes, Gate],
+    killed_mid_migration_the_next_run_completes_it [Processes, Barrier],
+    killed_mid_statement_frees_the_lock [Processes, Barrier, NoticesDeadClient],
+    killed_outside_a_transaction_the_next_run_resumes [Processes, Barrier],
     a_first_run_of_many_applies_each_migration_once [Processes],
 );
 
-async fn one_process_holds_it_at_a_time(scene: &Scene) -> Result<(), Failure> {
-    for key in [LockKey::default(), LockKey::named("orders")?] {
-        let mut child = scene.child(Role::Hold, &key).await?;
-        scene
-            .within("the child to hold the lock", child.expect(Said::Holding))
-            .await?;
-        let waiter = scene.refused(&key).await?;
-        let free = scene.locked(&LockKey::id(7)).await?;
-        scene.leave(free).await?;
-        child.go().await?;
-        scene
-            .within(
-                "the child to give the lock back",
-                child.expect(Said::Released),
+async fn one_process_holds_it_at_a_time(context: &CaseContext) -> Result<(), TestError> {
+    for key in [LockKey::default(), LockKey::named("command")?] {
+        let mut child = context.child(ChildRole::Hold, &key).await?;
+        context
+            .with_timeout_ok(
+                "the child to hold the lock",
+                child.expect(ChildMessage::Holding),
             )
             .await?;
-        let locked = scene.lock_with(waiter, &key).await?;
-        scene.leave(locked).await?;
+        let waiter = context.expect_busy(&key).await?;
+        let free = context.lock(&LockKey::id(7)).await?;
+        context.unlock(free).await?;
+        child.resume().await?;
+        context
+            .with_timeout_ok(
+                "the child to give the lock back",
+                child.expect(ChildMessage::Released),
+            )
+            .await?;
+        let locked = context.lock_session(waiter, &key).await?;
+        context.unlock(locked).await?;
     }
     Ok(())
 }
 
-async fn a_killed_holder_frees_the_lock(scene: &Scene) -> Result<(), Failure> {
+async fn a_killed_holder_frees_the_lock(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
-    let mut child = scene.child(Role::Hold, &key).await?;
-    scene
-        .within("the child to hold the lock", child.expect(Said::Holding))
-        .await?;
-    scene
-        .within("closing a session", scene.refused(&key).await?.close())
-        .await?;
-    scene.within("killing the child", child.kill()).await?;
-    let next = scene
-        .locked_soon("the lock of a process that was killed", &key)
-        .await?;
-    scene.leave(next).await
-}
-
-async fn killed_mid_migration_the_next_run_completes_it(scene: &Scene) -> Result<(), Failure> {
-    killed_at_the_gate(scene, false).await
-}
-
-async fn killed_mid_statement_frees_the_lock(scene: &Scene) -> Result<(), Failure> {
-    killed_at_the_gate(scene, true).await
-}
-
-async fn killed_at_the_gate(scene: &Scene, free_while_closed: bool) -> Result<(), Failure> {
-    let scripts = long::scripts(scene)?;
-    let files = long::files(&scripts);
-    let gate = scene.closed_gate().await?;
-    let child = started(scene, &files).await?;
-    scene
-        .within("the migration to reach the gate", gate.reached())
-        .await?;
-    scene.within("killing the child", child.kill()).await?;
-    if free_while_closed {
-        let what = "the lock of a process that was killed, while its statement stands";
-        let next = scene.locked_soon(what, &LockKey::default()).await?;
-        scene.leave(next).await?;
-    }
-    scene.within("opening the gate", gate.open()).await?;
-    long::completes(scene).await
-}
-
-async fn killed_outside_a_transaction_the_next_run_resumes(scene: &Scene) -> Result<(), Failure> {
-    let statements = resume::statements(scene)?;
-    let files: [(&str, &[String]); 1] = [("V1__by_hand.sql no-transaction", &statements)];
-    let gate = scene.closed_gate().await?;
-    let child = started(scene, &files).await?;
-    resume::until_at_the_gate(scene).await?;
-    scene.within("killing the child", child.kill()).await?;
-    scene.within("opening the gate", gate.open()).await?;
-    scene
-        .within(
-            "the next run",
-            scene.patient_runner(&scene.set(&files)?)?.up(),
+    let mut child = context.child(ChildRole::Hold, &key).await?;
+    context
+        .with_timeout_ok(
+            "the child to hold the lock",
+            child.expect(ChildMessage::Holding),
         )
         .await?;
-    resume::is_done(scene).await
+    context
+        .with_timeout_ok(
+            "closing a session",
+            context.expect_busy(&key).await?.close(),
+        )
+        .await?;
+    context
+        .with_timeout_ok("killing the child", child.kill())
+        .await?;
+    let next = context
+        .wait_for_lock("the lock of a process that was killed", &key)
+        .await?;
+    context.unlock(next).await
 }
 
-async fn a_first_run_of_many_applies_each_migration_once(scene: &Scene) -> Result<(), Failure> {
+async fn killed_mid_migration_the_next_run_completes_it(
+    context: &CaseContext,
+) -> Result<(), TestError> {
+    killed_at_barrier(context, false).await
+}
+
+async fn killed_mid_statement_frees_the_lock(context: &CaseContext) -> Result<(), TestError> {
+    killed_at_barrier(context, true).await
+}
+
+async fn killed_at_barrier(
+    context: &CaseContext,
+    free_while_closed: bool,
+) -> Result<(), TestError> {
+    let scripts = long::scripts(context)?;
+    let files = long::files(&scripts);
+    let barrier = context.close_barrier().await?;
+    let child = started(context, &files).await?;
+    context
+        .with_timeout_ok("the migration to reach the barrier", barrier.wait_reached())
+        .await?;
+    context
+        .with_timeout_ok("killing the child", child.kill())
+        .await?;
+    if free_while_closed {
+        let what = "the lock of a process that was killed, while its statement stands";
+        let next = context.wait_for_lock(what, &LockKey::default()).await?;
+        context.unlock(next).await?;
+    }
+    context
+        .with_timeout_ok("opening the barrier", barrier.open())
+        .await?;
+    long::completes(context).await
+}
+
+async fn killed_outside_a_transaction_the_next_run_resumes(
+    context: &CaseContext,
+) -> Result<(), TestError> {
+    let statements = resume::statements(context)?;
+    let files: [(&str, &[String]); 1] = [("V1__by_hand.sql no-transaction", &statements)];
+    let barrier = context.close_barrier().await?;
+    let child = started(context, &files).await?;
+    resume::wait_at_barrier(context).await?;
+    context
+        .with_timeout_ok("killing the child", child.kill())
+        .await?;
+    context
+        .with_timeout_ok("opening the barrier", barrier.open())
+        .await?;
+    context
+        .with_timeout_ok(
+            "the next run",
+            context
+                .runner_without_limits(&context.migrations(&files)?)?
+                .up(),
+        )
+        .await?;
+    resume::is_done(context).await
+}
+
+async fn a_first_run_of_many_applies_each_migration_once(
+    context: &CaseContext,
+) -> Result<(), TestError> {
     let files: [(&str, &[String]); 4] = [
         (
             "V1__create.sql",
-            &[scene.create("seen"), scene.put("seen", 1)],
+            &[
+                context.create_table_sql("seen"),
+                context.insert_sql("seen", 1),
+            ],
         ),
         (
             "V2__more.sql",
-            &[scene.put("seen", 2), scene.create("more")],
+            &[
+                context.insert_sql("seen", 2),
+                context.create_table_sql("more"),
+            ],
         ),
         (
             "V3__by_hand.sql no-transaction",
-            &[scene.put("seen", 3), scene.put("more", 3)],
+            &[context.insert_sql("seen", 3), context.insert_sql("more", 3)],
         ),
-        ("V4__last.sql", &[scene.put("more", 4)]),
+        ("V4__last.sql", &[context.insert_sql("more", 4)]),
     ];
     let mut children = Vec::new();
-    for _ in 0..scene.suite().replicas {
-        children.push(ready(scene, &files).await?);
+    for _ in 0..context.suite().processes {
+        children.push(ready(context, &files).await?);
     }
     for child in &mut children {
-        child.go().await?;
+        child.resume().await?;
     }
     let mut all_applied = Vec::new();
     for child in &mut children {
-        match scene
-            .within("every process to be done", child.hear())
+        match context
+            .with_timeout_ok("every process to be done", child.receive())
             .await?
         {
-            Said::Done {
+            ChildMessage::Done {
                 outcome, applied, ..
             } => {
                 ensure_eq!(
@@ -151,39 +187,49 @@ async fn a_first_run_of_many_applies_each_migration_once(scene: &Scene) -> Resul
         "what all processes report as applied"
     );
     ensure!(
-        !SoleHolder::saw_two(&scene.path("holder")),
+        !ExclusivityProbe::detected_overlap(&context.path("holder")),
         "two processes held the lock at once"
     );
     ensure_eq!(
-        scene.rows("seen").await?,
+        context.rows("seen").await?,
         Some(vec![1, 2, 3]),
         "the witness"
     );
     ensure_eq!(
-        scene.rows("more").await?,
+        context.rows("more").await?,
         Some(vec![3, 4]),
         "the second witness"
     );
-    ensure_eq!(scene.applied().await?.len(), 4, "rows of the history");
+    ensure_eq!(
+        context.applied_versions().await?.len(),
+        4,
+        "rows of the history"
+    );
     Ok(())
 }
 
 /// A replica that stands ready to run `up`.
-async fn ready(scene: &Scene, files: &[(&str, &[String])]) -> Result<ChildProcess, Failure> {
-    let role = Role::Up {
-        folder: scene.folder(files)?,
-        holder_file: scene.path("holder"),
+async fn ready(
+    context: &CaseContext,
+    files: &[(&str, &[String])],
+) -> Result<ChildProcess, TestError> {
+    let role = ChildRole::Up {
+        folder: context.migration_dir(files)?,
+        holder_file: context.path("holder"),
     };
-    let mut child = scene.child(role, &LockKey::default()).await?;
-    scene
-        .within("the child to be ready", child.expect(Said::Ready))
+    let mut child = context.child(role, &LockKey::default()).await?;
+    context
+        .with_timeout_ok("the child to be ready", child.expect(ChildMessage::Ready))
         .await?;
     Ok(child)
 }
 
 /// A replica that runs `up`.
-async fn started(scene: &Scene, files: &[(&str, &[String])]) -> Result<ChildProcess, Failure> {
-    let mut child = ready(scene, files).await?;
-    child.go().await?;
+async fn started(
+    context: &CaseContext,
+    files: &[(&str, &[String])],
+) -> Result<ChildProcess, TestError> {
+    let mut child = ready(context, files).await?;
+    child.resume().await?;
     Ok(child)
 }

@@ -20,9 +20,19 @@ cases!("race":
     a_failing_migration_fails_for_all,
 );
 
-async fn a_second_run_writes_nothing_and_takes_no_lock(context: &CaseContext) -> Result<(), TestError> {
-    let set = context.migrations(&[("V1__a.sql", &[context.create_table_sql("seen"), context.insert_sql("seen", 1)])])?;
-    context.with_timeout_ok("a run", context.runner(&set)?.up()).await?;
+async fn a_second_run_writes_nothing_and_takes_no_lock(
+    context: &CaseContext,
+) -> Result<(), TestError> {
+    let set = context.migrations(&[(
+        "V1__a.sql",
+        &[
+            context.create_table_sql("seen"),
+            context.insert_sql("seen", 1),
+        ],
+    )])?;
+    context
+        .with_timeout_ok("a run", context.runner(&set)?.up())
+        .await?;
     let (history, tables) = (context.history().await?, context.tables().await?);
     // A run that wanted the lock could not get it, and one that waited for it would not be over.
     let holder = context.lock(&LockKey::default()).await?;
@@ -59,11 +69,16 @@ impl Observer for Waiting {
     }
 }
 
-async fn waiters_leave_as_soon_as_another_has_finished(context: &CaseContext) -> Result<(), TestError> {
+async fn waiters_leave_as_soon_as_another_has_finished(
+    context: &CaseContext,
+) -> Result<(), TestError> {
     let set = context.migrations(&[
         (
             "V1__create.sql",
-            &[context.create_table_sql("seen"), context.insert_sql("seen", 1)],
+            &[
+                context.create_table_sql("seen"),
+                context.insert_sql("seen", 1),
+            ],
         ),
         ("V2__more.sql", &[context.insert_sql("seen", 2)]),
     ])?;
@@ -116,15 +131,23 @@ fn exited_without_lock(report: &Report) -> Result<(), TestError> {
     Ok(())
 }
 
-async fn a_first_run_of_many_applies_each_migration_once(context: &CaseContext) -> Result<(), TestError> {
+async fn a_first_run_of_many_applies_each_migration_once(
+    context: &CaseContext,
+) -> Result<(), TestError> {
     let set = context.migrations(&[
         (
             "V1__create.sql",
-            &[context.create_table_sql("seen"), context.insert_sql("seen", 1)],
+            &[
+                context.create_table_sql("seen"),
+                context.insert_sql("seen", 1),
+            ],
         ),
         (
             "V2__more.sql",
-            &[context.insert_sql("seen", 2), context.create_table_sql("more")],
+            &[
+                context.insert_sql("seen", 2),
+                context.create_table_sql("more"),
+            ],
         ),
         (
             "V3__by_hand.sql no-transaction",
@@ -134,7 +157,8 @@ async fn a_first_run_of_many_applies_each_migration_once(context: &CaseContext) 
     ])?;
     let mut applied = Vec::new();
     for done in runs(context, &set).await? {
-        let report = done.map_err(|error| format!("a replica failed: {}", crate::format_error_chain(&error)))?;
+        let report = done
+            .map_err(|error| format!("a replica failed: {}", crate::format_error_chain(&error)))?;
         if report.applied.is_empty() {
             ensure_eq!(
                 report.outcome,
@@ -160,7 +184,11 @@ async fn a_first_run_of_many_applies_each_migration_once(context: &CaseContext) 
         Some(vec![3, 4]),
         "the second witness"
     );
-    ensure_eq!(context.applied_versions().await?.len(), 4, "rows of the history");
+    ensure_eq!(
+        context.applied_versions().await?.len(),
+        4,
+        "rows of the history"
+    );
     Ok(())
 }
 
@@ -168,11 +196,17 @@ async fn a_failing_migration_fails_for_all(context: &CaseContext) -> Result<(), 
     let set = context.migrations(&[
         (
             "V1__create.sql",
-            &[context.create_table_sql("seen"), context.insert_sql("seen", 1)],
+            &[
+                context.create_table_sql("seen"),
+                context.insert_sql("seen", 1),
+            ],
         ),
         (
             "V2__fails.sql",
-            &[context.insert_sql("seen", 2), context.insert_sql("missing", 2)],
+            &[
+                context.insert_sql("seen", 2),
+                context.insert_sql("missing", 2),
+            ],
         ),
     ])?;
     for done in runs(context, &set).await? {
@@ -201,14 +235,21 @@ async fn a_failing_migration_fails_for_all(context: &CaseContext) -> Result<(), 
 }
 
 /// Runs all replicas at once. No two of them may be under the lock at the same time.
-async fn runs(context: &CaseContext, set: &MigrationSet) -> Result<Vec<Result<Report, RunError>>, TestError> {
+async fn runs(
+    context: &CaseContext,
+    set: &MigrationSet,
+) -> Result<Vec<Result<Report, RunError>>, TestError> {
     let holder = context.path("holder");
     let mut tasks = JoinSet::new();
     for _ in 0..context.suite().processes {
-        let runner = context.runner(set)?.observer(ExclusivityProbe::new(holder.clone()));
+        let runner = context
+            .runner(set)?
+            .observer(ExclusivityProbe::new(holder.clone()));
         tasks.spawn(async move { runner.up().await });
     }
-    let all = context.with_timeout("all replicas", tasks.join_all()).await?;
+    let all = context
+        .with_timeout("all replicas", tasks.join_all())
+        .await?;
     ensure!(
         !ExclusivityProbe::detected_overlap(&holder),
         "two replicas held the lock at once"

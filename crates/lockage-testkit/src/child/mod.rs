@@ -5,8 +5,8 @@ mod protocol;
 mod role;
 
 pub(crate) use process::ChildProcess;
-pub(crate) use protocol::{Orders, Role, Said};
-pub use role::serve_child;
+pub(crate) use protocol::{ChildCommand, ChildMessage, ChildRole};
+pub use role::run_child_if_requested;
 
 /// The hidden argument.
 const ARGUMENT: &str = "--lockage-child";

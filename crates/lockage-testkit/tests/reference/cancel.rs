@@ -3,7 +3,7 @@ use std::sync::Arc;
 use lockage_core::{Canceller, Result, async_trait};
 use tokio::sync::Notify;
 
-/// Wakes the statement that stands at a gate; nothing else takes long enough to be cancelled.
+/// Wakes the statement that stands at a barrier; nothing else takes long enough to be cancelled.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cancel(pub(crate) Arc<Notify>);
 

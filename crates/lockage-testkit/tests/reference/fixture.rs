@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use lockage_core::{LockHolder, LockKey};
-use lockage_testkit::{Failure, Fixture, Gate, Need, async_trait};
+use lockage_testkit::{Ability, Barrier, Fixture, TestError, async_trait};
 use tempfile::TempDir;
 
 use super::lock::file_name;
@@ -42,12 +42,12 @@ fn folder(url: &str) -> PathBuf {
 
 #[async_trait]
 impl Fixture for ReferenceFixture {
-    fn lacks(&self, need: Need) -> Option<String> {
-        let reason = self.lacks.filter(|_| need != Need::Engine);
+    fn unsupported(&self, ability: Ability) -> Option<String> {
+        let reason = self.lacks.filter(|_| need != Ability::Engine);
         reason.map(ToOwned::to_owned)
     }
 
-    async fn create_database(&self) -> Result<String, Failure> {
+    async fn create_database(&self) -> Result<String, TestError> {
         let folder = self
             .root
             .path()
@@ -60,35 +60,35 @@ impl Fixture for ReferenceFixture {
         Ok(format!("reference:{}{flaw}", folder.display()))
     }
 
-    async fn drop_database(&self, url: &str) -> Result<(), Failure> {
+    async fn drop_database(&self, url: &str) -> Result<(), TestError> {
         Ok(std::fs::remove_dir_all(folder(url))?)
     }
 
-    async fn tables(&self, url: &str) -> Result<Vec<String>, Failure> {
+    async fn tables(&self, url: &str) -> Result<Vec<String>, TestError> {
         let content = Store::new(&folder(url)).content()?;
         let history = content.history.map(|_| "lockage_history".to_owned());
         Ok(content.tables.into_keys().chain(history).collect())
     }
 
-    async fn rows(&self, url: &str, table: &str) -> Result<Vec<i64>, Failure> {
+    async fn rows(&self, url: &str, table: &str) -> Result<Vec<i64>, TestError> {
         let mut content = Store::new(&folder(url)).content()?;
         let mut rows = content.tables.remove(table).ok_or("no such table")?;
         rows.sort_unstable();
         Ok(rows)
     }
 
-    async fn execute(&self, url: &str, statement: &str) -> Result<(), Failure> {
+    async fn execute(&self, url: &str, statement: &str) -> Result<(), TestError> {
         match script::parse(statement, "", 1)? {
             Command::Change(change) => Ok(Store::new(&folder(url)).commit(&[change])?),
             other => Err(format!("{other:?} is for sessions").into()),
         }
     }
 
-    fn create_table(&self, table: &str) -> String {
+    fn create_table_sql(&self, table: &str) -> String {
         format!("create {table}")
     }
 
-    fn insert(&self, table: &str, n: i64) -> String {
+    fn insert_sql(&self, table: &str, n: i64) -> String {
         format!("put {table} {n}")
     }
 
@@ -99,30 +99,30 @@ impl Fixture for ReferenceFixture {
             .collect()
     }
 
-    fn gate(&self, gate: &str) -> Result<String, Failure> {
-        Ok(format!("gate {gate}"))
+    fn barrier_sql(&self, barrier: &str) -> Result<String, TestError> {
+        Ok(format!("barrier {barrier}"))
     }
 
-    async fn close_gate(&self, url: &str, gate: &str) -> Result<Box<dyn Gate>, Failure> {
-        let gate = FileGate {
+    async fn close_barrier(&self, url: &str, barrier: &str) -> Result<Box<dyn Barrier>, TestError> {
+        let barrier = FileBarrier {
             folder: folder(url),
-            name: gate.to_owned(),
+            name: barrier.to_owned(),
         };
-        std::fs::write(gate.closed(), "")?;
-        Ok(Box::new(gate))
+        std::fs::write(barrier.closed(), "")?;
+        Ok(Box::new(barrier))
     }
 
-    fn give_up_lock(&self, _: &LockKey) -> Result<String, Failure> {
+    fn release_lock_sql(&self, _: &LockKey) -> Result<String, TestError> {
         Ok("give-up".into())
     }
 
-    async fn take_away_lock(&self, url: &str, key: &LockKey) -> Result<(), Failure> {
+    async fn steal_lock(&self, url: &str, key: &LockKey) -> Result<(), TestError> {
         Ok(std::fs::remove_file(
             folder(url).join(file_name(key, self.flaw)),
         )?)
     }
 
-    async fn end_session(&self, url: &str, holder: &LockHolder) -> Result<(), Failure> {
+    async fn terminate_session(&self, url: &str, holder: &LockHolder) -> Result<(), TestError> {
         let session = holder
             .session
             .as_deref()
@@ -131,26 +131,26 @@ impl Fixture for ReferenceFixture {
     }
 }
 
-struct FileGate {
+struct FileBarrier {
     folder: PathBuf,
     name: String,
 }
 
-impl FileGate {
+impl FileBarrier {
     fn closed(&self) -> PathBuf {
         marker::closed(&self.folder, &self.name)
     }
 }
 
 #[async_trait]
-impl Gate for FileGate {
-    async fn reached(&self) -> Result<(), Failure> {
+impl Barrier for FileBarrier {
+    async fn wait_reached(&self) -> Result<(), TestError> {
         let reached: &Path = &marker::reached(&self.folder, &self.name);
         until(reached, true).await;
         Ok(())
     }
 
-    async fn open(self: Box<Self>) -> Result<(), Failure> {
+    async fn open(self: Box<Self>) -> Result<(), TestError> {
         Ok(std::fs::remove_file(self.closed())?)
     }
 }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use lockage_core::{
-    Action, StepResult, Canceller, Capabilities, Error, ErrorKind, Event, LockProof, History, Kind,
-    Location, LockKey, Migrator, Observer, Result, State, Step, async_trait,
+    Action, Canceller, Capabilities, Error, ErrorKind, Event, History, Kind, Location, LockKey,
+    LockProof, Migrator, Observer, Result, State, Step, StepResult, async_trait,
 };
 
 use super::cancel::NoCancel;
@@ -112,10 +112,10 @@ impl ReferenceSession {
                 drop(self.let_go_of_all());
                 Ok(None)
             }
-            Command::Gate(gate) => {
-                let closed = marker::closed(&self.folder, &gate);
+            Command::Barrier(barrier) => {
+                let closed = marker::closed(&self.folder, &barrier);
                 if closed.exists() {
-                    std::fs::write(marker::reached(&self.folder, &gate), "")
+                    std::fs::write(marker::reached(&self.folder, &barrier), "")
                         .map_err(|error| lost(&error))?;
                 }
                 let ended = marker::ended(&self.folder, &self.id);

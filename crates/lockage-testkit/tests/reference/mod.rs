@@ -2,8 +2,8 @@
 //! file. It is right unless its URL asks for a [`Flaw`].
 
 mod cancel;
+mod fault;
 mod fixture;
-mod flaw;
 mod lock;
 mod marker;
 mod migrator;
@@ -18,12 +18,12 @@ use lockage_core::{
     Backend, BoxFuture, Capabilities, ConnectOptions, Migration, Result, Session, Statement,
 };
 
-pub(crate) use fixture::ReferenceFixture;
 #[allow(
     unused_imports,
     reason = "one of the two test binaries runs the right variant only"
 )]
-pub(crate) use flaw::Flaw;
+pub(crate) use fault::Flaw;
+pub(crate) use fixture::ReferenceFixture;
 
 /// The backend.
 pub(crate) const BACKEND: Backend = Backend::new(
@@ -49,7 +49,7 @@ pub(crate) const LOCAL_BACKEND: Backend = Backend::new(
 
 fn connect(options: &ConnectOptions) -> BoxFuture<'_, Result<Box<dyn Session>>> {
     Box::pin(async move {
-        let (folder, flaw) = address(options.url.expose_rest())?;
+        let (folder, flaw) = address(options.url.secret_after_scheme())?;
         let session = session::ReferenceSession::open(folder, flaw, options.run_id.clone())?;
         Ok(Box::new(session) as Box<dyn Session>)
     })

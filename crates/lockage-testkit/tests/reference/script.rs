@@ -9,8 +9,8 @@ use super::store::Change;
 #[derive(Debug)]
 pub(crate) enum Command {
     Change(Change),
-    /// Stands still while the gate is closed.
-    Gate(String),
+    /// Stands still while the barrier is closed.
+    Barrier(String),
     /// Gives the session's locks up.
     GiveUp,
 }
@@ -37,7 +37,7 @@ pub(crate) fn parse(statement: &str, file: &str, line: u32) -> Result<Command> {
     match words[..] {
         ["create", table] => Some(Command::Change(Change::Create(table.into()))),
         ["put", table, n] => number(n).map(|n| Command::Change(Change::Put(table.into(), n))),
-        ["gate", gate] => Some(Command::Gate(gate.into())),
+        ["barrier", barrier] => Some(Command::Barrier(barrier.into())),
         ["give-up"] => Some(Command::GiveUp),
         _ => None,
     }

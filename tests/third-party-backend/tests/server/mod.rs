@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use lockage_testkit::Failure;
-use lockage_testkit::engine::{self, dying_with_us, own_folder};
+use lockage_test_matrix::engine::{self, kill_on_parent_death, process_temp_dir};
+use lockage_testkit::TestError;
 
 /// Of the administrator, on a server that nobody else reaches.
 pub(crate) const PASSWORD: &str = "masterkey";
@@ -39,8 +39,8 @@ struct Running {
 }
 
 impl Server {
-    pub(crate) fn start() -> Result<Self, Failure> {
-        let folder = own_folder("firebird")?;
+    pub(crate) fn start() -> Result<Self, TestError> {
+        let folder = process_temp_dir("firebird")?;
         let root = folder.path();
         for name in ["plugins", "intl", "plugins.conf", "firebird.msg"] {
             symlink(Path::new(HOME).join(name), root.join(name))?;
@@ -68,7 +68,7 @@ impl Server {
             chosen.set(port);
             // A server without its file takes another port, where nobody looks for it.
             let _ = configure(port);
-            let mut command = dying_with_us(Path::new(SERVER), "KILL");
+            let mut command = kill_on_parent_death(Path::new(SERVER), "KILL");
             // With its argument for a port it would listen on every address, whatever the file says.
             command.envs(environment(root));
             command
@@ -104,14 +104,14 @@ impl Server {
     }
 
     /// Runs a script of the engine's own client on a database, and returns the lines that it prints.
-    pub(crate) fn isql(&self, path: &str, script: &str) -> Result<Vec<String>, Failure> {
+    pub(crate) fn isql(&self, path: &str, script: &str) -> Result<Vec<String>, TestError> {
         let address = self.address(&PathBuf::from(path));
         let arguments = ["-user", "SYSDBA", "-password", PASSWORD, &address];
         isql(self.folder(), &arguments, script)
     }
 
     /// The same with a script that says itself where it goes.
-    pub(crate) fn isql_alone(&self, script: &str) -> Result<Vec<String>, Failure> {
+    pub(crate) fn isql_alone(&self, script: &str) -> Result<Vec<String>, TestError> {
         isql(self.folder(), &[], script)
     }
 }
@@ -128,7 +128,7 @@ fn environment(root: &Path) -> [(&'static str, PathBuf); 3] {
     ]
 }
 
-fn isql(root: &Path, arguments: &[&str], script: &str) -> Result<Vec<String>, Failure> {
+fn isql(root: &Path, arguments: &[&str], script: &str) -> Result<Vec<String>, TestError> {
     let mut child = Command::new(CLIENT)
         .args(["-quiet", "-bail"])
         .args(arguments)

@@ -32,7 +32,7 @@ fn what_cannot_be_taken_is_refused_with_the_reason_before_anything_is_written() 
         ("wolverine", "BEGIN EXCLUSIVE"),
         ("ef-core", "a row that stays"),
         ("sqlx", "it takes none on SQLite"),
-        ("dbmate", "it takes no lock when it migrates"),
+        ("dbmate", "it acquires no lock when it migrates"),
         ("lock:7", "SQLite has no locks by number or name"),
     ] {
         let error = sandbox.fails(&["up", "--align", tool], 2, &[part]);
@@ -57,14 +57,14 @@ fn auto_tells_whom_it_found_and_goes_on() {
     let call = sandbox.run(&["lock", "status"]).succeeds();
     assert!(
         call.out.contains(
-            "other tools use the database:\n  ef-core: the lock of ef-core cannot be taken"
+            "other tools use the database:\n  ef-core: the lock of ef-core cannot be acquired"
         ),
         "{call:?}"
     );
     let call = sandbox.run(&["up", "--align", "auto"]).succeeds();
     assert!(
         call.err
-            .contains("WARNING: the lock of ef-core cannot be taken"),
+            .contains("WARNING: the lock of ef-core cannot be acquired"),
         "{call:?}"
     );
     assert_states(
