@@ -1,38 +1,48 @@
+//! The type [`SqlSession`]: a connection with history, transactions and journal.
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Action, StepResult, Canceller, Capabilities, ConnectOptions, Event, LockProof, History, LockStrategy,
-    Migrator, Observer, Result, Step,
+    Action, Canceller, Capabilities, ConnectOptions, ErrorKind, Event, History, LockProof,
+    LockStrategy, Migrator, Observer, Result, Step, StepResult,
 };
 
-use crate::Dialect;
-use crate::again;
-use crate::connection::{FailureCause, Connection, CommandError, Notice, Command, AssertionError};
-use crate::history::{self, HistoryTable};
-use crate::identity::applied_by;
-use crate::journal::{self, JournalTable};
+use crate::client_identity::applied_by;
+use crate::command::{AssertionError, Command, CommandError, FailureCause, Notice};
+use crate::dialect::Dialect;
+use crate::internal_commands;
+use crate::lease_support::LeaseSupport;
+use crate::recovery::Recovery;
+use crate::script_hooks::ScriptHooks;
 use crate::table_lock::TableLock;
+use crate::tables::history::{self, HistoryTable};
+use crate::tables::journal::{self, JournalTable};
 
-/// A session of an SQL engine: a [`Connection`] with history, transactions and journal around it.
+/// All that a backend implements for one connection type. Implemented for every type that has the four traits.
+pub trait SqlConnection: ScriptHooks + Recovery + LeaseSupport {}
+
+impl<C: ScriptHooks + Recovery + LeaseSupport> SqlConnection for C {}
+
+/// A session of an SQL engine.
 #[derive(Debug)]
 pub struct SqlSession<C> {
     pub(crate) connection: C,
     pub(crate) options: ConnectOptions,
     pub(crate) history: HistoryTable,
     pub(crate) journal: JournalTable,
-    /// In place of the engine's own lock.
+    /// The lock in a table, if the session uses it in place of the engine's own lock.
     pub(crate) table_lock: Option<TableLock>,
     capabilities: Capabilities,
-    /// Whether the last look saw the history's table.
+    /// Whether the last query found the history table.
     history_exists: bool,
-    /// Whether the tables' names have the schema in which they stand.
-    at_home: bool,
+    /// Whether the tables' names are qualified with their schema.
+    tables_qualified: bool,
 }
 
-impl<C: Connection> SqlSession<C> {
-    /// A session on an open connection.
+impl<C: SqlConnection> SqlSession<C> {
+    /// Creates a session on an open connection.
     pub fn new(connection: C, options: ConnectOptions, capabilities: Capabilities) -> Self {
         let dialect = connection.dialect();
         let by = applied_by(connection.user());
@@ -50,16 +60,16 @@ impl<C: Connection> SqlSession<C> {
             options,
             capabilities,
             history_exists: false,
-            at_home: false,
+            tables_qualified: false,
         };
         if strategy == LockStrategy::Table {
-            session.lock_in_table();
+            session.use_table_lock();
         }
         session
     }
 
-    /// Locks by a row in a table from now on.
-    pub(crate) fn lock_in_table(&mut self) {
+    /// Uses the lock in a table from now on.
+    pub(crate) fn use_table_lock(&mut self) {
         let by = applied_by(self.connection.user());
         self.table_lock = Some(TableLock::new(by));
         self.capabilities = self
@@ -67,9 +77,9 @@ impl<C: Connection> SqlSession<C> {
             .with_lock("a row in the table lockage_lock, with a lease");
     }
 
-    /// Writes the schema into the tables' names, so that a script that changes the meaning of unqualified names changes
-    /// nothing here.
-    async fn settle_at_home(&mut self) -> Result<()> {
+    /// Qualifies the tables' names with their schema, so that a script that changes how unqualified names resolve does not
+    /// affect them.
+    async fn qualify_tables(&mut self) -> Result<()> {
         let schema = match &self.options.schema {
             Some(schema) => {
                 self.connection.ensure_schema(schema).await?;
@@ -80,82 +90,92 @@ impl<C: Connection> SqlSession<C> {
         let dialect = self.connection.dialect();
         let by = applied_by(self.connection.user());
         (self.history, self.journal) = tables(dialect, schema.as_deref(), by, &self.options);
-        self.at_home = true;
+        self.tables_qualified = true;
         Ok(())
     }
 
-    /// The conditions without which nothing is written: the lock, where it can be checked in the same round trip, and what the
-    /// history must say.
-    pub(crate) async fn requirements(
+    /// Returns the conditions of a step: the session holds the locks, and the history has the state that the plan assumed.
+    pub(crate) async fn assertions(
         &mut self,
-        held: &LockProof,
+        proof: &LockProof,
         step: &Step,
     ) -> Result<Vec<Command<'static>>> {
-        let mut pieces = self.require_lock(held).await?;
+        let mut assertions = self.lock_assertions(proof).await?;
         let migration = &step.migration;
         let (condition, message) = match step.action {
             Action::Apply | Action::MarkApplied => (
-                self.history.not_applied(migration),
-                format!("{migration} is already applied; it was not run again"),
+                self.history.not_applied_sql(migration),
+                format!("{migration} is already applied; it was not applied again"),
             ),
             Action::Undo => (
-                self.history.is_applied(migration),
+                self.history.applied_sql(migration),
                 format!("{migration} is no longer applied; it was not undone again"),
             ),
-            _ => return Ok(pieces),
+            _ => return Ok(assertions),
         };
-        pieces.push(Command::Assert(
+        assertions.push(Command::Assert(
             condition,
-            AssertionError::new(lockage_core::ErrorKind::Diverged, message),
+            AssertionError::new(ErrorKind::Diverged, message),
         ));
-        Ok(pieces)
+        Ok(assertions)
     }
 
-    pub(crate) async fn require_lock(&mut self, held: &LockProof) -> Result<Vec<Command<'static>>> {
-        let mut pieces = self.require_own_lock(held).await?;
-        for lock in held.neighbours() {
-            let refusal = AssertionError::lock_lost(lock);
-            match self.connection.lock_condition(lock) {
-                Some(condition) => pieces.push(Command::Assert(condition, refusal)),
-                None if self.connection.holds(lock).await? => {}
-                None => return Err(refusal.into()),
+    /// Returns the conditions that the session holds the migration lock and the foreign locks. A lock that the engine cannot
+    /// check in SQL is queried here.
+    pub(crate) async fn lock_assertions(
+        &mut self,
+        proof: &LockProof,
+    ) -> Result<Vec<Command<'static>>> {
+        let mut assertions = self.own_lock_assertion(proof).await?;
+        for key in proof.foreign_locks() {
+            let lost = AssertionError::lock_lost(key);
+            match self.connection.lock_condition(key) {
+                Some(condition) => assertions.push(Command::Assert(condition, lost)),
+                None if self.connection.holds(key).await? => {}
+                None => return Err(lost.into()),
             }
         }
-        Ok(pieces)
+        Ok(assertions)
     }
 
-    async fn require_own_lock(&mut self, held: &LockProof) -> Result<Vec<Command<'static>>> {
-        let refusal = AssertionError::lock_lost(held.key());
+    async fn own_lock_assertion(&mut self, proof: &LockProof) -> Result<Vec<Command<'static>>> {
+        let key = proof.key();
+        let lost = AssertionError::lock_lost(key);
         if let Some(table_lock) = &self.table_lock {
-            return match table_lock.condition(held.key()) {
-                Some(condition) => Ok(vec![Command::Assert(condition, refusal)]),
-                None => Err(refusal.into()),
+            return match table_lock.held_sql(key) {
+                Some(condition) => Ok(vec![Command::Assert(condition, lost)]),
+                None => Err(lost.into()),
             };
         }
-        match self.connection.lock_condition(held.key()) {
-            Some(condition) => Ok(vec![Command::Assert(condition, refusal)]),
-            None if self.connection.holds(held.key()).await? => Ok(Vec::new()),
-            None => Err(refusal.into()),
+        match self.connection.lock_condition(key) {
+            Some(condition) => Ok(vec![Command::Assert(condition, lost)]),
+            None if self.connection.holds(key).await? => Ok(Vec::new()),
+            None => Err(lost.into()),
         }
     }
 
-    /// What is required before a statement that may run with rights which its script took. They may not reach a lock in a table: that is
-    /// looked at behind the statement, where it can be taken back.
-    pub(crate) async fn require_lock_first(&mut self, held: &LockProof) -> Result<Vec<Command<'static>>> {
+    /// Returns the conditions before a statement that may run with a role that its script assumed.
+    ///
+    /// Such a role may have no access to a lock in a table. With transactional DDL, that lock is checked after the statement,
+    /// where the statement can be rolled back.
+    pub(crate) async fn lock_assertions_early(
+        &mut self,
+        proof: &LockProof,
+    ) -> Result<Vec<Command<'static>>> {
         if self.table_lock.is_some() && self.connection.dialect().transactional_ddl {
             return Ok(Vec::new());
         }
-        self.require_lock(held).await
+        self.lock_assertions(proof).await
     }
 
-    /// What stands at the end of a transaction that only the holder of a lock in a table may commit.
-    pub(crate) fn fence(&self) -> Vec<Command<'static>> {
+    /// Returns the last commands of a transaction that only the holder of the lock in a table may commit.
+    pub(crate) fn fencing_check(&self) -> Vec<Command<'static>> {
         self.table_lock
             .as_ref()
-            .map_or_else(Vec::new, TableLock::fence)
+            .map_or_else(Vec::new, TableLock::fencing_check)
     }
 
-    /// Where the table of the locks stands: beside the history.
+    /// Returns the schema of the lock table, which is the schema of the history.
     pub(crate) async fn lock_schema(&mut self) -> Result<Option<String>> {
         match &self.options.schema {
             Some(schema) => Ok(Some(schema.clone())),
@@ -163,25 +183,25 @@ impl<C: Connection> SqlSession<C> {
         }
     }
 
-    /// Runs statements of ours in one transaction.
-    pub(crate) async fn write(
+    /// Runs internal statements in one transaction.
+    pub(crate) async fn write_in_transaction(
         &mut self,
-        requirements: Vec<Command<'static>>,
+        assertions: Vec<Command<'static>>,
         statements: Vec<String>,
     ) -> Result<()> {
         let dialect = self.connection.dialect();
-        let mut pieces = vec![Command::own(dialect.begin)];
-        // First: what a script has taken in rights may not reach our tables.
-        pieces.extend(self.connection.before_bookkeeping().into_iter().map(Command::own));
-        pieces.extend(requirements);
-        pieces.extend(statements.into_iter().map(Command::own));
-        pieces.extend(self.fence());
-        pieces.push(Command::own(dialect.commit));
-        Ok(again::run(&mut self.connection, &pieces).await?)
+        let mut commands = vec![Command::internal(dialect.begin)];
+        // First, because a role that a script assumed may have no access to the tables.
+        commands.extend(internal(self.connection.before_bookkeeping()));
+        commands.extend(assertions);
+        commands.extend(internal(statements));
+        commands.extend(self.fencing_check());
+        commands.push(Command::internal(dialect.commit));
+        Ok(internal_commands::execute(&mut self.connection, &commands).await?)
     }
 
-    /// Passes on what the server said.
-    pub(crate) fn tell_notices(&mut self, observer: &dyn Observer) {
+    /// Passes the server's notices to the observer.
+    pub(crate) fn report_notices(&mut self, observer: &dyn Observer) {
         for Notice { severity, message } in self.connection.take_notices() {
             observer.on_event(&Event::Notice {
                 severity: &severity,
@@ -190,14 +210,21 @@ impl<C: Connection> SqlSession<C> {
         }
     }
 
-    /// Takes the open transaction back after a failure in it.
+    /// Rolls the open transaction back after a failure in it, and returns the failure.
     pub(crate) async fn roll_back(&mut self, failure: CommandError) -> CommandError {
-        again::roll_back(&mut self.connection, &failure).await;
+        internal_commands::roll_back(&mut self.connection, &failure).await;
         failure
     }
 }
 
-/// The tables of a schema, by the names that the options give them.
+/// Converts SQL texts to internal commands.
+pub(crate) fn internal<'a>(
+    statements: impl IntoIterator<Item = String>,
+) -> impl Iterator<Item = Command<'a>> {
+    statements.into_iter().map(Command::internal)
+}
+
+/// Returns the tables of a schema, with the names from the options.
 fn tables(
     dialect: &'static Dialect,
     schema: Option<&str>,
@@ -216,13 +243,15 @@ fn tables(
 }
 
 #[async_trait]
-impl<C: Connection> Migrator for SqlSession<C> {
+impl<C: SqlConnection> Migrator for SqlSession<C> {
     fn capabilities(&self) -> Capabilities {
         self.capabilities
     }
 
     async fn history(&mut self) -> Result<History> {
-        let rows = match again::query(&mut self.connection, &self.history.select()).await {
+        let rows = match internal_commands::query(&mut self.connection, &self.history.select_sql())
+            .await
+        {
             Ok(rows) => Some(rows),
             Err(failure) if failure.cause == FailureCause::MissingTable => {
                 let schema = self.options.schema.as_deref();
@@ -240,14 +269,15 @@ impl<C: Connection> Migrator for SqlSession<C> {
         Ok(History { rows })
     }
 
-    async fn ensure_history(&mut self, held: &LockProof) -> Result<()> {
-        if !self.at_home {
-            self.settle_at_home().await?;
+    async fn ensure_history(&mut self, proof: &LockProof) -> Result<()> {
+        if !self.tables_qualified {
+            self.qualify_tables().await?;
             self.history().await?;
         }
         if !self.history_exists {
-            let lock = self.require_lock(held).await?;
-            self.write(lock, vec![self.history.create()]).await?;
+            let assertions = self.lock_assertions(proof).await?;
+            self.write_in_transaction(assertions, vec![self.history.create_sql()])
+                .await?;
             self.history_exists = true;
         }
         Ok(())
@@ -255,7 +285,7 @@ impl<C: Connection> Migrator for SqlSession<C> {
 
     async fn apply(
         &mut self,
-        held: &LockProof,
+        proof: &LockProof,
         step: &Step,
         observer: &dyn Observer,
     ) -> Result<StepResult> {
@@ -263,10 +293,10 @@ impl<C: Connection> Migrator for SqlSession<C> {
             self.connection.dialect().transactional_ddl && step.migration.directives().transaction;
         match step.action {
             Action::Apply | Action::Undo if transactional => {
-                self.apply_in_transaction(held, step, observer).await
+                self.apply_transactional(proof, step, observer).await
             }
-            Action::Apply | Action::Undo => self.apply_by_statement(held, step, observer).await,
-            _ => self.apply_to_history(held, step).await,
+            Action::Apply | Action::Undo => self.apply_autocommit(proof, step, observer).await,
+            _ => self.apply_to_history(proof, step).await,
         }
     }
 

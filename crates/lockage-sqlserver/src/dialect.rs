@@ -1,40 +1,41 @@
-use lockage_sql::Dialect;
-use lockage_sql::script::SQLSERVER;
+//! How Lockage writes T-SQL.
 
-/// T-SQL. Names stand in brackets and texts in `N'…'`, whatever a script has set.
-pub static DIALECT: Dialect = Dialect {
-    engine: "SQL Server",
-    syntax: &SQLSERVER,
-    transactional_ddl: true,
-    begin: "BEGIN TRANSACTION",
-    commit: "COMMIT TRANSACTION",
-    rollback: "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION",
-    identifier: bracketed,
-    literal,
-    text_type,
-    integer_type: "BIGINT",
-    time_type: "DATETIME2(6)",
-    now: "SYSUTCDATETIME()",
-    // Babelfish leaves a blank where SQL Server writes the T.
-    time_text: |column| format!("REPLACE(CONVERT(NVARCHAR(30), {column}, 126), N' ', N'T') + N'Z'"),
-    create_table: |table, columns| {
+use lockage_sql::script::SQLSERVER;
+use lockage_sql::{Clock, Dialect};
+
+/// T-SQL with names in brackets and texts in `N'…'`. `QUOTED_IDENTIFIER`, which a script can change, does not affect these.
+pub static DIALECT: Dialect = Dialect::new("SQL Server", &SQLSERVER, CLOCK)
+    .with_transactional_ddl()
+    .with_transaction(
+        "BEGIN TRANSACTION",
+        "COMMIT TRANSACTION",
+        "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION",
+    )
+    .with_quotes(bracketed, literal)
+    .with_types(text_type, "BIGINT")
+    .with_create_table(|table, columns| {
         format!(
             "IF OBJECT_ID({}) IS NULL CREATE TABLE {table} ({columns})",
             literal(table)
         )
-    },
-    clock_ms: "DATEDIFF_BIG(MILLISECOND, '19700101', SYSUTCDATETIME())",
-    // Who asks has written the row before, or is told wrong only when nothing depends on it: see the table lock's fence.
-    for_update: "",
-    elapsed_ms: None,
+    })
+    // No lock hint: readers either wrote the row already or are checked again by the fencing check.
+    .with_for_update("");
+
+const CLOCK: Clock = Clock {
+    time_type: "DATETIME2(6)",
+    now: "SYSUTCDATETIME()",
+    // Style 126 separates date and time with a T. Babelfish writes a blank.
+    to_text: |column| format!("REPLACE(CONVERT(NVARCHAR(30), {column}, 126), N' ', N'T') + N'Z'"),
+    now_ms: "DATEDIFF_BIG(MILLISECOND, '19700101', SYSUTCDATETIME())",
 };
 
-/// A name in brackets.
+/// Quotes a name with brackets.
 pub(crate) fn bracketed(name: &str) -> String {
     format!("[{}]", name.replace(']', "]]"))
 }
 
-/// A text. A backslash at the end of a line, which would join it with the next, is kept apart from it.
+/// Quotes a text. T-SQL joins a line that ends with a backslash to the next line, so the literal is split after the backslash.
 pub(crate) fn literal(text: &str) -> String {
     let text = text.replace('\'', "''");
     format!(
@@ -44,8 +45,9 @@ pub(crate) fn literal(text: &str) -> String {
     )
 }
 
-/// Short texts can be keys: 250 characters are 500 bytes, of 900 that a key may have. Compared by their code units, whatever the database's
-/// collation.
+/// Returns the type of a text, compared by code units independently of the database's collation.
+///
+/// Short texts can be keys: 250 characters take 500 bytes, and a key may have 900.
 fn text_type(characters: u16) -> String {
     match characters {
         0..=4000 => format!("NVARCHAR({characters}) COLLATE Latin1_General_BIN2"),
@@ -58,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_texts_are_quoted() {
+    fn quoted_names_and_texts_escape_delimiters() {
         assert_eq!(bracketed("a]b"), "[a]]b]");
         assert_eq!(literal("it's"), "N'it''s'");
         assert_eq!(literal("a\\\nb"), "N'a\\' + N'\nb'");

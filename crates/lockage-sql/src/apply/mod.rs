@@ -1,8 +1,8 @@
-//! How a step runs: in one transaction, statement by statement, or in the history alone.
+//! Applies a step: in one transaction, statement by statement, or in the history alone.
 
-mod bookkeeping;
-mod by_statement;
-mod in_transaction;
-mod own_transaction;
-mod record;
-mod retry;
+mod autocommit;
+mod history_only;
+mod progress;
+mod script_transaction;
+mod statement;
+mod transactional;

@@ -1,22 +1,22 @@
-//! Which lock a session takes: the engine's own, or a row in a table.
+//! The locks of a session: the engine's own lock, or the lock in a table.
 //!
-//! Where some sessions may use the one kind and some the other (behind a pooler and beside it), each looks for the other kind behind its own
-//! try, and gives its own back when there is one: whoever comes second sees the first, and two at the same moment both step back.
+//! Where some sessions use one kind and some the other (behind a pooler and beside it), each session checks the other kind after
+//! it acquired its own, and releases its own if the other is held. The later of two sessions sees the earlier one; two sessions
+//! at the same moment both release.
 
 use async_trait::async_trait;
 use lockage_core::{
-    FoundTable, LockHolder, LockKey, LockProvider, LockStrategy, ForeignLock, Result,
+    ForeignLock, FoundTable, LockHolder, LockKey, LockProvider, LockStrategy, Result,
 };
 
-use crate::SqlSession;
-use crate::connection::Connection;
-use crate::history;
-use crate::identity::applied_by;
+use crate::client_identity::applied_by;
+use crate::session::{SqlConnection, SqlSession};
 use crate::table_lock::{TABLE as LOCK_TABLE, TableLock};
+use crate::tables::history;
 
-impl<C: Connection> SqlSession<C> {
+impl<C: SqlConnection> SqlSession<C> {
     async fn try_table_lock(&mut self, key: &LockKey) -> Result<bool> {
-        self.connection.prepare_table_lock().await?;
+        let session = self.connection.lease_session().await?;
         let schema = self.lock_schema().await?;
         let Self {
             table_lock: Some(lock),
@@ -26,12 +26,14 @@ impl<C: Connection> SqlSession<C> {
         else {
             return Ok(false);
         };
-        if lock.has_claim(key) {
+        if lock.has_lease(key) {
             return lock.holds(connection, key).await;
         }
-        // Looked at first as well, so that a waiter writes nothing.
+        // Checked before the attempt too, so that a waiting session writes nothing.
         if connection.native_lock_held_by_other(key).await?
-            || !lock.try_lock(connection, schema.as_deref(), key).await?
+            || !lock
+                .try_lock(connection, schema.as_deref(), key, session)
+                .await?
         {
             return Ok(false);
         }
@@ -42,8 +44,9 @@ impl<C: Connection> SqlSession<C> {
         Ok(true)
     }
 
-    /// Looks for a row behind a try that got the engine's own lock.
-    async fn or_step_back(&mut self, key: &LockKey) -> Result<bool> {
+    /// Checks the row of the lock in a table after the session acquired the engine's own lock, and releases the own lock if
+    /// another session holds the row.
+    async fn release_on_conflict(&mut self, key: &LockKey) -> Result<bool> {
         if !self.connection.must_check_table_lock() {
             return Ok(true);
         }
@@ -56,25 +59,47 @@ impl<C: Connection> SqlSession<C> {
         self.connection.unlock(key).await?;
         Ok(false)
     }
+
+    /// Reads the holder of the engine's own lock or, where runs may use it, of the lock in a table.
+    async fn find_holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
+        let uses_table = self.table_lock.is_some();
+        if !uses_table || self.connection.must_check_table_lock() {
+            let holder = self.connection.holder(key).await?;
+            if holder.is_some() {
+                return Ok(holder);
+            }
+        }
+        if !uses_table && !self.connection.must_check_table_lock() {
+            return Ok(None);
+        }
+        let schema = self.lock_schema().await?;
+        let lock = TableLock::new(String::new());
+        let row = lock.holder(&mut self.connection, schema.as_deref(), key);
+        let Some(mut holder) = row.await? else {
+            return Ok(None);
+        };
+        self.connection.enrich_holder(&mut holder).await;
+        Ok(Some(holder))
+    }
 }
 
 #[async_trait]
-impl<C: Connection> LockProvider for SqlSession<C> {
+impl<C: SqlConnection> LockProvider for SqlSession<C> {
     async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
         if key.as_foreign().is_some() {
             return self.connection.try_lock(key).await;
         }
         if self.table_lock.is_none() {
             match self.connection.try_lock(key).await {
-                Ok(true) => return self.or_step_back(key).await,
-                // The try has shown that the engine's own lock would exclude nobody.
+                Ok(true) => return self.release_on_conflict(key).await,
+                // The attempt has shown that the engine's own lock would not exclude other sessions.
                 Err(_)
                     if self.options.lock_strategy == LockStrategy::Auto
                         && self.connection.default_lock_strategy() == LockStrategy::Table =>
                 {
-                    self.lock_in_table();
+                    self.use_table_lock();
                 }
-                refused => return refused,
+                outcome => return outcome,
             }
         }
         self.try_table_lock(key).await
@@ -110,45 +135,31 @@ impl<C: Connection> LockProvider for SqlSession<C> {
         if key.as_foreign().is_some() {
             return self.connection.holder(key).await;
         }
-        let in_table = self.table_lock.is_some();
-        let mut holder = None;
-        if !in_table || self.connection.must_check_table_lock() {
-            holder = self.connection.holder(key).await?;
-        }
-        if holder.is_none() && (in_table || self.connection.must_check_table_lock()) {
-            let schema = self.lock_schema().await?;
-            let lock = TableLock::new(String::new());
-            let row = lock.holder(&mut self.connection, schema.as_deref(), key);
-            if let Some(mut told) = row.await? {
-                self.connection.enrich_holder(&mut told).await;
-                holder = Some(told);
-            }
-        }
-        let Some(mut holder) = holder else {
+        let Some(mut holder) = self.find_holder(key).await? else {
             return Ok(None);
         };
-        // What the engine does not tell, the history does as soon as a migration outside a transaction has begun.
+        // The history adds what the engine does not report, once a migration outside a transaction has started.
         let running = self
             .connection
-            .query(&self.history.select_running())
+            .query(&self.history.select_running_sql())
             .await
             .unwrap_or_default();
         if let Some(running) = running.into_iter().next() {
-            history::tell_running(&mut holder, running);
+            history::set_running_migration(&mut holder, running);
         }
         Ok(Some(holder))
     }
 
     fn native_lock_name(&self, key: &LockKey) -> String {
         match &self.table_lock {
-            // A row of ours is nobody else's lock.
+            // A row of Lockage is never the lock of another tool.
             Some(_) if key.as_foreign().is_none() => format!("{LOCK_TABLE} {key}"),
             _ => self.connection.native_lock_name(key),
         }
     }
 
-    async fn foreign_lock_keys(&mut self, neighbour: &ForeignLock) -> Result<Vec<LockKey>> {
-        self.connection.foreign_lock_keys(neighbour).await
+    async fn foreign_lock_keys(&mut self, lock: &ForeignLock) -> Result<Vec<LockKey>> {
+        self.connection.foreign_lock_keys(lock).await
     }
 
     async fn find_tables(&mut self, names: &[String]) -> Result<Vec<FoundTable>> {
@@ -156,13 +167,12 @@ impl<C: Connection> LockProvider for SqlSession<C> {
     }
 
     async fn terminate_holder(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
-        let in_table = self.table_lock.is_some() || self.connection.must_check_table_lock();
-        if in_table {
-            let engines_own = self.connection.holder(key).await?;
-            if engines_own.is_none_or(|own| own.session != holder.session) {
+        if self.table_lock.is_some() || self.connection.must_check_table_lock() {
+            let native_holder = self.connection.holder(key).await?;
+            if native_holder.is_none_or(|native| native.session != holder.session) {
                 let schema = self.lock_schema().await?;
                 return TableLock::new(String::new())
-                    .end_holder(&mut self.connection, schema.as_deref(), key, holder)
+                    .terminate_holder(&mut self.connection, schema.as_deref(), key, holder)
                     .await;
             }
         }

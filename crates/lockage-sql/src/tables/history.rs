@@ -2,12 +2,13 @@
 
 use lockage_core::{Error, ErrorKind, HistoryRow, Kind, LockHolder, Migration, Result, State};
 
-use crate::{Dialect, Row};
+use crate::command::Row;
+use crate::dialect::{Clock, Dialect};
 
 /// The name of the table.
 pub const TABLE: &str = "lockage_history";
 
-/// The columns, in the order in which they are read. A newer Lockage may add columns; these stay.
+/// The columns in the order in which they are read. A newer version may add columns; these remain.
 const COLUMNS: [&str; 12] = [
     "version",
     "name",
@@ -23,7 +24,7 @@ const COLUMNS: [&str; 12] = [
     "tool_version",
 ];
 
-/// Writes the statements of one history table.
+/// Writes the SQL of one history table.
 #[derive(Debug)]
 pub(crate) struct HistoryTable {
     dialect: &'static Dialect,
@@ -32,20 +33,22 @@ pub(crate) struct HistoryTable {
     run_id: String,
 }
 
-/// What a run writes about a migration.
-pub(crate) struct Entry<'a> {
+/// The row that a run writes for a migration.
+pub(crate) struct HistoryWrite<'a> {
     pub(crate) migration: &'a Migration,
     pub(crate) state: State,
-    /// Milliseconds, as SQL.
+    /// The duration in milliseconds, as SQL.
     pub(crate) duration_ms: String,
+    /// How many statements are done, and how many there are.
     pub(crate) statements: (u32, u32),
 }
 
-/// Adds to a holder what a row of [`HistoryTable::select_running`] tells, where the engine does not.
-pub(crate) fn tell_running(holder: &mut LockHolder, row: Row) {
+/// Adds the running migration to a holder, from a row of [`HistoryTable::select_running_sql`]. Fields that the engine reported
+/// remain.
+pub(crate) fn set_running_migration(holder: &mut LockHolder, row: Row) {
     let mut columns = row.into_iter();
     let mut next = || columns.next().flatten();
-    let (version, done, total, by, begun) = (next(), next(), next(), next(), next());
+    let (version, done, total, applied_by, started_at) = (next(), next(), next(), next(), next());
     if holder.migration.is_some() && holder.migration != version {
         return;
     }
@@ -58,14 +61,17 @@ pub(crate) fn tell_running(holder: &mut LockHolder, row: Row) {
         });
     }
     // `user@host pid`.
-    if let Some((place, process)) = by.as_deref().and_then(|by| by.rsplit_once(' ')) {
+    if let Some((user_at_host, process)) = applied_by.as_deref().and_then(|by| by.rsplit_once(' '))
+    {
         let application = format!("lockage, process {process}");
         holder.application.get_or_insert(application);
-        let host = place.rsplit_once('@').map(|(_, host)| host.to_owned());
+        let host = user_at_host
+            .rsplit_once('@')
+            .map(|(_, host)| host.to_owned());
         holder.host = holder.host.take().or(host);
     }
-    // It holds the lock since then at the least.
-    holder.since = holder.since.take().or(begun);
+    // The lock was acquired before the migration started, so this is the latest possible time.
+    holder.since = holder.since.take().or(started_at);
 }
 
 impl HistoryTable {
@@ -84,15 +90,15 @@ impl HistoryTable {
         }
     }
 
-    pub(crate) fn create(&self) -> String {
+    pub(crate) fn create_sql(&self) -> String {
         let Dialect {
             text_type,
             integer_type,
-            time_type,
+            clock: Clock { time_type, .. },
             ..
         } = *self.dialect;
         let column = |name: &&str| {
-            let kind = match *name {
+            let definition = match *name {
                 "version" => format!("{} NOT NULL PRIMARY KEY", text_type(250)),
                 "name" => format!("{} NOT NULL", text_type(250)),
                 "applied_by" => format!("{} NOT NULL", text_type(200)),
@@ -103,15 +109,16 @@ impl HistoryTable {
                 }
                 _ => format!("{} NOT NULL", text_type(32)),
             };
-            format!("{name} {kind}")
+            format!("{name} {definition}")
         };
         let columns: Vec<_> = COLUMNS.iter().map(column).collect();
         (self.dialect.create_table)(&self.table, &columns.join(", "))
     }
 
-    pub(crate) fn select(&self) -> String {
+    /// Returns the query that reads all rows; see [`parse`].
+    pub(crate) fn select_sql(&self) -> String {
         let column = |name: &&str| match *name {
-            "applied_at" => (self.dialect.time_text)(name),
+            "applied_at" => (self.dialect.clock.to_text)(name),
             name => name.to_owned(),
         };
         format!(
@@ -121,76 +128,79 @@ impl HistoryTable {
         )
     }
 
-    /// The migration that a run has begun and not finished; see [`tell_running`].
-    pub(crate) fn select_running(&self) -> String {
+    /// Returns the query for a migration that a run started and did not finish; see [`set_running_migration`].
+    pub(crate) fn select_running_sql(&self) -> String {
         format!(
             "SELECT version, statements_done, statements_total, applied_by, {} FROM {} WHERE state IN ('running', 'undoing')",
-            (self.dialect.time_text)("applied_at"),
+            (self.dialect.clock.to_text)("applied_at"),
             self.table
         )
     }
 
-    /// True while the history does not say that the migration is applied.
-    pub(crate) fn not_applied(&self, migration: &Migration) -> String {
-        // A repeatable migration is applied again; its row is replaced.
-        let again = match migration.kind() {
+    /// Returns a condition that is true while the history does not record the migration as applied.
+    pub(crate) fn not_applied_sql(&self, migration: &Migration) -> String {
+        // A repeatable migration is applied again when its checksum changes; its row is replaced.
+        let same_checksum = match migration.kind() {
             Kind::Repeatable => format!(
                 " AND checksum = {}",
-                self.literal(&migration.checksum().to_string())
+                self.quote(&migration.checksum().to_string())
             ),
             _ => String::new(),
         };
         format!(
-            "NOT EXISTS (SELECT 1 FROM {} WHERE {} AND state = 'applied'{again})",
+            "NOT EXISTS (SELECT 1 FROM {} WHERE {} AND state = 'applied'{same_checksum})",
             self.table,
-            self.is(migration)
+            self.key_sql(migration)
         )
     }
 
-    /// True while no part of the migration, or of its undo, is committed by itself.
-    pub(crate) fn not_begun(&self, migration: &Migration) -> String {
+    /// Returns a condition that is true while no statement of the migration, or of its undo script, is committed by itself.
+    pub(crate) fn not_started_sql(&self, migration: &Migration) -> String {
         format!(
             "NOT EXISTS (SELECT 1 FROM {} WHERE {} AND (state IN ('running', 'undoing') \
              OR (state = 'failed' AND statements_done > 0)))",
             self.table,
-            self.is(migration)
+            self.key_sql(migration)
         )
     }
 
-    /// True while the history says that the migration is applied, or not yet wholly undone.
-    pub(crate) fn is_applied(&self, migration: &Migration) -> String {
+    /// Returns a condition that is true while the migration is applied, or not completely undone.
+    pub(crate) fn applied_sql(&self, migration: &Migration) -> String {
         format!(
             "EXISTS (SELECT 1 FROM {} WHERE {} AND state IN ('applied', 'undoing'))",
             self.table,
-            self.is(migration)
+            self.key_sql(migration)
         )
     }
 
-    /// Removes the row.
-    pub(crate) fn delete(&self, migration: &Migration) -> String {
-        format!("DELETE FROM {} WHERE {}", self.table, self.is(migration))
+    pub(crate) fn delete_sql(&self, migration: &Migration) -> String {
+        format!(
+            "DELETE FROM {} WHERE {}",
+            self.table,
+            self.key_sql(migration)
+        )
     }
 
-    pub(crate) fn insert(&self, entry: &Entry<'_>) -> String {
-        let migration = entry.migration;
+    pub(crate) fn insert_sql(&self, row: &HistoryWrite<'_>) -> String {
+        let migration = row.migration;
         let kind = match migration.kind() {
-            // An undo script speaks of the version that it undoes.
+            // The row of an undo script is the row of the version that it undoes.
             Kind::Undo => Kind::Versioned,
             kind => kind,
         };
         let values = [
-            self.literal(&migration.key()),
-            self.literal(migration.name()),
-            self.literal(kind.as_str()),
-            self.literal(&migration.checksum().to_string()),
-            self.literal(entry.state.as_str()),
-            self.dialect.now.to_owned(),
-            self.literal(&self.applied_by),
-            entry.duration_ms.clone(),
-            entry.statements.0.to_string(),
-            entry.statements.1.to_string(),
-            self.literal(&self.run_id),
-            self.literal(env!("CARGO_PKG_VERSION")),
+            self.quote(&migration.key()),
+            self.quote(migration.name()),
+            self.quote(kind.as_str()),
+            self.quote(&migration.checksum().to_string()),
+            self.quote(row.state.as_str()),
+            self.dialect.clock.now.to_owned(),
+            self.quote(&self.applied_by),
+            row.duration_ms.clone(),
+            row.statements.0.to_string(),
+            row.statements.1.to_string(),
+            self.quote(&self.run_id),
+            self.quote(env!("CARGO_PKG_VERSION")),
         ];
         format!(
             "INSERT INTO {} ({}) VALUES ({})",
@@ -200,37 +210,37 @@ impl HistoryTable {
         )
     }
 
-    /// Says how far a migration outside a transaction has come.
-    pub(crate) fn advance(&self, migration: &Migration, state: &State, done: u32) -> String {
+    /// Returns the SQL that records the progress of a migration outside a transaction.
+    pub(crate) fn advance_sql(&self, migration: &Migration, state: &State, done: u32) -> String {
         format!(
             "UPDATE {} SET state = {}, statements_done = {done} WHERE {}",
             self.table,
-            self.literal(state.as_str()),
-            self.is(migration)
+            self.quote(state.as_str()),
+            self.key_sql(migration)
         )
     }
 
-    /// Takes the file as it is now for what was applied.
-    pub(crate) fn accept(&self, migration: &Migration) -> String {
+    /// Returns the SQL that replaces the recorded checksum and name with those of the file.
+    pub(crate) fn update_checksum_sql(&self, migration: &Migration) -> String {
         format!(
             "UPDATE {} SET checksum = {}, name = {} WHERE {}",
             self.table,
-            self.literal(&migration.checksum().to_string()),
-            self.literal(migration.name()),
-            self.is(migration)
+            self.quote(&migration.checksum().to_string()),
+            self.quote(migration.name()),
+            self.key_sql(migration)
         )
     }
 
-    fn is(&self, migration: &Migration) -> String {
-        format!("version = {}", self.literal(&migration.key()))
+    fn key_sql(&self, migration: &Migration) -> String {
+        format!("version = {}", self.quote(&migration.key()))
     }
 
-    fn literal(&self, text: &str) -> String {
+    fn quote(&self, text: &str) -> String {
         (self.dialect.literal)(text)
     }
 }
 
-/// Reads a row of [`HistoryTable::select`].
+/// Parses a row of [`HistoryTable::select_sql`].
 pub(crate) fn parse(row: Row) -> Result<HistoryRow> {
     let mut columns = row.into_iter().map(Option::unwrap_or_default);
     let mut text = || columns.next().unwrap_or_default();
@@ -241,17 +251,17 @@ pub(crate) fn parse(row: Row) -> Result<HistoryRow> {
         text.parse::<u64>().map_err(|_| {
             Error::new(
                 ErrorKind::Unexpected,
-                format!("`{text}` in the history's row of version {version} is not a number"),
+                format!("invalid number `{text}` in the history row of version {version}"),
             )
         })
     };
     let (duration_ms, done, total) = (number()?, number()?, number()?);
-    let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    let to_u32 = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     let parsed_kind = Kind::from_word(&kind);
     Ok(HistoryRow {
         name,
         checksum,
-        // A kind that only a newer Lockage knows must not pass for a versioned migration.
+        // A kind that only a newer version knows must not be treated as a versioned migration.
         state: if parsed_kind.is_some() {
             State::from(state.as_str())
         } else {
@@ -261,8 +271,8 @@ pub(crate) fn parse(row: Row) -> Result<HistoryRow> {
         applied_at,
         applied_by,
         duration_ms,
-        statements_done: small(done),
-        statements_total: small(total),
+        statements_done: to_u32(done),
+        statements_total: to_u32(total),
         run_id: text(),
         tool_version: text(),
         version,
