@@ -1,12 +1,14 @@
+//! What a start may do to the schema.
+
 /// What [`start`](crate::MessageStore::start) may do to the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum AutoCreate {
-    /// Nothing: a message database that is missing or outdated is an error that names the command which mends it.
+    /// Nothing. A missing or outdated message database is an error that names the command to run.
     None,
-    /// Make it where there is none. One that is outdated is an error; one that another process is making just now is waited for.
+    /// Create a missing message database. An outdated one is an error. If another process is creating it, the start waits.
     CreateOnly,
-    /// Make it, and bring it up to this program.
+    /// Create a missing message database and apply pending migrations.
     #[default]
     CreateOrUpdate,
 }

@@ -1,44 +1,46 @@
+//! The number of messages.
+
 use std::ops::Add;
 
 use lockage_core::{Error, ErrorKind, Result};
 use lockage_sql::Row;
 
-use crate::place::Place;
+use crate::table_names::TableNames;
 
-/// How many messages there are.
+/// The number of messages, by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Came in and wait to be handled.
+    /// Received and not yet handled.
     pub incoming: u64,
-    /// Came in and are to be handled later.
+    /// Received, to be handled at a later time.
     pub scheduled: u64,
-    /// Came in, were handled, and are kept to recognise them.
+    /// Received, handled, and kept to recognise duplicates.
     pub handled: u64,
-    /// Are to go out.
+    /// To be sent.
     pub outgoing: u64,
-    /// Could not be handled.
+    /// Failed to be handled.
     pub dead_letters: u64,
 }
 
 impl Counts {
-    /// All of them in one statement.
-    pub(crate) fn query(place: &Place) -> String {
-        let incoming = place.table("incoming_envelopes");
-        let of =
+    /// Returns one query for all counts.
+    pub(crate) fn query(names: &TableNames) -> String {
+        let incoming = names.table("incoming_envelopes");
+        let with_status =
             |status: &str| format!("(SELECT COUNT(*) FROM {incoming} WHERE status = '{status}')");
-        let all = |table: &str| format!("(SELECT COUNT(*) FROM {})", place.table(table));
+        let all = |table: &str| format!("(SELECT COUNT(*) FROM {})", names.table(table));
         let counts = [
-            of("Incoming"),
-            of("Scheduled"),
-            of("Handled"),
+            with_status("Incoming"),
+            with_status("Scheduled"),
+            with_status("Handled"),
             all("outgoing_envelopes"),
             all("dead_letters"),
         ];
         format!("SELECT {}", counts.join(", "))
     }
 
-    /// Reads the row of [`query`](Self::query).
+    /// Parses the row of [`query`](Self::query).
     pub(crate) fn parse(rows: &[Row]) -> Result<Self> {
         let read = || -> Option<[u64; 5]> {
             let [row] = rows else { return None };
@@ -58,7 +60,7 @@ impl Counts {
             }),
             None => Err(Error::new(
                 ErrorKind::Unexpected,
-                format!("the server counts the messages as {rows:?}"),
+                format!("the server returned invalid message counts: {rows:?}"),
             )),
         }
     }

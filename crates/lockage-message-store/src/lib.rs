@@ -1,6 +1,6 @@
-//! The message database of Lockage: durable storage for messages that came in and are to go out, dead letters, the nodes of a cluster and
-//! their work, and tenants. An embedded set of Lockage migrations for each engine, brought up under the migration lock by however many
-//! processes start at once.
+//! The message database of Lockage: a durable inbox and outbox, dead letters, the nodes of a cluster with their assignments, and
+//! tenants. Its schema is an embedded set of Lockage migrations for each engine. Any number of processes may start at the same
+//! time; the migration lock lets one of them migrate.
 //!
 //! ```
 //! # #[cfg(feature = "sqlite")]
@@ -22,17 +22,17 @@
 //! ```
 //!
 //! # Locks
-//! What changes the schema holds the lock from its first statement to its last: [`migrate`](MessageStore::migrate),
-//! [`start`](MessageStore::start) where it creates or updates, [`rebuild`](MessageStore::rebuild). What reads or writes rows takes no lock. The
-//! lock is the id 4006 unless [`migration_lock_id`](Builder::migration_lock_id) or
-//! [`override_migration_lock_id`](Builder::override_migration_lock_id) says otherwise.
+//! Methods that change the schema hold the lock from the first statement to the last: [`migrate`](MessageStore::migrate),
+//! [`rebuild`](MessageStore::rebuild), and [`start`](MessageStore::start) if it creates or updates. Methods that read or write rows
+//! take no lock. The lock is the id 4006; [`migration_lock_id`](Builder::migration_lock_id) and
+//! [`migration_lock_id_override`](Builder::migration_lock_id_override) change it.
 //!
 //! # Features
-//! One an engine, none by default: `mysql`, `postgres`, `sqlite`, `sqlserver`.
+//! Each engine is a feature, and none is enabled by default: `mysql`, `postgres`, `sqlite`, `sqlserver`.
 //!
-//! Tables, columns and how to share a lock with a neighbour: `docs/message-store.md`.
+//! `docs/message-store.md` describes tables and columns, and how to share a lock with another tool.
 
-// Without an engine there is nobody to use the rest.
+// Without an engine most of the crate is unused.
 #![cfg_attr(
     not(any(
         feature = "mysql",
@@ -46,27 +46,28 @@
 mod admin;
 mod auto_create;
 mod builder;
+mod check;
 mod counts;
-mod current;
-mod each;
 mod engine;
+mod expected_tables;
+mod fan_out;
 mod identity;
-mod place;
-mod records;
+mod message_store;
+mod row_store;
 mod store;
-mod tables;
+mod table_names;
 
 pub use admin::Ownership;
 pub use auto_create::AutoCreate;
 pub use builder::Builder;
 pub use counts::Counts;
-pub use each::{Migrated, OfStore};
+pub use fan_out::{StoreReport, StoreResult};
 pub use identity::Identity;
 pub use lockage_core;
 pub use lockage_core::{Error, ErrorKind, Report, Result};
-pub use store::MessageStore;
+pub use message_store::MessageStore;
 
-/// What `docs/message-store.md` shows is compiled and run.
+/// Compiles and runs the examples of `docs/message-store.md`.
 #[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../../../docs/message-store.md")]
-struct Manual;
+struct ManualDoctests;

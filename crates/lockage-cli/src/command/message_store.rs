@@ -47,7 +47,7 @@ fn builder(
     let backend = *Registry::linked()?.find(connect.url.scheme())?;
     let mut builder = MessageStore::builder(connect.url.as_secret_str())
         .migration_lock(settings.lock.clone())
-        .align(settings.foreign_locks.clone())
+        .foreign_locks(settings.foreign_locks.clone())
         .wait(settings.wait)
         .identity(match identity {
             IdentityArg::Id => Identity::Id,

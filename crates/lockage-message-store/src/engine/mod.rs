@@ -1,4 +1,4 @@
-//! What differs between the engines.
+//! The engines that can contain a message database, and their migrations.
 
 #[cfg(all(
     test,
@@ -7,49 +7,24 @@
     feature = "sqlite",
     feature = "sqlserver"
 ))]
-mod frozen;
+mod checksum_tests;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod script;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "sqlserver")]
 mod sqlserver;
+mod traits;
 
-use std::fmt;
+use lockage_core::{Error, ErrorKind, MigrationSet, Result};
 
-use async_trait::async_trait;
-use lockage_core::{Backend, ConnectOptions, Error, ErrorKind, MigrationSet, Result};
+pub(crate) use traits::Engine;
 
 use crate::identity::Identity;
-use crate::place::Place;
-use crate::records::Records;
-
-/// A script of the message database, as it was written.
-pub(crate) type Template = (&'static str, &'static str);
-
-/// An engine on which a message database can be.
-#[async_trait]
-pub(crate) trait Engine: fmt::Debug + Send + Sync {
-    /// What migrates it.
-    fn backend(&self) -> Backend;
-
-    /// The scripts, with holes for names.
-    fn templates(&self) -> &'static [Template];
-
-    /// Where the tables stand when a schema is named, or none.
-    fn place(&self, schema: Option<&str>) -> Place;
-
-    /// A query for every table of a place with the names of its columns; of others too.
-    fn columns(&self, place: &Place) -> String;
-
-    /// The time so many seconds ago, as SQL that can be compared with a column.
-    fn seconds_ago(&self, seconds: u64) -> String;
-
-    /// Opens a connection for rows.
-    async fn connect(&self, options: &ConnectOptions) -> Result<Box<dyn Records>>;
-}
+use crate::table_names::TableNames;
 
 /// The engines that are compiled in.
 const ENGINES: &[&dyn Engine] = &[
@@ -63,7 +38,7 @@ const ENGINES: &[&dyn Engine] = &[
     &sqlserver::SqlServer,
 ];
 
-/// The engine of a URL's scheme.
+/// Returns the engine of a URL scheme.
 pub(crate) fn find(scheme: &str) -> Result<&'static dyn Engine> {
     let serves = |engine: &&dyn Engine| {
         let schemes = engine.backend().schemes();
@@ -78,44 +53,28 @@ pub(crate) fn find(scheme: &str) -> Result<&'static dyn Engine> {
         Error::new(
             ErrorKind::UnknownBackend,
             format!(
-                "there is no message database for the scheme `{scheme}`; there is one for: {}",
+                "the message database does not support the scheme `{scheme}`; supported: {}",
                 known.join(", ")
             ),
         )
-        .with_hint("an engine is a feature of the crate lockage-message-store")
+        .with_hint("enable the engine as a feature of the crate lockage-message-store")
     })
 }
 
-/// The migrations of an engine, with the names of a place in them. Their checksums are those of the scripts without names: the history of one
-/// schema is that of another.
+/// Returns the migrations of an engine with names in place of the placeholders.
+///
+/// The checksums are computed before the names are inserted, so that they are equal for all schemas.
 pub(crate) fn migrations(
     engine: &dyn Engine,
     identity: Identity,
-    place: &Place,
+    names: &TableNames,
 ) -> Result<MigrationSet> {
-    let texts = engine
-        .templates()
+    let scripts = engine
+        .scripts()
         .iter()
-        .map(|(file, text)| (*file, identity.fill(text)));
-    MigrationSet::from_texts(texts)?.filled(|script| place.fill(script))
+        .map(|(file, text)| (*file, identity.render(text)));
+    MigrationSet::from_texts(scripts)?.render(|script| names.render(script))
 }
-
-/// The scripts of a folder, each with its undo script.
-macro_rules! templates {
-    ($folder:literal: $($name:literal),* $(,)?) => {
-        &[$(
-            (
-                concat!("message-store/", $folder, "/V", $name, ".sql"),
-                include_str!(concat!("../../migrations/", $folder, "/V", $name, ".sql")),
-            ),
-            (
-                concat!("message-store/", $folder, "/U", $name, ".sql"),
-                include_str!(concat!("../../migrations/", $folder, "/U", $name, ".sql")),
-            ),
-        )*]
-    };
-}
-pub(crate) use templates;
 
 #[cfg(test)]
 mod tests {
@@ -129,21 +88,24 @@ mod tests {
     }
 
     #[test]
-    fn every_hole_is_filled_and_names_are_quoted() {
+    fn every_placeholder_is_rendered_and_names_are_quoted() {
         for engine in ENGINES {
-            let place = engine.place(Some("or\"d`e]r's{{table:x}}"));
+            let names = engine.table_names(Some("or\"d`e]r's{{table:x}}"));
             for identity in [Identity::Id, Identity::IdAndDestination] {
-                let set = migrations(*engine, identity, &place).unwrap();
+                let set = migrations(*engine, identity, &names).unwrap();
                 assert_eq!(set.iter().count(), 6, "{engine:?}");
                 for migration in set.iter() {
                     let text = std::io::read_to_string(migration.open().unwrap()).unwrap();
-                    let holes = text.matches("{{").count();
-                    let names = text.matches("{{table:x}}").count();
-                    assert_eq!(holes, names, "{text}");
-                    engine.backend().check_script(migration, &mut |_| {}).unwrap();
+                    let placeholders = text.matches("{{").count();
+                    let in_names = text.matches("{{table:x}}").count();
+                    assert_eq!(placeholders, in_names, "{text}");
+                    engine
+                        .backend()
+                        .check_script(migration, &mut |_| {})
+                        .unwrap();
                 }
                 assert!(
-                    script(&set, Kind::Undo, "3").contains(&place.table("tenants")),
+                    script(&set, Kind::Undo, "3").contains(&names.table("tenants")),
                     "{engine:?}"
                 );
             }
@@ -151,24 +113,24 @@ mod tests {
     }
 
     #[test]
-    fn checksums_know_the_identity_and_not_the_schema() {
+    fn checksums_depend_on_identity_but_not_on_schema() {
         for engine in ENGINES {
             let sums = |identity, schema| -> Vec<String> {
-                let set = migrations(*engine, identity, &engine.place(schema)).unwrap();
+                let set = migrations(*engine, identity, &engine.table_names(schema)).unwrap();
                 set.iter()
                     .map(|migration| migration.checksum().to_string())
                     .collect()
             };
-            let plain = sums(Identity::Id, None);
-            assert_eq!(plain, sums(Identity::Id, Some("orders")));
-            let other = sums(Identity::IdAndDestination, Some("orders"));
-            assert_ne!(plain[0], other[0]);
-            assert_eq!(plain[1..], other[1..]);
+            let by_id = sums(Identity::Id, None);
+            assert_eq!(by_id, sums(Identity::Id, Some("orders")));
+            let by_destination = sums(Identity::IdAndDestination, Some("orders"));
+            assert_ne!(by_id[0], by_destination[0]);
+            assert_eq!(by_id[1..], by_destination[1..]);
         }
     }
 
     #[test]
-    fn an_engine_that_is_not_there_is_told_with_those_that_are() {
+    fn unknown_engine_error_lists_known_schemes() {
         let error = find("oracle").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnknownBackend);
         for engine in ENGINES {

@@ -1,10 +1,13 @@
+//! The message database on MySQL, MariaDB and Galera.
+
 use async_trait::async_trait;
 use lockage_core::{Backend, ConnectOptions, Result};
 use lockage_mysql::DIALECT;
 
-use super::{Engine, Template, templates};
-use crate::place::Place;
-use crate::records::Records;
+use super::script::{ScriptTemplate, script_templates};
+use super::traits::Engine;
+use crate::row_store::RowStore;
+use crate::table_names::TableNames;
 
 /// MySQL, MariaDB and Galera.
 #[derive(Debug)]
@@ -16,20 +19,20 @@ impl Engine for Mysql {
         lockage_mysql::BACKEND
     }
 
-    fn templates(&self) -> &'static [Template] {
-        templates!("mysql": "1__envelopes", "2__nodes", "3__tenants")
+    fn scripts(&self) -> &'static [ScriptTemplate] {
+        script_templates!("mysql": "1__envelopes", "2__nodes", "3__tenants")
     }
 
-    /// A schema is a database; without one it is that of the URL.
-    fn place(&self, schema: Option<&str>) -> Place {
-        Place::in_schema(&DIALECT, schema)
+    /// A schema is a database. The default is the database of the URL.
+    fn table_names(&self, schema: Option<&str>) -> TableNames {
+        TableNames::in_schema(&DIALECT, schema)
     }
 
-    fn columns(&self, place: &Place) -> String {
-        let schema = place
+    fn columns_query(&self, names: &TableNames) -> String {
+        let schema = names
             .schema
             .as_deref()
-            .map_or_else(|| "DATABASE()".to_owned(), |schema| place.literal(schema));
+            .map_or_else(|| "DATABASE()".to_owned(), |schema| names.literal(schema));
         format!(
             "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = {schema}"
         )
@@ -39,7 +42,7 @@ impl Engine for Mysql {
         format!("UTC_TIMESTAMP(6) - INTERVAL {seconds} SECOND")
     }
 
-    async fn connect(&self, options: &ConnectOptions) -> Result<Box<dyn Records>> {
+    async fn connect(&self, options: &ConnectOptions) -> Result<Box<dyn RowStore>> {
         Ok(Box::new(lockage_mysql::connect(options).await?))
     }
 }

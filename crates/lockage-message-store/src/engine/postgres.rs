@@ -1,11 +1,15 @@
+//! The message database on PostgreSQL.
+
 use async_trait::async_trait;
 use lockage_core::{Backend, ConnectOptions, Result};
 use lockage_postgres::DIALECT;
 
-use super::{Engine, Template, templates};
-use crate::place::Place;
-use crate::records::Records;
+use super::script::{ScriptTemplate, script_templates};
+use super::traits::Engine;
+use crate::row_store::RowStore;
+use crate::table_names::TableNames;
 
+/// PostgreSQL.
 #[derive(Debug)]
 pub(super) struct Postgres;
 
@@ -15,16 +19,16 @@ impl Engine for Postgres {
         lockage_postgres::BACKEND
     }
 
-    fn templates(&self) -> &'static [Template] {
-        templates!("postgres": "1__envelopes", "2__nodes", "3__tenants")
+    fn scripts(&self) -> &'static [ScriptTemplate] {
+        script_templates!("postgres": "1__envelopes", "2__nodes", "3__tenants")
     }
 
-    fn place(&self, schema: Option<&str>) -> Place {
-        Place::in_schema(&DIALECT, Some(schema.unwrap_or("lockage")))
+    fn table_names(&self, schema: Option<&str>) -> TableNames {
+        TableNames::in_schema(&DIALECT, Some(schema.unwrap_or("lockage")))
     }
 
-    fn columns(&self, place: &Place) -> String {
-        let schema = place.literal(place.schema.as_deref().unwrap_or_default());
+    fn columns_query(&self, names: &TableNames) -> String {
+        let schema = names.literal(names.schema.as_deref().unwrap_or_default());
         format!(
             "SELECT c.relname, a.attname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid \
@@ -36,7 +40,7 @@ impl Engine for Postgres {
         format!("now() - interval '{seconds} seconds'")
     }
 
-    async fn connect(&self, options: &ConnectOptions) -> Result<Box<dyn Records>> {
+    async fn connect(&self, options: &ConnectOptions) -> Result<Box<dyn RowStore>> {
         Ok(Box::new(lockage_postgres::connect(options).await?))
     }
 }

@@ -1,14 +1,18 @@
+//! The message database on SQLite.
+
 use async_trait::async_trait;
 use lockage_core::{Backend, ConnectOptions, Result};
 use lockage_sqlite::DIALECT;
 
-use super::{Engine, Template, templates};
-use crate::place::Place;
-use crate::records::Records;
+use super::script::{ScriptTemplate, script_templates};
+use super::traits::Engine;
+use crate::row_store::RowStore;
+use crate::table_names::TableNames;
 
-/// The schema of the file itself.
+/// The schema of the database file.
 const MAIN: &str = "main";
 
+/// SQLite.
 #[derive(Debug)]
 pub(super) struct Sqlite;
 
@@ -18,20 +22,20 @@ impl Engine for Sqlite {
         lockage_sqlite::BACKEND
     }
 
-    fn templates(&self) -> &'static [Template] {
-        templates!("sqlite": "1__envelopes", "2__nodes", "3__tenants")
+    fn scripts(&self) -> &'static [ScriptTemplate] {
+        script_templates!("sqlite": "1__envelopes", "2__nodes", "3__tenants")
     }
 
-    /// SQLite has no schemas: another name than `main` is a prefix.
-    fn place(&self, schema: Option<&str>) -> Place {
-        let main = Place::in_schema(&DIALECT, Some(MAIN));
+    /// SQLite has no schemas: a name other than `main` is a prefix.
+    fn table_names(&self, schema: Option<&str>) -> TableNames {
+        let main = TableNames::in_schema(&DIALECT, Some(MAIN));
         match schema {
             None | Some(MAIN) => main,
             Some(prefix) => main.with_prefix(prefix),
         }
     }
 
-    fn columns(&self, _: &Place) -> String {
+    fn columns_query(&self, _: &TableNames) -> String {
         "SELECT t.name, c.name FROM main.sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table'".into()
     }
 
@@ -39,7 +43,7 @@ impl Engine for Sqlite {
         format!("strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-{seconds} seconds')")
     }
 
-    async fn connect(&self, options: &ConnectOptions) -> Result<Box<dyn Records>> {
+    async fn connect(&self, options: &ConnectOptions) -> Result<Box<dyn RowStore>> {
         Ok(Box::new(lockage_sqlite::connect(options)?))
     }
 }

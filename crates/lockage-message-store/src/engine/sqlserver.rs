@@ -1,10 +1,13 @@
+//! The message database on SQL Server and Azure SQL.
+
 use async_trait::async_trait;
 use lockage_core::{Backend, ConnectOptions, Result};
 use lockage_sqlserver::DIALECT;
 
-use super::{Engine, Template, templates};
-use crate::place::Place;
-use crate::records::Records;
+use super::script::{ScriptTemplate, script_templates};
+use super::traits::Engine;
+use crate::row_store::RowStore;
+use crate::table_names::TableNames;
 
 /// SQL Server and Azure SQL.
 #[derive(Debug)]
@@ -16,16 +19,16 @@ impl Engine for SqlServer {
         lockage_sqlserver::BACKEND
     }
 
-    fn templates(&self) -> &'static [Template] {
-        templates!("sqlserver": "1__envelopes", "2__nodes", "3__tenants")
+    fn scripts(&self) -> &'static [ScriptTemplate] {
+        script_templates!("sqlserver": "1__envelopes", "2__nodes", "3__tenants")
     }
 
-    fn place(&self, schema: Option<&str>) -> Place {
-        Place::in_schema(&DIALECT, Some(schema.unwrap_or("dbo")))
+    fn table_names(&self, schema: Option<&str>) -> TableNames {
+        TableNames::in_schema(&DIALECT, Some(schema.unwrap_or("dbo")))
     }
 
-    fn columns(&self, place: &Place) -> String {
-        let schema = place.literal(place.schema.as_deref().unwrap_or_default());
+    fn columns_query(&self, names: &TableNames) -> String {
+        let schema = names.literal(names.schema.as_deref().unwrap_or_default());
         format!(
             "SELECT t.name, c.name FROM sys.tables t JOIN sys.schemas s ON s.schema_id = t.schema_id \
              JOIN sys.columns c ON c.object_id = t.object_id WHERE s.name = {schema}"
@@ -33,14 +36,14 @@ impl Engine for SqlServer {
     }
 
     fn seconds_ago(&self, seconds: u64) -> String {
-        // DATEADD takes an int; whole days and the rest of one always fit.
-        let (days, rest) = (seconds / 86_400, seconds % 86_400);
+        // DATEADD takes an int. Whole days and the remaining seconds of a day always fit.
+        let (days, remaining) = (seconds / 86_400, seconds % 86_400);
         format!(
-            "DATEADD(second, -{rest}, DATEADD(day, -{days}, TODATETIMEOFFSET(SYSUTCDATETIME(), 0)))"
+            "DATEADD(second, -{remaining}, DATEADD(day, -{days}, TODATETIMEOFFSET(SYSUTCDATETIME(), 0)))"
         )
     }
 
-    async fn connect(&self, options: &ConnectOptions) -> Result<Box<dyn Records>> {
+    async fn connect(&self, options: &ConnectOptions) -> Result<Box<dyn RowStore>> {
         Ok(Box::new(lockage_sqlserver::connect(options).await?))
     }
 }

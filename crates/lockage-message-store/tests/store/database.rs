@@ -1,30 +1,30 @@
-//! A database of a test, and what the test sees of it beside the message store.
+//! The database of a test, and direct access to it.
 
 use std::time::{Duration, Instant};
 
 use lockage_message_store::lockage_core::{Backend, ConnectOptions, Unlocked};
 use lockage_message_store::{Builder, MessageStore};
-use lockage_sql::{Connection, Command};
+use lockage_sql::{Command, Connection};
 use lockage_testkit::{TestError, unique_name};
 use tempfile::TempDir;
 
 use crate::target_engine::{Engine, TargetEngine};
 
-/// An empty database that nobody else uses.
+/// A database that only one test uses.
 pub(crate) struct Database {
     pub(crate) engine: Engine,
     pub(crate) url: String,
-    /// The server, and the name of the database on it.
+    /// The URL of the server and the name of the database on it; `None` for SQLite.
     server: Option<(String, String)>,
     pub(crate) folder: TempDir,
-    /// Whether the catalog has indexes as they were made.
-    pub(crate) keeps_indexes: bool,
+    /// Whether the catalog lists indexes under their own names, with their filters.
+    pub(crate) lists_indexes: bool,
 }
 
 impl Database {
-    pub(crate) async fn fresh(site: &TargetEngine) -> Result<Self, TestError> {
+    pub(crate) async fn create(target: &TargetEngine) -> Result<Self, TestError> {
         let folder = tempfile::tempdir()?;
-        let (engine, server) = (site.engine(), site.server()?);
+        let (engine, server) = (target.engine(), target.server()?);
         let (url, server) = match server {
             None => (format!("sqlite:{}/app.db", folder.path().display()), None),
             Some(server) => {
@@ -38,18 +38,20 @@ impl Database {
             url,
             server,
             folder,
-            keeps_indexes: site.peer().is_none_or(|peer| peer.keeps_indexes),
+            lists_indexes: target
+                .features()
+                .is_none_or(|features| features.lists_indexes),
         })
     }
 
-    pub(crate) async fn remove(self) -> Result<(), TestError> {
+    pub(crate) async fn drop(self) -> Result<(), TestError> {
         match &self.server {
             Some((server, name)) => drop_database(self.engine, server, name).await,
             None => Ok(()),
         }
     }
 
-    /// Another one beside it, for as long as this one is there.
+    /// Creates another database on the same server.
     pub(crate) async fn second_database(&self) -> Result<Self, TestError> {
         let folder = tempfile::tempdir()?;
         let (url, server) = match &self.server {
@@ -65,7 +67,7 @@ impl Database {
             url,
             server,
             folder,
-            keeps_indexes: self.keeps_indexes,
+            lists_indexes: self.lists_indexes,
         })
     }
 
@@ -77,12 +79,12 @@ impl Database {
         Ok(self.builder().build()?)
     }
 
-    /// The name of the database on its server.
+    /// Returns the name of the database on its server.
     pub(crate) fn name(&self) -> &str {
         self.server.as_ref().map_or("main", |(_, name)| name)
     }
 
-    /// A table of the message database, where it stands when nothing else is said.
+    /// Returns the name of a table of the message database in the default schema.
     pub(crate) fn table(&self, table: &str) -> String {
         match self.engine {
             Engine::Postgres => format!("lockage.{table}"),
@@ -91,7 +93,7 @@ impl Database {
         }
     }
 
-    /// A message's body, as SQL.
+    /// Returns the body of a message as SQL.
     pub(crate) fn body(&self) -> &'static str {
         match self.engine {
             Engine::SqlServer => "0x78",
@@ -107,13 +109,13 @@ impl Database {
         execute(self.engine, &self.url, statement).await
     }
 
-    /// A session of the backend, as a neighbour has one.
+    /// Opens a session of the backend.
     pub(crate) async fn session(&self) -> Result<Unlocked, TestError> {
         let options = ConnectOptions::new(&self.url)?;
         Ok(Unlocked::new(backend(self.engine).connect(&options).await?))
     }
 
-    /// The history, each row as one text, in a fixed order.
+    /// Returns the rows of the history as texts, sorted by version.
     pub(crate) async fn history(&self) -> Result<Vec<String>, TestError> {
         let history = self.table("lockage_message_history");
         let columns = match self.engine {
@@ -164,19 +166,23 @@ pub(crate) async fn execute(engine: Engine, url: &str, statement: &str) -> Resul
         .map_err(|failure| format!("{statement}: {:?}", failure.error).into())
 }
 
-pub(crate) async fn drop_database(engine: Engine, server: &str, name: &str) -> Result<(), TestError> {
+pub(crate) async fn drop_database(
+    engine: Engine,
+    server: &str,
+    name: &str,
+) -> Result<(), TestError> {
     if engine == Engine::SqlServer {
         return drop_unused(server, name).await;
     }
     let force = match engine {
-        // Sessions that were cut off may still be on their way out.
+        // Sessions that were cut off can still exist.
         Engine::Postgres => " WITH (FORCE)",
         _ => "",
     };
     execute(engine, server, &format!("DROP DATABASE {name}{force}")).await
 }
 
-/// Sessions that were cut off may still be on their way out.
+/// Drops a database and retries while sessions that were cut off still use it.
 async fn drop_unused(server: &str, name: &str) -> Result<(), TestError> {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
@@ -198,7 +204,7 @@ fn backend(engine: Engine) -> Backend {
     }
 }
 
-/// The same server, another database.
+/// Returns the URL of another database on the same server.
 pub(crate) fn with_database(url: &str, database: &str) -> String {
     let authority = url.find("//").map_or(0, |at| at + 2);
     let end = url[authority..]

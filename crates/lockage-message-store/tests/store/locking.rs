@@ -1,13 +1,13 @@
-//! The lock, seen from beside.
+//! The migration lock, observed from other sessions.
 
-use lockage_message_store::lockage_core::{TryLock, Interrupt, LockKey, LockWait};
+use lockage_message_store::lockage_core::{Interrupt, LockKey, LockWait, TryLock};
 use lockage_message_store::{ErrorKind, MessageStore};
 use lockage_testkit::TestError;
 
 use crate::database::{Database, connect};
-use crate::server_features::takes;
-use crate::target_engine::Engine;
 use crate::observers::{PauseAtStep, WaitRecorder, next_event};
+use crate::server_features::acquires;
+use crate::target_engine::Engine;
 
 crate::tests![
     lock_is_exclusive_while_held_and_free_after_release,
@@ -17,7 +17,7 @@ crate::tests![
     lock_lost_on_server_is_detected,
 ];
 
-/// Whether a session of somebody else can take a lock; gives it back at once.
+/// Returns whether another session can acquire a lock, and releases it.
 async fn is_free(database: &Database, id: i64) -> Result<bool, TestError> {
     let key = LockKey::id(id);
     let session = database.session().await?;
@@ -34,8 +34,8 @@ async fn is_free(database: &Database, id: i64) -> Result<bool, TestError> {
     Ok(free)
 }
 
-fn ensure(truth: bool, what: &str) -> Result<(), TestError> {
-    if truth { Ok(()) } else { Err(what.into()) }
+fn ensure(condition: bool, what: &str) -> Result<(), TestError> {
+    if condition { Ok(()) } else { Err(what.into()) }
 }
 
 async fn lock_is_exclusive_while_held_and_free_after_release(
@@ -47,20 +47,20 @@ async fn lock_is_exclusive_while_held_and_free_after_release(
         let store = store.clone();
         async move { store.migrate().await }
     });
-    paused.reached().await?;
+    paused.wait_reached().await?;
     ensure(
         !is_free(database, 4006).await?,
         "a second session got the lock 4006 during a migration",
     )?;
     ensure(
         is_free(database, 4007).await?,
-        "the lock 4007 is taken by nobody, and yet not free",
+        "the lock 4007 is not free, although no session holds it",
     )?;
     ensure(
         store.lock_holder().await?.is_some(),
-        "nobody is seen to hold the lock",
+        "no holder is reported during a migration",
     )?;
-    seen_by_the_engine(database).await?;
+    assert_reported_by_engine(database).await?;
     drop(paused);
     running.await??;
     ensure(
@@ -69,12 +69,12 @@ async fn lock_is_exclusive_while_held_and_free_after_release(
     )?;
     ensure(
         store.lock_holder().await?.is_none(),
-        "somebody is seen to hold the lock after the migration",
+        "a holder is reported after the migration",
     )
 }
 
-/// The same, in the engine's own words.
-async fn seen_by_the_engine(database: &Database) -> Result<(), TestError> {
+/// Checks that the engine itself reports the lock as held.
+async fn assert_reported_by_engine(database: &Database) -> Result<(), TestError> {
     let query = match database.engine {
         Engine::Postgres => {
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = 4006 AND objsubid = 1 \
@@ -88,48 +88,46 @@ async fn seen_by_the_engine(database: &Database) -> Result<(), TestError> {
             let text = std::fs::read_to_string(file)?;
             return ensure(
                 text.contains(&std::process::id().to_string()),
-                "the lock's file does not tell the holder",
+                "the lock file does not contain the holder",
             );
         }
     };
     let rows = database.rows(&query).await?;
     ensure(
         rows == [["1"]],
-        &format!("the server says {rows:?} of the lock"),
+        &format!("the server reports {rows:?} for the lock"),
     )
 }
 
-/// The neighbour takes the lock with the engine's own words where it has some.
-async fn shared_lock_id_waits_for_other_tool(
-    database: &Database,
-) -> Result<(), TestError> {
-    let mut neighbour = connect(database.engine, &database.url).await?;
+/// Another tool acquires the lock with the engine's own statement, if the engine has one.
+async fn shared_lock_id_waits_for_other_tool(database: &Database) -> Result<(), TestError> {
+    let mut other_tool = connect(database.engine, &database.url).await?;
     let mut lock = None;
     match database.engine {
         Engine::Postgres => {
-            let rows = neighbour.query("SELECT pg_advisory_lock(4004)").await;
+            let rows = other_tool.query("SELECT pg_advisory_lock(4004)").await;
             rows.map_err(|failure| failure.error)?;
         }
         Engine::Mysql => {
-            let get = format!("SELECT GET_LOCK('lockage:4004:{}', 0)", database.name());
-            let got = neighbour
-                .query(&get)
+            let get_lock = format!("SELECT GET_LOCK('lockage:4004:{}', 0)", database.name());
+            let granted = other_tool
+                .query(&get_lock)
                 .await
                 .map_err(|failure| failure.error)?;
             ensure(
-                got == [[Some("1".to_owned())]],
-                "the neighbour did not get its lock",
+                granted == [[Some("1".to_owned())]],
+                "the other tool did not acquire the lock",
             )?;
         }
         Engine::SqlServer => ensure(
-            takes(&mut *neighbour, "4004").await?,
-            "the neighbour did not get its lock",
+            acquires(&mut *other_tool, "4004").await?,
+            "the other tool did not acquire the lock",
         )?,
         Engine::Sqlite => {
             let session = database.session().await?;
             match session.try_lock(&LockKey::id(4004)).await? {
                 TryLock::Acquired(locked) => lock = Some(locked),
-                TryLock::Busy(_) => return Err("the neighbour did not get its lock".into()),
+                TryLock::Busy(_) => return Err("the other tool did not acquire the lock".into()),
             }
         }
     }
@@ -146,14 +144,14 @@ async fn shared_lock_id_waits_for_other_tool(
     });
     let key = next_event(&mut events, "the store to wait").await?;
     ensure(key == "4004", &format!("the store waits for {key}"))?;
-    let seen = store.assert_current().await;
+    let checked = store.assert_current().await;
     ensure(
-        seen.is_err_and(|error| error.kind() == ErrorKind::NotCurrent),
-        "the store wrote while its neighbour held the lock",
+        checked.is_err_and(|error| error.kind() == ErrorKind::NotCurrent),
+        "the store wrote while the other tool held the lock",
     )?;
     ensure(!running.is_finished(), "the store did not wait")?;
     drop(lock);
-    drop(neighbour);
+    drop(other_tool);
     let migrated = running.await??.main;
     ensure(
         migrated.applied.len() == 3 && migrated.lock == "4004",
@@ -161,55 +159,51 @@ async fn shared_lock_id_waits_for_other_tool(
     )
 }
 
-async fn busy_lock_times_out_and_writes_nothing(
-    database: &Database,
-) -> Result<(), TestError> {
+async fn busy_lock_times_out_and_writes_nothing(database: &Database) -> Result<(), TestError> {
     let session = database.session().await?;
     let TryLock::Acquired(locked) = session.try_lock(&LockKey::id(4006)).await? else {
-        return Err("the lock of a fresh database is taken".into());
+        return Err("the lock of a new database is held".into());
     };
     let store = database.builder().wait(LockWait::Never).build()?;
-    for ended in [store.migrate().await, store.rebuild().await] {
-        let error = ended.err().ok_or("migrated without the lock")?;
+    for result in [store.migrate().await, store.rebuild().await] {
+        let error = result.err().ok_or("migrated without the lock")?;
         ensure(
             error.kind() == ErrorKind::LockTimeout,
             &format!("{error:?}"),
         )?;
     }
-    ensure(database.history().await.is_err(), "there is a history")?;
+    ensure(database.history().await.is_err(), "a history was created")?;
     locked.release().await?.close().await?;
     store.migrate().await?;
     Ok(())
 }
 
-async fn rebuild_holds_lock_from_drop_to_creation(
-    database: &Database,
-) -> Result<(), TestError> {
+async fn rebuild_holds_lock_from_drop_to_creation(database: &Database) -> Result<(), TestError> {
     database.store()?.migrate().await?;
-    let incoming = database.table("tenants");
-    let insert = format!("INSERT INTO {incoming} (tenant_id, connection_string) VALUES ('a', 'b')");
+    let tenants = database.table("tenants");
+    let insert = format!("INSERT INTO {tenants} (tenant_id, connection_string) VALUES ('a', 'b')");
     database.execute(&insert).await?;
-    // Three steps down and three up: the fourth is the first that makes something.
+    // Three steps drop and three create; step 3 is the first that creates.
     let (pause, mut paused) = PauseAtStep::at_step(3);
     let store = database.builder().observer(pause).build()?;
     let running = tokio::spawn(async move { store.rebuild().await });
-    paused.reached().await?;
+    paused.wait_reached().await?;
     ensure(
         !is_free(database, 4006).await?,
         "the lock is free between dropping and creating",
     )?;
-    let rows = database.rows(&format!("SELECT * FROM {incoming}")).await;
+    let rows = database.rows(&format!("SELECT * FROM {tenants}")).await;
     ensure(rows.is_err(), "the tables are not dropped")?;
     drop(paused);
     let rebuilt = running.await??.main;
     ensure(rebuilt.applied.len() == 3, &format!("{rebuilt:?}"))?;
-    let rows = database.rows(&format!("SELECT * FROM {incoming}")).await?;
-    ensure(rows.is_empty(), "a row outlived the rebuild")?;
+    let rows = database.rows(&format!("SELECT * FROM {tenants}")).await?;
+    ensure(rows.is_empty(), "a row survived the rebuild")?;
     database.store()?.assert_current().await?;
     Ok(())
 }
 
-/// The session that migrates is ended by an administrator, or its lock's file removed.
+/// Terminates the migrating session, or deletes its lock file.
 async fn lock_lost_on_server_is_detected(database: &Database) -> Result<(), TestError> {
     let (pause, mut paused) = PauseAtStep::at_step(1);
     let store = database
@@ -221,12 +215,15 @@ async fn lock_lost_on_server_is_detected(database: &Database) -> Result<(), Test
         let store: MessageStore = store.clone();
         async move { store.migrate().await }
     });
-    paused.reached().await?;
-    let holder = store.lock_holder().await?.ok_or("nobody holds the lock")?;
+    paused.wait_reached().await?;
+    let holder = store
+        .lock_holder()
+        .await?
+        .ok_or("no session holds the lock")?;
     match (database.engine, &holder.session) {
         (Engine::Postgres, Some(session)) => {
-            let end = format!("SELECT pg_terminate_backend({session})");
-            database.rows(&end).await?;
+            let terminate = format!("SELECT pg_terminate_backend({session})");
+            database.rows(&terminate).await?;
         }
         (Engine::Mysql | Engine::SqlServer, Some(session)) => {
             database.execute(&format!("KILL {session}")).await?;
@@ -234,12 +231,12 @@ async fn lock_lost_on_server_is_detected(database: &Database) -> Result<(), Test
         _ => std::fs::remove_file(database.folder.path().join("app.db-lockage-4006.lock"))?,
     }
     drop(paused);
-    let error = running.await?.err().ok_or("the loss was not noticed")?;
+    let error = running.await?.err().ok_or("the loss was not detected")?;
     ensure(
         matches!(error.kind(), ErrorKind::LockLost | ErrorKind::SessionLost),
         &format!("{error:?}"),
     )?;
-    // The one step that was committed stays, and the next run goes on behind it.
+    // One step was committed; the next run continues after it.
     let again = database.store()?.migrate().await?.main;
     ensure(again.applied.len() == 2, &format!("{again:?}"))
 }

@@ -1,8 +1,8 @@
-//! What is done with rows: never with the lock.
+//! Operations on rows, which take no lock.
 
 use std::time::Duration;
 
-use lockage_message_store::lockage_core::{TryLock, LockKey};
+use lockage_message_store::lockage_core::{LockKey, TryLock};
 use lockage_message_store::{Counts, ErrorKind, Ownership};
 use lockage_testkit::TestError;
 
@@ -39,7 +39,7 @@ async fn outgoing(database: &Database, n: u32, owner: i32) -> Result<(), TestErr
         .await
 }
 
-/// The owners of all messages, as texts.
+/// Returns the owners of all messages as texts.
 async fn owners(database: &Database) -> Result<Vec<String>, TestError> {
     let mut owners = Vec::new();
     for table in ["incoming_envelopes", "outgoing_envelopes"] {
@@ -83,7 +83,7 @@ async fn rows_are_counted_released_and_cleared_without_lock(
     database.execute(&node).await?;
 
     let session = database.session().await?;
-    let TryLock::Acquired(neighbour) = session.try_lock(&LockKey::default()).await? else {
+    let TryLock::Acquired(holder) = session.try_lock(&LockKey::default()).await? else {
         return Err("the lock is still held".into());
     };
     let counts = store.counts().await?;
@@ -110,14 +110,14 @@ async fn rows_are_counted_released_and_cleared_without_lock(
     }
     store.clear().await?;
     if store.counts().await? != Counts::default() {
-        return Err("messages outlived a clear".into());
+        return Err("messages survived a clear".into());
     }
     let nodes = database.table("nodes");
     let nodes = database.rows(&format!("SELECT id FROM {nodes}")).await?;
     if nodes.len() != 1 {
-        return Err("a clear took a node away".into());
+        return Err("a clear deleted a node".into());
     }
-    neighbour.release().await?.close().await?;
+    holder.release().await?.close().await?;
     Ok(())
 }
 
@@ -145,42 +145,42 @@ async fn expired_dead_letters_are_deleted(database: &Database) -> Result<(), Tes
         );
         database.execute(&insert).await?;
     }
-    let left = async || -> Result<Vec<String>, TestError> {
+    let remaining = async || -> Result<Vec<String>, TestError> {
         let rows = database
             .rows(&format!("SELECT id FROM {letters} ORDER BY id"))
             .await?;
         Ok(rows.into_iter().flatten().collect())
     };
     database.store()?.clear_expired().await?;
-    if left().await? != [2, 3, 4, 5].map(id) {
-        return Err(format!("without a time of ours: {:?}", left().await?).into());
+    if remaining().await? != [2, 3, 4, 5].map(id) {
+        return Err(format!("without an expiry: {:?}", remaining().await?).into());
     }
     let store = database
         .builder()
         .dead_letter_expiry(Duration::from_secs(4 * 60 * 60))
         .build()?;
     store.clear_expired().await?;
-    if left().await? != [2, 4, 5].map(id) {
-        return Err(format!("with four hours: {:?}", left().await?).into());
+    if remaining().await? != [2, 4, 5].map(id) {
+        return Err(format!("with four hours: {:?}", remaining().await?).into());
     }
-    let ages = database
+    let unlimited = database
         .builder()
         .dead_letter_expiry(Duration::MAX)
         .build()?;
-    Ok(ages.clear_expired().await?)
+    Ok(unlimited.clear_expired().await?)
 }
 
 async fn missing_database_error_names_migrate_command(
     database: &Database,
 ) -> Result<(), TestError> {
     let store = database.store()?;
-    let ended = [
+    let results = [
         store.counts().await.map(drop),
         store.clear().await,
         store.release_ownership(Ownership::All).await,
     ];
-    for ended in ended {
-        match ended {
+    for result in results {
+        match result {
             Err(error)
                 if error.kind() == ErrorKind::NotCurrent
                     && error
@@ -190,7 +190,7 @@ async fn missing_database_error_names_migrate_command(
         }
     }
     if database.engine == Engine::Sqlite && database.folder.path().join("app.db").exists() {
-        return Err("a look made the file".into());
+        return Err("a read created the file".into());
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What stands there when a migration is through.
+//! The schema after a migration.
 
 use lockage_message_store::lockage_core::{ConnectOptions, DatabaseUrl};
 use lockage_message_store::lockage_core::{LockKey, MigrationSet, Outcome, Registry, Runner};
@@ -27,7 +27,7 @@ async fn catalog_matches_documentation(database: &Database) -> Result<(), TestEr
 }
 
 async fn named_schema_is_created_and_used(database: &Database) -> Result<(), TestError> {
-    // Quotes, a capital and a blank: the name is one in every script.
+    // Quotes, a capital letter and a space test that every script quotes the name.
     let name = match database.engine {
         Engine::Mysql => format!("{}_Odd \"x\"", database.name()),
         _ => "Odd \"x\"".to_owned(),
@@ -50,7 +50,8 @@ async fn named_schema_is_created_and_used(database: &Database) -> Result<(), Tes
             assert_schema(database, Some(&name), "", &DocumentedSchema::read()?).await
         }
         Engine::Mysql => {
-            let checked = assert_schema(database, Some(&name), "", &DocumentedSchema::read()?).await;
+            let checked =
+                assert_schema(database, Some(&name), "", &DocumentedSchema::read()?).await;
             database.execute(&format!("DROP DATABASE `{name}`")).await?;
             checked
         }
@@ -58,25 +59,37 @@ async fn named_schema_is_created_and_used(database: &Database) -> Result<(), Tes
 }
 
 async fn identity_is_part_of_schema(database: &Database) -> Result<(), TestError> {
-    let by_destination = database
+    let with_destination = database
         .builder()
         .identity(Identity::IdAndDestination)
         .build()?;
-    by_destination.migrate().await?;
-    assert_schema(database, None, "", &DocumentedSchema::read()?.with_destination_key()).await?;
+    with_destination.migrate().await?;
+    assert_schema(
+        database,
+        None,
+        "",
+        &DocumentedSchema::read()?.with_destination_key(),
+    )
+    .await?;
     let by_id = database.store()?;
-    for refused in [
+    for result in [
         by_id.assert_current().await,
         by_id.migrate().await.map(drop),
     ] {
-        match refused {
+        match result {
             Err(error)
                 if error.kind() == ErrorKind::Diverged
                     && error.hint().is_some_and(|hint| hint.contains("identity")) => {}
             other => return Err(format!("the other identity: {other:?}").into()),
         }
     }
-    assert_schema(database, None, "", &DocumentedSchema::read()?.with_destination_key()).await?;
+    assert_schema(
+        database,
+        None,
+        "",
+        &DocumentedSchema::read()?.with_destination_key(),
+    )
+    .await?;
     by_id.rebuild().await?;
     assert_schema(database, None, "", &DocumentedSchema::read()?).await
 }
@@ -142,21 +155,21 @@ async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<
         .rows(&format!("SELECT {seconds} FROM {nodes}"))
         .await?;
     for age in ages.iter().flatten() {
-        // Another time zone would be nine hours away.
+        // A time in another zone would differ by nine hours.
         if age.parse::<u64>()? > 1800 {
-            return Err(format!("a node that was made just now is {age} s old").into());
+            return Err(format!("a new node is {age} s old").into());
         }
     }
     database
         .execute(&format!("DELETE FROM {nodes} WHERE node_number = 1"))
         .await?;
-    let left = database
+    let remaining = database
         .rows(&format!("SELECT id FROM {assignments}"))
         .await?;
-    if left != [["work 2"]] {
-        return Err(format!("the assignments of a node that is gone: {left:?}").into());
+    if remaining != [["work 2"]] {
+        return Err(format!("the assignments after a node was deleted: {remaining:?}").into());
     }
-    let wrong = database
+    let inserted = database
         .execute(&format!(
             "INSERT INTO {} (id, status, owner_id, body, message_type) VALUES ('{}', 'Elsewhere', 0, {}, 't')",
             database.table("incoming_envelopes"),
@@ -164,18 +177,16 @@ async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<
             database.body()
         ))
         .await;
-    match wrong {
-        Ok(()) => Err("a message has a status that there is not".into()),
+    match inserted {
+        Ok(()) => Err("a message with an invalid status was inserted".into()),
         Err(_) => Ok(()),
     }
 }
 
-async fn existing_schema_needs_no_create_privilege(
-    database: &Database,
-) -> Result<(), TestError> {
+async fn existing_schema_needs_no_create_privilege(database: &Database) -> Result<(), TestError> {
     let user = unique_name("u");
     let name = database.name();
-    let (make, schema, other, remove) = match database.engine {
+    let (create, schema, other, remove) = match database.engine {
         Engine::Postgres => (
             vec![
                 format!("CREATE ROLE {user} LOGIN PASSWORD '{PASSWORD}'"),
@@ -187,13 +198,13 @@ async fn existing_schema_needs_no_create_privilege(
             vec![format!("DROP OWNED BY {user}"), format!("DROP ROLE {user}")],
         ),
         Engine::SqlServer => {
-            let make = vec![
+            let create = vec![
                 format!("CREATE LOGIN {user} WITH PASSWORD = '{PASSWORD}'"),
                 format!("CREATE USER {user} FOR LOGIN {user}"),
                 format!("EXEC (N'CREATE SCHEMA mine AUTHORIZATION {user}')"),
             ];
             let remove = vec![format!("DROP LOGIN {user}")];
-            (make, "mine".to_owned(), "other".to_owned(), remove)
+            (create, "mine".to_owned(), "other".to_owned(), remove)
         }
         _ => (
             vec![
@@ -205,35 +216,39 @@ async fn existing_schema_needs_no_create_privilege(
             vec![format!("DROP USER {user}@'%'")],
         ),
     };
-    for statement in &make {
+    for statement in &create {
         database.execute(statement).await?;
     }
     if database.engine == Engine::SqlServer {
-        // A peer that does not know this right gives it with the schema.
+        // Fails on a product without this privilege, where the owner of the schema has it.
         let _ = database
             .execute(&format!("GRANT CREATE TABLE TO {user}"))
             .await;
     }
     let url = as_user(&database.url, &user)?;
-    let outcome = with_few_rights(&url, &schema, &other).await;
+    let outcome = migrate_with_few_privileges(&url, &schema, &other).await;
     for statement in &remove {
         database.execute(statement).await?;
     }
     outcome
 }
 
-/// One that every server's policy takes.
+/// A password that the policy of every server accepts.
 const PASSWORD: &str = "Secret-4-all";
 
-async fn with_few_rights(url: &str, schema: &str, other: &str) -> Result<(), TestError> {
+async fn migrate_with_few_privileges(
+    url: &str,
+    schema: &str,
+    other: &str,
+) -> Result<(), TestError> {
     let store = MessageStore::builder(url).schema(schema).build()?;
     store.migrate().await?;
     store.assert_current().await?;
-    // The same user may make no schema: the test is about something.
-    let refused = MessageStore::builder(url).schema(other).build()?;
-    match refused.migrate().await {
+    // Verifies that this user cannot create schemas.
+    let rejected = MessageStore::builder(url).schema(other).build()?;
+    match rejected.migrate().await {
         Err(_) => {}
-        Ok(_) => return Err("the user may make schemas after all".into()),
+        Ok(_) => return Err("the user can create schemas".into()),
     }
     match store.lock_holder().await? {
         None => Ok(()),
@@ -241,7 +256,7 @@ async fn with_few_rights(url: &str, schema: &str, other: &str) -> Result<(), Tes
     }
 }
 
-/// The same database, reached by another user.
+/// Returns the URL of the same database for another user.
 fn as_user(url: &str, user: &str) -> Result<String, TestError> {
     let url = DatabaseUrl::parse(url)?;
     let rest = url.secret_after_scheme();
@@ -268,7 +283,7 @@ async fn application_history_is_independent(database: &Database) -> Result<(), T
         store.migrate().await?.main.outcome,
     ] {
         if outcome != Outcome::UpToDate {
-            return Err(format!("the two histories have met: {outcome:?}").into());
+            return Err(format!("the two histories affect each other: {outcome:?}").into());
         }
     }
     store.rebuild().await?;
@@ -279,9 +294,7 @@ async fn application_history_is_independent(database: &Database) -> Result<(), T
     Ok(())
 }
 
-async fn missing_table_is_reported_and_rebuilt(
-    database: &Database,
-) -> Result<(), TestError> {
+async fn missing_table_is_reported_and_rebuilt(database: &Database) -> Result<(), TestError> {
     let store = database.store()?;
     store.migrate().await?;
     store.assert_current().await?;
@@ -304,7 +317,7 @@ async fn missing_table_is_reported_and_rebuilt(
                 && error
                     .hint()
                     .is_some_and(|hint| hint.contains("lockage message-store rebuild")) => {}
-        other => return Err(format!("a table and a column are gone: {other:?}").into()),
+        other => return Err(format!("without a table and a column: {other:?}").into()),
     }
     store.rebuild().await?;
     store.assert_current().await?;

@@ -1,34 +1,41 @@
-//! A main store and those of tenants.
+//! A main store with tenants.
 
-use lockage_message_store::lockage_core::{TryLock, LockKey};
+use lockage_message_store::lockage_core::{LockKey, TryLock};
 use lockage_message_store::{ErrorKind, MessageStore};
 use lockage_testkit::TestError;
 
 use crate::database::{Database, with_database};
-use crate::target_engine::Engine;
 use crate::observers::{WaitRecorder, next_event};
+use crate::target_engine::Engine;
 
 crate::tests![
     tenants_are_migrated_in_parallel_under_their_own_locks,
     failing_tenant_is_named_and_others_are_migrated,
 ];
 
-/// The lock of one tenant is in somebody else's hands: it waits, and the others do not.
+/// Another session holds the lock of one tenant: that tenant waits, and the others do not.
 async fn tenants_are_migrated_in_parallel_under_their_own_locks(
     database: &Database,
 ) -> Result<(), TestError> {
-    let (north, south) = (database.second_database().await?, database.second_database().await?);
+    let (north, south) = (
+        database.second_database().await?,
+        database.second_database().await?,
+    );
     let outcome = with_tenants(database, &north, &south).await;
-    north.remove().await?;
-    south.remove().await?;
+    north.drop().await?;
+    south.drop().await?;
     outcome
 }
 
-async fn with_tenants(main: &Database, north: &Database, south: &Database) -> Result<(), TestError> {
-    // The override is every tenant's.
-    let TryLock::Acquired(neighbour) = north.session().await?.try_lock(&LockKey::id(4004)).await?
+async fn with_tenants(
+    main: &Database,
+    north: &Database,
+    south: &Database,
+) -> Result<(), TestError> {
+    // The override applies to every tenant.
+    let TryLock::Acquired(holder) = north.session().await?.try_lock(&LockKey::id(4004)).await?
     else {
-        return Err("the lock of a fresh database is taken".into());
+        return Err("the lock of a new database is held".into());
     };
     let (waiting, mut events) = WaitRecorder::new();
     let store = main
@@ -50,36 +57,36 @@ async fn with_tenants(main: &Database, north: &Database, south: &Database) -> Re
         Err(error) if error.kind() == ErrorKind::NotCurrent => {}
         other => return Err(format!("the tenant did not wait: {other:?}").into()),
     }
-    neighbour.release().await?.close().await?;
+    holder.release().await?.close().await?;
     let migrated = running.await??;
     let names: Vec<&str> = migrated.tenants.iter().map(|(name, _)| &**name).collect();
-    let each = migrated.tenants.iter().map(|(_, report)| report);
+    let reports = migrated.tenants.iter().map(|(_, report)| report);
     if names != ["north", "south"]
-        || each
+        || reports
             .chain([&migrated.main])
-            .any(|one| one.applied.len() != 3)
+            .any(|report| report.applied.len() != 3)
     {
         return Err(format!("{migrated:?}").into());
     }
     store.assert_current().await?;
     let again = store.migrate().await?;
     if again.main.took_lock || again.tenants.iter().any(|(_, report)| report.took_lock) {
-        return Err(format!("one run more: {again:?}").into());
+        return Err(format!("another run: {again:?}").into());
     }
     Ok(())
 }
 
-/// Looks until a store is current.
+/// Waits until a store is current.
 async fn until_current(store: &MessageStore) -> Result<(), TestError> {
-    let look = async {
+    let poll = async {
         while store.assert_current().await.is_err() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
     let deadline = std::time::Duration::from_secs(120);
-    tokio::time::timeout(deadline, look)
+    tokio::time::timeout(deadline, poll)
         .await
-        .map_err(|_| "waited in vain for a store that nobody holds up".into())
+        .map_err(|_| "the store was not migrated, although its lock was free".into())
 }
 
 async fn failing_tenant_is_named_and_others_are_migrated(
@@ -88,7 +95,7 @@ async fn failing_tenant_is_named_and_others_are_migrated(
     let good = database.second_database().await?;
     let missing = match database.engine {
         Engine::Sqlite => "sqlite:/nowhere/at/all/app.db".to_owned(),
-        _ => with_database(&database.url, "not_there_at_all"),
+        _ => with_database(&database.url, "missing_database"),
     };
     let store = database
         .builder()
@@ -101,8 +108,8 @@ async fn failing_tenant_is_named_and_others_are_migrated(
         database.store()?.assert_current().await,
         good.store()?.assert_current().await,
     );
-    good.remove().await?;
-    let error = error.ok_or("two tenants have no database, and yet all is well")?;
+    good.drop().await?;
+    let error = error.ok_or("the migration of two missing databases succeeded")?;
     let related: Vec<&str> = error
         .related()
         .iter()

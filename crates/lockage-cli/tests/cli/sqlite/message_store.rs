@@ -11,7 +11,7 @@ fn message_store(sandbox: &Sandbox, args: &[&str]) -> Call {
 }
 
 #[test]
-fn a_message_database_is_made_checked_counted_cleared_and_rebuilt() {
+fn message_store_commands_manage_one_database() {
     let sandbox = sandbox(&[]);
     let error = sandbox.fails(
         &["message-store", "check"],
@@ -25,7 +25,7 @@ fn a_message_database_is_made_checked_counted_cleared_and_rebuilt() {
     sandbox.fails(
         &["message-store", "counts"],
         3,
-        &["there is no message database"],
+        &["no message database exists"],
     );
     assert!(!sandbox.path("app.db").exists());
 
@@ -80,7 +80,7 @@ fn a_message_database_is_made_checked_counted_cleared_and_rebuilt() {
 }
 
 #[test]
-fn a_tenant_that_fails_is_named_and_the_others_are_migrated() {
+fn failing_tenant_is_named_and_others_are_migrated() {
     let sandbox = sandbox(&[]);
     let tenants = [
         "--tenant",
@@ -106,7 +106,7 @@ fn a_tenant_that_fails_is_named_and_the_others_are_migrated() {
 }
 
 #[test]
-fn sixteen_processes_make_one_message_database() {
+fn sixteen_processes_create_one_message_database() {
     let sandbox = sandbox(&[]);
     let objects = sandbox.all_at_once(16, &["message-store", "migrate", "--lock-id", "4004"]);
     let applied = objects

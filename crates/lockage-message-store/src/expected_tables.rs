@@ -1,7 +1,7 @@
-//! What a current message database has.
+//! The tables of a current message database.
 
-/// Each table and its columns, the same on every engine.
-pub(crate) const TABLES: &[(&str, &[&str])] = &[
+/// Each table with its columns, equal on every engine.
+pub(crate) const EXPECTED_TABLES: &[(&str, &[&str])] = &[
     (
         "incoming_envelopes",
         &[

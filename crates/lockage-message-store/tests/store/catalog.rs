@@ -1,64 +1,64 @@
-//! The schema as the engine's own catalogue has it, in the words of the document.
+//! The schema that the engine's catalog reports, in the terms of the documentation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::database::Database;
-use crate::document::{Column, Document};
-use crate::site::Engine;
+use crate::documented_schema::{Column, DocumentedSchema};
+use crate::target_engine::Engine;
 
-/// Tables of Lockage's own, which stand beside those of the document.
-const OWN: [&str; 4] = [
+/// Internal tables of Lockage and of the engine, which are not documented.
+const INTERNAL_TABLES: [&str; 4] = [
     "lockage_message_history",
     "lockage_message_history_journal",
     "lockage_lock",
     "sqlite_sequence",
 ];
 
-/// Fails where the catalogue of a schema is not what the document says. `prefix` stands before the tables.
+/// Checks that the catalog of a schema matches the documentation. `prefix` is the prefix of the tables.
 pub(crate) async fn assert_schema(
     database: &Database,
     schema: Option<&str>,
     prefix: &str,
-    document: &Document,
-) -> Result<(), Failure> {
-    let catalogue = Catalogue::read(database, schema).await?;
-    let tables: BTreeSet<String> = catalogue.tables();
-    let expected: BTreeSet<String> = document
+    documented: &DocumentedSchema,
+) -> Result<(), TestError> {
+    let catalog = Catalog::read(database, schema).await?;
+    let tables: BTreeSet<String> = catalog.tables();
+    let expected: BTreeSet<String> = documented
         .tables
         .keys()
         .map(|table| format!("{prefix}{table}"))
         .collect();
     if tables != expected {
-        return Err(format!("the catalogue has the tables {tables:?}, not {expected:?}").into());
+        return Err(format!("the catalog has the tables {tables:?}, not {expected:?}").into());
     }
-    for (table, columns) in &document.tables {
+    for (table, columns) in &documented.tables {
         let name = format!("{prefix}{table}");
-        let found = catalogue.columns_of(database.engine, &name, prefix)?;
+        let found = catalog.columns_of(database.engine, &name, prefix)?;
         let expected: Vec<Column> = columns
             .iter()
-            .map(|column| as_on(database.engine, table, column))
+            .map(|column| normalize_type(database.engine, table, column))
             .collect();
         if found != expected {
             return Err(format!(
-                "{name} in the catalogue:\n{found:#?}\nand in the document:\n{expected:#?}"
+                "{name} in the catalog:\n{found:#?}\nand in the documentation:\n{expected:#?}"
             )
             .into());
         }
     }
-    for [index, table, column, rows] in &document.indexes {
+    for [index, table, column, rows] in &documented.indexes {
         let (table, name) = (format!("{prefix}{table}"), format!("{prefix}{index}"));
-        let found = match database.keeps_indexes {
-            true => catalogue.indexes.get(&(table, name)),
-            // Something of its own stands behind the name there.
-            false => catalogue
+        let found = match database.lists_indexes {
+            true => catalog.indexes.get(&(table, name)),
+            // The server appends a suffix to the name.
+            false => catalog
                 .indexes
                 .iter()
                 .find(|((of, long), _)| *of == table && long.starts_with(&name))
                 .map(|(_, found)| found),
         };
-        let partial = rows != "all" && database.engine != Engine::Mysql && database.keeps_indexes;
+        let partial = rows != "all" && database.engine != Engine::Mysql && database.lists_indexes;
         let expected = (column.clone(), partial);
         if found != Some(&expected) {
             return Err(format!("the index {index} is {found:?}, not {expected:?}").into());
@@ -67,8 +67,8 @@ pub(crate) async fn assert_schema(
     Ok(())
 }
 
-/// What the document says, as far as the engine can have it so.
-fn as_on(engine: Engine, table: &str, column: &Column) -> Column {
+/// Converts a documented column to the types of an engine.
+fn normalize_type(engine: Engine, table: &str, column: &Column) -> Column {
     let mut column = column.clone();
     if engine == Engine::Sqlite && table == "nodes" {
         match column.name.as_str() {
@@ -84,7 +84,7 @@ fn as_on(engine: Engine, table: &str, column: &Column) -> Column {
         column.default = "0".into();
     }
     if engine == Engine::Sqlite {
-        // One type of SQLite's stands for several.
+        // SQLite has one type for several.
         column.kind = match column.kind.as_str() {
             "GUID" | "TS" => "TEXT".into(),
             "BOOL" => "INT".into(),
@@ -94,20 +94,20 @@ fn as_on(engine: Engine, table: &str, column: &Column) -> Column {
     column
 }
 
-/// What the catalogue has, as it has it.
-struct Catalogue {
-    /// Table, column, type, whether null, default; in the order of the columns.
+/// The contents of the catalog.
+struct Catalog {
+    /// Table, column, type, nullability and default, in the order of the columns.
     columns: Vec<Vec<String>>,
     /// Table and column.
     primary: BTreeSet<(String, String)>,
-    /// Table and column, with the table that it points to and what happens when the row there goes.
+    /// Table and column, with the referenced table and the delete rule.
     foreign: BTreeMap<(String, String), (String, String)>,
-    /// Table and index, with the first column and whether it is partial.
+    /// Table and index, with the first column and whether the index is partial.
     indexes: BTreeMap<(String, String), (String, bool)>,
 }
 
-impl Catalogue {
-    async fn read(database: &Database, schema: Option<&str>) -> Result<Self, Failure> {
+impl Catalog {
+    async fn read(database: &Database, schema: Option<&str>) -> Result<Self, TestError> {
         let schema = match (database.engine, schema) {
             (Engine::Postgres, schema) => schema.unwrap_or("lockage"),
             (Engine::SqlServer, schema) => schema.unwrap_or("dbo"),
@@ -140,11 +140,12 @@ impl Catalogue {
     }
 
     fn tables(&self) -> BTreeSet<String> {
-        let ours = |table: &&String| !OWN.iter().any(|own| table.ends_with(own));
+        let is_documented =
+            |table: &&String| !INTERNAL_TABLES.iter().any(|own| table.ends_with(own));
         self.columns
             .iter()
             .map(|row| &row[0])
-            .filter(ours)
+            .filter(is_documented)
             .cloned()
             .collect()
     }
@@ -154,12 +155,12 @@ impl Catalogue {
         engine: Engine,
         table: &str,
         prefix: &str,
-    ) -> Result<Vec<Column>, Failure> {
+    ) -> Result<Vec<Column>, TestError> {
         let of_table = self.columns.iter().filter(|row| row[0] == table);
         of_table
             .map(|row| {
-                let place = (table.to_owned(), row[1].clone());
-                let key = match (self.primary.contains(&place), self.foreign.get(&place)) {
+                let column = (table.to_owned(), row[1].clone());
+                let key = match (self.primary.contains(&column), self.foreign.get(&column)) {
                     (true, _) => "primary".to_owned(),
                     (false, Some((to, rule))) => format!(
                         "{}, {}",
@@ -194,7 +195,7 @@ fn kind(engine: Engine, found: &str) -> Option<String> {
         (Engine::Mysql, "datetime(6)") => "TS",
         (Engine::Mysql, "tinyint(1)") => "BOOL",
         (Engine::Mysql, "longblob") => "BLOB",
-        // MariaDB tells a width that MySQL has given up.
+        // MariaDB reports a display width, MySQL does not.
         (Engine::Mysql, "int" | "int(11)") => "INT",
         (Engine::Mysql, "text") => "TEXT",
         (Engine::Mysql, text) if text.starts_with("varchar(") => "TEXT",
@@ -221,7 +222,7 @@ fn default(found: &str) -> String {
     }
 }
 
-/// Columns, primary keys, foreign keys and indexes.
+/// Returns the queries for columns, primary keys, foreign keys and indexes.
 fn queries(engine: Engine) -> [&'static str; 4] {
     match engine {
         Engine::Postgres => [

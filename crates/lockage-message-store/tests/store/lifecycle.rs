@@ -1,25 +1,25 @@
-//! Runs: those with nothing to do, those that are cut short, those of two hosts.
+//! Runs that have nothing to do, that are interrupted, and that start on two hosts.
 
 use std::time::{Duration, Instant};
 
-use lockage_message_store::lockage_core::{TryLock, Interrupt, LockKey, LockWait, Outcome};
+use lockage_message_store::lockage_core::{Interrupt, LockKey, LockWait, Outcome, TryLock};
 use lockage_message_store::{AutoCreate, ErrorKind};
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 use crate::database::Database;
-use crate::watch::{Pause, StopAt, Waiting, hear};
+use crate::observers::{PauseAtStep, StopAtStep, WaitRecorder, next_event};
 
 crate::tests![
-    migrating_a_current_database_is_a_no_op,
-    cancelled_means_an_error_and_no_lock,
-    cancelled_while_waiting_means_an_error_and_no_lock,
-    two_hosts_start_against_the_same_database,
-    start_does_what_the_mode_allows,
-    create_only_waits_for_what_another_process_is_making,
+    migrating_current_database_is_a_no_op,
+    interrupted_run_fails_and_releases_lock,
+    interrupted_wait_fails_and_releases_lock,
+    two_hosts_start_on_same_database,
+    start_respects_auto_create_mode,
+    create_only_waits_for_creating_process,
 ];
 
-/// Holds when the lock is free, at once or when the server has ended what the holder left.
-async fn assert_free(database: &Database) -> Result<(), Failure> {
+/// Waits until the lock is free: the server may need time to end the session of its holder.
+async fn assert_free(database: &Database) -> Result<(), TestError> {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         let session = database.session().await?;
@@ -33,15 +33,15 @@ async fn assert_free(database: &Database) -> Result<(), Failure> {
     }
 }
 
-async fn migrating_a_current_database_is_a_no_op(database: &Database) -> Result<(), Failure> {
+async fn migrating_current_database_is_a_no_op(database: &Database) -> Result<(), TestError> {
     let store = database.store()?;
     let first = store.migrate().await?.main;
     if (first.outcome, first.applied.len(), first.took_lock) != (Outcome::Applied, 3, true) {
         return Err(format!("the first run: {first:?}").into());
     }
     let before = database.history().await?;
-    // Even with the lock in somebody else's hands: it is not needed.
-    let TryLock::Acquired(neighbour) = database
+    // Another session holds the lock, because a current database does not need it.
+    let TryLock::Acquired(holder) = database
         .session()
         .await?
         .try_lock(&LockKey::default())
@@ -51,7 +51,7 @@ async fn migrating_a_current_database_is_a_no_op(database: &Database) -> Result<
     };
     let second = store.migrate().await?.main;
     store.start().await?;
-    neighbour.release().await?.close().await?;
+    holder.release().await?.close().await?;
     if (second.outcome, second.took_lock) != (Outcome::UpToDate, false) {
         return Err(format!("the second run: {second:?}").into());
     }
@@ -61,10 +61,10 @@ async fn migrating_a_current_database_is_a_no_op(database: &Database) -> Result<
     Ok(())
 }
 
-async fn cancelled_means_an_error_and_no_lock(database: &Database) -> Result<(), Failure> {
+async fn interrupted_run_fails_and_releases_lock(database: &Database) -> Result<(), TestError> {
     for attempt in 1..=3 {
         let interrupt = Interrupt::new();
-        let stop = StopAt {
+        let stop = StopAtStep {
             step: 0,
             interrupt: interrupt.clone(),
         };
@@ -76,11 +76,11 @@ async fn cancelled_means_an_error_and_no_lock(database: &Database) -> Result<(),
         let before = applied(database).await?;
         match store.migrate().await {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // A server on a slow disk may not end a statement in time; the session is dropped then, and the lock with it.
+            // On a slow disk the server may not cancel a statement in time. The session is then dropped, which releases the lock.
             Err(error) if error.kind() == ErrorKind::SessionLost => {}
-            // What had just finished when the request came counts.
+            // A migration that finished before the interrupt counts.
             Ok(migrated) if before == 2 && migrated.main.applied.len() == 1 => {}
-            other => return Err(format!("cancelled, attempt {attempt}: {other:?}").into()),
+            other => return Err(format!("interrupted, attempt {attempt}: {other:?}").into()),
         }
         assert_free(database).await?;
     }
@@ -89,8 +89,8 @@ async fn cancelled_means_an_error_and_no_lock(database: &Database) -> Result<(),
     Ok(())
 }
 
-/// How many migrations are applied.
-async fn applied(database: &Database) -> Result<usize, Failure> {
+/// Returns the number of applied migrations.
+async fn applied(database: &Database) -> Result<usize, TestError> {
     let history = database.table("lockage_message_history");
     let rows = database
         .rows(&format!(
@@ -100,37 +100,35 @@ async fn applied(database: &Database) -> Result<usize, Failure> {
     Ok(rows.map_or(0, |rows| rows.len()))
 }
 
-async fn cancelled_while_waiting_means_an_error_and_no_lock(
-    database: &Database,
-) -> Result<(), Failure> {
+async fn interrupted_wait_fails_and_releases_lock(database: &Database) -> Result<(), TestError> {
     let session = database.session().await?;
-    let TryLock::Acquired(neighbour) = session.try_lock(&LockKey::default()).await? else {
-        return Err("the lock of a fresh database is taken".into());
+    let TryLock::Acquired(holder) = session.try_lock(&LockKey::default()).await? else {
+        return Err("the lock of a new database is held".into());
     };
     let interrupt = Interrupt::new();
-    let (waiting, mut told) = Waiting::new();
+    let (waiting, mut events) = WaitRecorder::new();
     let store = database
         .builder()
         .interrupt(interrupt.clone())
         .observer(waiting)
         .build()?;
     let running = tokio::spawn(async move { store.migrate().await });
-    hear(&mut told, "the store to wait").await?;
+    next_event(&mut events, "the store to wait").await?;
     interrupt.trigger();
     match running.await? {
         Err(error) if error.kind() == ErrorKind::Interrupted => {}
-        other => return Err(format!("cancelled: {other:?}").into()),
+        other => return Err(format!("interrupted: {other:?}").into()),
     }
-    neighbour.release().await?.close().await?;
+    holder.release().await?.close().await?;
     assert_free(database).await?;
     if applied(database).await? > 0 {
-        return Err("a run that never had the lock wrote".into());
+        return Err("a run without the lock wrote".into());
     }
     Ok(())
 }
 
-/// The two start at the same moment, twice: when there is nothing, and when all is there.
-async fn two_hosts_start_against_the_same_database(database: &Database) -> Result<(), Failure> {
+/// Two stores start at the same time, first on an empty database and then on a current one.
+async fn two_hosts_start_on_same_database(database: &Database) -> Result<(), TestError> {
     for _ in 0..2 {
         let (one, other) = (database.store()?, database.store()?);
         let (one, other) = tokio::join!(one.start(), other.start());
@@ -143,10 +141,10 @@ async fn two_hosts_start_against_the_same_database(database: &Database) -> Resul
     Ok(())
 }
 
-async fn start_does_what_the_mode_allows(database: &Database) -> Result<(), Failure> {
+async fn start_respects_auto_create_mode(database: &Database) -> Result<(), TestError> {
     let mode = |mode| database.builder().auto_create(mode).build();
     let none = mode(AutoCreate::None)?;
-    let refused = |started: lockage_message_store::Result<()>, part: &str| match started {
+    let assert_rejected = |started: lockage_message_store::Result<()>, part: &str| match started {
         Err(error)
             if error.kind() == ErrorKind::NotCurrent
                 && error.message().contains(part)
@@ -156,61 +154,59 @@ async fn start_does_what_the_mode_allows(database: &Database) -> Result<(), Fail
         {
             Ok(())
         }
-        other => Err(Failure::from(format!("started with {other:?}"))),
+        other => Err(TestError::from(format!("started with {other:?}"))),
     };
-    refused(none.start().await, "migration 1 (envelopes) is not applied")?;
+    assert_rejected(none.start().await, "migration 1 (envelopes) is not applied")?;
     if applied(database).await? > 0 {
-        return Err("a start that may not write wrote".into());
+        return Err("a start without permission to write wrote".into());
     }
     mode(AutoCreate::CreateOnly)?.start().await?;
     none.start().await?;
-    // As a program left it that knew two migrations.
+    // The state that an older program with two migrations leaves.
     let table = |table| database.table(table);
-    let forget = [
+    let remove_last = [
         format!("DROP TABLE {}", table("tenants")),
         format!(
             "DELETE FROM {} WHERE version = '3'",
             table("lockage_message_history")
         ),
     ];
-    for statement in &forget {
+    for statement in &remove_last {
         database.execute(statement).await?;
     }
     let outdated = "migration 3 (tenants) is not applied";
-    refused(none.start().await, outdated)?;
-    refused(mode(AutoCreate::CreateOnly)?.start().await, outdated)?;
+    assert_rejected(none.start().await, outdated)?;
+    assert_rejected(mode(AutoCreate::CreateOnly)?.start().await, outdated)?;
     mode(AutoCreate::CreateOrUpdate)?.start().await?;
-    for statement in &forget {
+    for statement in &remove_last {
         database.execute(statement).await?;
     }
-    // An explicit call is intent enough.
+    // An explicit call migrates in every mode.
     none.migrate().await?;
     none.start().await?;
     Ok(())
 }
 
-/// The one has made the first table of many when the other starts.
-async fn create_only_waits_for_what_another_process_is_making(
-    database: &Database,
-) -> Result<(), Failure> {
-    let (pause, mut paused) = Pause::at_step(1);
+/// Another store starts while the first one has applied one of three migrations.
+async fn create_only_waits_for_creating_process(database: &Database) -> Result<(), TestError> {
+    let (pause, mut paused) = PauseAtStep::at_step(1);
     let first = database.builder().observer(pause).build()?;
-    let making = tokio::spawn(async move { first.start().await });
-    paused.reached().await?;
+    let creating = tokio::spawn(async move { first.start().await });
+    paused.wait_reached().await?;
     let other = || database.builder().auto_create(AutoCreate::CreateOnly);
     match other().wait(LockWait::Never).build()?.start().await {
         Err(error) if error.kind() == ErrorKind::NotCurrent => {}
-        ended => return Err(format!("one that must not wait: {ended:?}").into()),
+        other => return Err(format!("a start that must not wait: {other:?}").into()),
     }
-    let (patient, looker) = (other().build()?, database.store()?);
-    let look = async {
-        // Time enough for the other to find the database half made.
+    let (waiting, observer) = (other().build()?, database.store()?);
+    let observe = async {
+        // Gives the other store time to find the database half created.
         for _ in 0..5 {
-            let _ = looker.assert_current().await;
+            let _ = observer.assert_current().await;
         }
         drop(paused);
     };
-    let (started, ()) = tokio::join!(patient.start(), look);
+    let (started, ()) = tokio::join!(waiting.start(), observe);
     started?;
-    Ok(making.await??)
+    Ok(creating.await??)
 }

@@ -1,8 +1,8 @@
-//! The tables of `docs/message-store.md`, read as a test reads them.
+//! The tables and indexes that `docs/message-store.md` documents.
 
 use std::collections::BTreeMap;
 
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
 const MANUAL: &str = include_str!("../../../../docs/message-store.md");
 
@@ -13,7 +13,7 @@ pub(crate) struct Column {
     pub(crate) null: bool,
     /// `0`, `false`, `now`, `generated`, or nothing.
     pub(crate) default: String,
-    /// `primary`, or the table that it points to and what goes with it, or nothing.
+    /// `primary`, or the referenced table with its delete rule, or nothing.
     pub(crate) key: String,
 }
 
@@ -21,16 +21,16 @@ pub(crate) struct Column {
 pub(crate) type Index = [String; 4];
 
 #[derive(Debug)]
-pub(crate) struct Document {
+pub(crate) struct DocumentedSchema {
     pub(crate) tables: BTreeMap<String, Vec<Column>>,
     pub(crate) indexes: Vec<Index>,
 }
 
-impl Document {
-    pub(crate) fn read() -> Result<Self, Failure> {
+impl DocumentedSchema {
+    pub(crate) fn read() -> Result<Self, TestError> {
         let mut tables: BTreeMap<String, Vec<Column>> = BTreeMap::new();
         let mut indexes = Vec::new();
-        // The section, and in it the table.
+        // The current section and the table that it describes.
         let (mut section, mut table_name) = ("", None);
         for line in MANUAL.lines() {
             if let Some(title) = line.strip_prefix("### ") {
@@ -66,7 +66,7 @@ impl Document {
         }
         if tables.len() != 9 || indexes.is_empty() {
             return Err(format!(
-                "docs/message-store.md tells of the tables {:?} and {} indexes",
+                "docs/message-store.md documents the tables {:?} and {} indexes",
                 tables.keys(),
                 indexes.len()
             )
@@ -75,8 +75,8 @@ impl Document {
         Ok(Self { tables, indexes })
     }
 
-    /// With the identity of id and destination.
-    pub(crate) fn by_destination(mut self) -> Self {
+    /// Changes the primary key to that of the identity of id and destination.
+    pub(crate) fn with_destination_key(mut self) -> Self {
         let incoming = self.tables.entry("incoming_envelopes".into()).or_default();
         for column in incoming {
             if column.name == "received_at" {
