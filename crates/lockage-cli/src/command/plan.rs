@@ -44,7 +44,7 @@ pub(super) fn show_plan(
         }
     })?;
     let plan = match direction {
-        Direction::Up => plan::plan(&target.set, &history, &options)?,
+        Direction::Up => plan::plan_up(&target.set, &history, &options)?,
         Direction::Down => plan::plan_down(&target.set, &history, &options)?,
     };
     let script_errors = plan.steps.iter().filter_map(|step| {

@@ -208,7 +208,7 @@ mod tests {
     fn plan_text(backend: Backend, script: &str) -> String {
         let set = MigrationSet::from_texts([("V1__a.sql", script)]).unwrap();
         let history = History::default();
-        let plan = plan::plan(&set, &history, &PlanOptions::default()).unwrap();
+        let plan = plan::plan_up(&set, &history, &PlanOptions::default()).unwrap();
         let entries = compare(&set, &history);
         let mut text = Vec::new();
         StepJson::new(backend, &plan.steps[0], &entries, &history)

@@ -23,7 +23,7 @@ pub(super) fn run(settings: &Settings, output: &Output) -> CommandResult {
     let history = target.run(PlanOptions::default(), async |runner| {
         runner.history().await
     })?;
-    let outcome = match plan::plan(&target.set, &history, &settings.plan_options(None, None)) {
+    let outcome = match plan::plan_up(&target.set, &history, &settings.plan_options(None, None)) {
         Ok(plan) if plan.is_empty() => "up_to_date",
         Ok(_) => "pending",
         Err(error) if error.kind() == ErrorKind::Diverged => "diverged",

@@ -31,7 +31,7 @@ pub(super) fn run(args: &ValidateArgs, settings: &Settings, output: &Output) -> 
     // Pending migrations are valid, older ones included. Only contradictions between files and history are errors.
     let mut lenient = PlanOptions::default();
     lenient.out_of_order = true;
-    plan::plan(&target.set, &history, &lenient)?;
+    plan::plan_up(&target.set, &history, &lenient)?;
     let database = target.database();
     Ok(Box::new(ValidateOutput::new(
         &target.set,

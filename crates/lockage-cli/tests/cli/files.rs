@@ -1,49 +1,52 @@
-//! Mistakes in the folder of the migrations, found without a database.
+//! Invalid migration files, found without a database.
 
 use crate::sandbox::Sandbox;
 
 const OFFLINE: [&str; 2] = ["validate", "--offline"];
 
 #[test]
-fn sound_files_are_counted() {
-    let sandbox = Sandbox::with(&[
+fn valid_files_are_counted() {
+    let sandbox = Sandbox::with_migrations(&[
         ("V1__a.sql", "CREATE TABLE a (id int);\n"),
         ("sub/V2__b.sql", "-- lockage: no-transaction\nSELECT 1;\n"),
         ("R__c.sql", ""),
     ]);
-    sandbox.migration("README.md", "not ours");
+    sandbox.write_migration("README.md", "not a migration");
     assert_eq!(
-        sandbox.run(&OFFLINE).succeeds().out,
-        "3 files checked: no mistakes\n"
+        sandbox.run(&OFFLINE).expect_success().out,
+        "3 files checked: no errors\n"
     );
-    let (code, object) = sandbox.json(&OFFLINE);
+    let (code, object) = sandbox.run_json(&OFFLINE);
     assert_eq!(
         (code, &object["outcome"], &object["files"]),
         (0, &"valid".into(), &3.into())
     );
     assert_eq!(
-        sandbox.run(&["validate", "--offline", "-q"]).succeeds().out,
+        sandbox
+            .run(&["validate", "--offline", "-q"])
+            .expect_success()
+            .out,
         ""
     );
 }
 
 #[test]
-fn a_folder_that_is_missing_empty_or_no_folder() {
+fn missing_empty_and_invalid_folders_are_reported() {
     let sandbox = Sandbox::new();
-    let error = sandbox.fails(
+    let error = sandbox.expect_failure(
         &OFFLINE,
         2,
         &["the folder migrations has no migrations", "lockage new"],
     );
     assert_eq!(error["kind"], "invalid_config");
     let args = ["validate", "--offline", "--dir", "nowhere"];
-    sandbox.fails(
+    sandbox.expect_failure(
         &args,
         2,
         &["the migrations folder nowhere does not exist", "--dir"],
     );
     sandbox.write("file", "");
-    sandbox.fails(
+    sandbox.expect_failure(
         &["validate", "--offline", "--dir", "file"],
         2,
         &["is not a folder"],
@@ -52,21 +55,21 @@ fn a_folder_that_is_missing_empty_or_no_folder() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_cannot_be_read() {
+fn unreadable_folder_is_reported() {
     let sandbox = Sandbox::new();
-    // Rights do not stop the superuser; a link to itself stops everybody.
+    // Permissions do not stop the superuser, but a link to itself does.
     std::os::unix::fs::symlink("loop", sandbox.path("loop")).unwrap();
     let args = ["validate", "--offline", "--dir", "loop"];
-    let error = sandbox.fails(&args, 2, &["the migrations folder loop cannot be read"]);
+    let error = sandbox.expect_failure(&args, 2, &["the migrations folder loop cannot be read"]);
     assert_eq!(error["kind"], "invalid_config");
     std::os::unix::fs::symlink("nowhere", sandbox.path("migrations/V1__a.sql")).unwrap();
-    sandbox.fails(&OFFLINE, 2, &["V1__a.sql"]);
+    sandbox.expect_failure(&OFFLINE, 2, &["V1__a.sql"]);
 }
 
 #[test]
-fn a_name_outside_the_convention() {
-    let sandbox = Sandbox::with(&[("V1__a.sql", ""), ("users.sql", "")]);
-    let error = sandbox.fails(
+fn invalid_file_name_is_reported() {
+    let sandbox = Sandbox::with_migrations(&[("V1__a.sql", ""), ("users.sql", "")]);
+    let error = sandbox.expect_failure(
         &OFFLINE,
         2,
         &[
@@ -79,9 +82,9 @@ fn a_name_outside_the_convention() {
 }
 
 #[test]
-fn two_files_with_one_version() {
-    let sandbox = Sandbox::with(&[("V1__a.sql", ""), ("sub/V01__b.sql", "")]);
-    let error = sandbox.fails(
+fn duplicate_version_is_reported() {
+    let sandbox = Sandbox::with_migrations(&[("V1__a.sql", ""), ("sub/V01__b.sql", "")]);
+    let error = sandbox.expect_failure(
         &OFFLINE,
         2,
         &["V1__a.sql", "V01__b.sql", "are both versioned"],
@@ -90,20 +93,20 @@ fn two_files_with_one_version() {
 }
 
 #[test]
-fn a_file_that_is_not_utf8() {
+fn file_that_is_not_utf8_is_reported() {
     let sandbox = Sandbox::new();
-    sandbox.migration("V1__a.sql", b"SELECT '\xE9';\n");
-    let error = sandbox.fails(&OFFLINE, 2, &["not UTF-8: byte 8 is wrong", "V1__a.sql"]);
+    sandbox.write_migration("V1__a.sql", b"SELECT '\xE9';\n");
+    let error = sandbox.expect_failure(&OFFLINE, 2, &["not UTF-8: byte 8 is wrong", "V1__a.sql"]);
     assert_eq!(error["context"]["byte_offset"], "8");
 }
 
 #[test]
-fn an_unknown_directive_is_shown_in_its_line() {
-    let sandbox = Sandbox::with(&[(
+fn unknown_directive_is_shown_with_its_line() {
+    let sandbox = Sandbox::with_migrations(&[(
         "V1__a.sql",
         "-- about\n-- lockage: no-transactoin\nSELECT 1;\n",
     )]);
-    let error = sandbox.fails(
+    let error = sandbox.expect_failure(
         &OFFLINE,
         2,
         &[
@@ -118,13 +121,13 @@ fn an_unknown_directive_is_shown_in_its_line() {
 }
 
 #[test]
-fn every_mistake_is_told_at_once() {
-    let sandbox = Sandbox::with(&[
+fn all_file_errors_are_reported_together() {
+    let sandbox = Sandbox::with_migrations(&[
         ("V1__a.sql", "-- lockage: what\n"),
         ("one.sql", ""),
         ("V2__b.sql", "-- lockage: foreign-keys=maybe\n"),
     ]);
-    let error = sandbox.fails(
+    let error = sandbox.expect_failure(
         &OFFLINE,
         2,
         &[
@@ -137,10 +140,10 @@ fn every_mistake_is_told_at_once() {
 }
 
 #[test]
-fn mistakes_in_files_come_before_any_connection() {
-    let sandbox = Sandbox::with(&[("V1_a.sql", "")]);
+fn file_errors_are_reported_before_connecting() {
+    let sandbox = Sandbox::with_migrations(&[("V1_a.sql", "")]);
     for command in ["up", "status", "plan", "check", "wait", "down"] {
-        let error = sandbox.fails(&[command, "--url", "nosuch:x"], 2, &["has no `__`"]);
+        let error = sandbox.expect_failure(&[command, "--url", "nosuch:x"], 2, &["has no `__`"]);
         assert_eq!(error["kind"], "invalid_migration");
     }
 }

@@ -1,4 +1,4 @@
-//! The real program, as a script would call it.
+//! Tests that run the program as a script would.
 
 mod completions;
 mod configuration;

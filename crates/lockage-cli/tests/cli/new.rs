@@ -1,13 +1,13 @@
 use crate::sandbox::Sandbox;
 
 #[test]
-fn a_new_migration_has_the_time_as_its_version() {
+fn new_migration_has_timestamp_version() {
     let sandbox = Sandbox::new();
     std::fs::remove_dir(sandbox.path("migrations")).unwrap();
     let before = jiff::Timestamp::now();
-    let call = sandbox.run(&["new", "create users"]).succeeds();
+    let call = sandbox.run(&["new", "create users"]).expect_success();
     let after = jiff::Timestamp::now();
-    let names = sandbox.names("migrations");
+    let names = sandbox.file_names("migrations");
     assert_eq!(names.len(), 1);
     let version = names[0]
         .strip_prefix('V')
@@ -22,30 +22,30 @@ fn a_new_migration_has_the_time_as_its_version() {
             .to_str()
             .unwrap()
     );
-    sandbox.run(&["validate", "--offline"]).succeeds();
+    sandbox.run(&["validate", "--offline"]).expect_success();
 }
 
 #[test]
-fn versions_of_one_second_differ_and_sort_in_order() {
+fn migrations_of_one_second_get_increasing_versions() {
     let sandbox = Sandbox::new();
     for name in ["a", "b", "c"] {
-        sandbox.run(&["new", name]).succeeds();
+        sandbox.run(&["new", name]).expect_success();
     }
-    let names = sandbox.names("migrations");
+    let names = sandbox.file_names("migrations");
     let order: Vec<char> = names
         .iter()
         .map(|name| name.chars().rev().nth(4).unwrap())
         .collect();
     assert_eq!(order, ['a', 'b', 'c'], "{names:?}");
-    sandbox.run(&["validate", "--offline"]).succeeds();
+    sandbox.run(&["validate", "--offline"]).expect_success();
 }
 
 #[test]
-fn an_undo_script_has_the_same_version() {
+fn undo_script_has_same_version() {
     let sandbox = Sandbox::new();
-    let (code, object) = sandbox.json(&["new", "x", "--undo", "--dir", "sql"]);
+    let (code, object) = sandbox.run_json(&["new", "x", "--undo", "--dir", "sql"]);
     assert_eq!(code, 0);
-    let names = sandbox.names("sql");
+    let names = sandbox.file_names("sql");
     assert_eq!(names.len(), 2);
     assert_eq!(names[0][1..], names[1][1..]);
     assert!(names[0].starts_with('U') && names[1].starts_with('V'));
@@ -54,33 +54,29 @@ fn an_undo_script_has_the_same_version() {
 }
 
 #[test]
-fn a_repeatable_migration_is_never_overwritten() {
+fn existing_repeatable_migration_is_not_overwritten() {
     let sandbox = Sandbox::new();
     sandbox
         .run(&["new", "all views", "--repeatable"])
-        .succeeds();
-    sandbox.migration("R__all_views.sql", "-- mine");
-    let error = sandbox.fails(
+        .expect_success();
+    sandbox.write_migration("R__all_views.sql", "-- edited");
+    let error = sandbox.expect_failure(
         &["new", "all views", "--repeatable"],
         2,
-        &["R__all_views.sql is there already"],
+        &["R__all_views.sql already exists"],
     );
     assert_eq!(error["kind"], "invalid_config");
     let text = std::fs::read_to_string(sandbox.path("migrations/R__all_views.sql")).unwrap();
-    assert_eq!(text, "-- mine");
+    assert_eq!(text, "-- edited");
 }
 
 #[test]
-fn a_name_that_is_no_file_name_is_refused() {
+fn name_that_is_not_a_file_name_is_rejected() {
     let sandbox = Sandbox::new();
-    sandbox.fails(
-        &["new", "../escape"],
-        2,
-        &["cannot be part of a file's name"],
-    );
-    assert!(sandbox.names("migrations").is_empty());
+    sandbox.expect_failure(&["new", "../escape"], 2, &["cannot be part of a file name"]);
+    assert!(sandbox.file_names("migrations").is_empty());
     sandbox.write("taken", "");
-    sandbox.fails(
+    sandbox.expect_failure(
         &["new", "a", "--dir", "taken"],
         2,
         &["cannot create the folder taken"],

@@ -1,25 +1,25 @@
-//! Where nobody reads what is written.
+//! Standard output that cannot be written.
 
 use std::fs::File;
 use std::process::Stdio;
 
-use crate::sandbox::{Call, Sandbox};
+use crate::sandbox::{CallResult, Sandbox};
 
 #[test]
-fn whoever_has_read_enough_may_go() {
+fn broken_stdout_pipe_is_not_an_error() {
     let sandbox = Sandbox::new();
     for args in [&["backends"][..], &["completions", "zsh"], &["--help"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let output = sandbox.command(args).stdout(writer).output().unwrap();
-        let call = Call::of(&output).succeeds();
+        let call = CallResult::from_output(&output).expect_success();
         assert_eq!(call.err, "");
     }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_result_that_cannot_be_written_is_no_success() {
+fn unwritable_stdout_exits_with_1() {
     let sandbox = Sandbox::new();
     for args in [&["backends"][..], &["backends", "--json"]] {
         let full = File::options().write(true).open("/dev/full").unwrap();
@@ -29,7 +29,7 @@ fn a_result_that_cannot_be_written_is_no_success() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let call = Call::of(&child.wait_with_output().unwrap());
+        let call = CallResult::from_output(&child.wait_with_output().unwrap());
         assert_eq!(call.code, 1, "{call:?}");
         assert!(
             call.err.starts_with("cannot write to standard output: "),

@@ -1,11 +1,11 @@
-//! What the README tells a newcomer to type.
+//! The first command of the README.
 
 use std::path::Path;
 
 use crate::sandbox::Sandbox;
 
 #[test]
-fn the_first_command_migrates_a_database() {
+fn readme_command_migrates_a_database() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
     let line = readme
@@ -26,8 +26,14 @@ fn the_first_command_migrates_a_database() {
     let mut typed = typed.clone();
     let examples = examples.to_str().unwrap();
     typed[dir] = examples;
-    let call = sandbox.run(&typed).succeeds();
+    let call = sandbox.run(&typed).expect_success();
     let done = format!("{versioned} migrations applied to ");
     assert!(call.out.starts_with(&done), "{call:?}");
-    assert!(sandbox.run(&typed).succeeds().out.contains("is up to date"));
+    assert!(
+        sandbox
+            .run(&typed)
+            .expect_success()
+            .out
+            .contains("is up to date")
+    );
 }

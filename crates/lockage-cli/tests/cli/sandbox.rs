@@ -1,4 +1,4 @@
-//! A working directory, and the program run in it.
+//! A working directory in which tests run the program.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -6,14 +6,14 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A working directory of its own, with a folder `migrations`.
+/// A temporary working directory with a folder `migrations`.
 pub(crate) struct Sandbox {
     folder: TempDir,
 }
 
-/// What a call of the program came to.
+/// Exit code and output of a call of the program.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct CallResult {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
@@ -26,11 +26,11 @@ impl Sandbox {
         Self { folder }
     }
 
-    /// With migrations: names and texts.
-    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
+    /// Creates a sandbox with migrations, which are pairs of file name and text.
+    pub(crate) fn with_migrations(files: &[(&str, &str)]) -> Self {
         let sandbox = Self::new();
         for (name, text) in files {
-            sandbox.migration(name, text);
+            sandbox.write_migration(name, text);
         }
         sandbox
     }
@@ -46,8 +46,8 @@ impl Sandbox {
         std::fs::write(path, content).unwrap();
     }
 
-    /// Writes a file into the folder of the migrations.
-    pub(crate) fn migration(&self, name: &str, text: impl AsRef<[u8]>) {
+    /// Writes a file into the folder `migrations`.
+    pub(crate) fn write_migration(&self, name: &str, text: impl AsRef<[u8]>) {
         self.write(&format!("migrations/{name}"), text);
     }
 
@@ -55,8 +55,8 @@ impl Sandbox {
         std::fs::remove_file(self.path(name)).unwrap();
     }
 
-    /// The names in a folder, sorted.
-    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
+    /// Returns the sorted names in a folder.
+    pub(crate) fn file_names(&self, folder: &str) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(self.path(folder))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -65,32 +65,32 @@ impl Sandbox {
         names
     }
 
-    /// The program in this working directory, with none of the variables that it knows.
+    /// Returns the program in this working directory, without the environment variables that it reads.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         command_in(self.folder.path(), args)
     }
 
-    pub(crate) fn run(&self, args: &[&str]) -> Call {
-        Call::of(&self.command(args).output().unwrap())
+    pub(crate) fn run(&self, args: &[&str]) -> CallResult {
+        CallResult::from_output(&self.command(args).output().unwrap())
     }
 
-    /// The same with variables.
-    pub(crate) fn run_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Call {
+    /// Runs the program with environment variables.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)], args: &[&str]) -> CallResult {
         let mut command = self.command(args);
         command.envs(variables.iter().copied());
-        Call::of(&command.output().unwrap())
+        CallResult::from_output(&command.output().unwrap())
     }
 
-    /// Runs with `--json`: the exit code and the object.
-    pub(crate) fn json(&self, args: &[&str]) -> (i32, Value) {
+    /// Runs the program with `--json` and returns the exit code and the object.
+    pub(crate) fn run_json(&self, args: &[&str]) -> (i32, Value) {
         let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
         let call = self.run(&args);
         let object = call.object();
         (call.code, object)
     }
 
-    /// Runs many at once with `--json`, which all succeed: their objects.
-    pub(crate) fn all_at_once(&self, processes: usize, args: &[&str]) -> Vec<Value> {
+    /// Runs several processes concurrently with `--json`, asserts that all succeed, and returns their objects.
+    pub(crate) fn run_concurrently(&self, processes: usize, args: &[&str]) -> Vec<Value> {
         let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
         let started: Vec<_> = (0..processes)
             .map(|_| {
@@ -101,23 +101,23 @@ impl Sandbox {
                     .unwrap()
             })
             .collect();
-        let call = |child: Child| Call::of(&child.wait_with_output().unwrap());
+        let result = |child: Child| CallResult::from_output(&child.wait_with_output().unwrap());
         started
             .into_iter()
-            .map(|child| call(child).succeeds().object())
+            .map(|child| result(child).expect_success().object())
             .collect()
     }
 
-    /// Asserts that a call fails with a code, tells the parts on standard error and nothing on standard output, and says the same as JSON:
-    /// the error's object is returned.
-    pub(crate) fn fails(&self, args: &[&str], code: i32, parts: &[&str]) -> Value {
+    /// Asserts that a call fails with `code`, with all `parts` on standard error and nothing on standard output. Asserts the same with
+    /// `--json` and returns the object of the error.
+    pub(crate) fn expect_failure(&self, args: &[&str], code: i32, parts: &[&str]) -> Value {
         let call = self.run(args);
         assert_eq!(call.code, code, "{call:?}");
         assert_eq!(call.out, "", "{call:?}");
         for part in parts {
             assert!(call.err.contains(part), "{part} is not in {}", call.err);
         }
-        let (json_code, object) = self.json(args);
+        let (json_code, object) = self.run_json(args);
         assert_eq!(json_code, code, "{object}");
         assert_eq!(object["outcome"], "failed", "{object}");
         let error = object["error"].clone();
@@ -132,8 +132,8 @@ impl Sandbox {
     }
 }
 
-impl Call {
-    pub(crate) fn of(output: &Output) -> Self {
+impl CallResult {
+    pub(crate) fn from_output(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap(),
             out: String::from_utf8(output.stdout.clone()).unwrap(),
@@ -141,7 +141,7 @@ impl Call {
         }
     }
 
-    /// The one object on standard output.
+    /// Returns the single object on standard output.
     pub(crate) fn object(&self) -> Value {
         let lines: Vec<&str> = self.out.lines().collect();
         assert_eq!(lines.len(), 1, "{self:?}");
@@ -152,7 +152,7 @@ impl Call {
     }
 
     #[track_caller]
-    pub(crate) fn succeeds(self) -> Self {
+    pub(crate) fn expect_success(self) -> Self {
         assert_eq!(self.code, 0, "{self:?}");
         self
     }
@@ -162,8 +162,8 @@ fn command_in(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lockage"));
     command.current_dir(folder).args(args);
     for (name, _) in std::env::vars_os() {
-        let ours = name.to_string_lossy().starts_with("LOCKAGE_");
-        if ours || name == "DATABASE_URL" || name == "NO_COLOR" {
+        let is_setting = name.to_string_lossy().starts_with("LOCKAGE_");
+        if is_setting || name == "DATABASE_URL" || name == "NO_COLOR" {
             command.env_remove(name);
         }
     }

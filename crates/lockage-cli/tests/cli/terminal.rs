@@ -1,4 +1,4 @@
-//! A terminal for the program, with nobody but the test at it.
+//! A pseudo-terminal that a test controls.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -12,11 +12,11 @@ use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use crate::sandbox::Call;
+use crate::sandbox::CallResult;
 
-/// A program that runs with a terminal for its standard input and standard error.
+/// A running program whose standard input and standard error are a terminal.
 pub(crate) struct Terminal {
-    /// There until it has ended.
+    /// `None` after the program has exited.
     child: Option<Child>,
     screen: File,
     seen: String,
@@ -44,7 +44,7 @@ impl Terminal {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        // With the command its ends of the line go, so that the screen ends when the program does.
+        // Closes this process's copies of the terminal, so that reading ends when the program exits.
         drop(command);
         Self {
             child: Some(child),
@@ -53,20 +53,21 @@ impl Terminal {
         }
     }
 
-    /// Reads until a text stands on the screen.
+    /// Reads until the screen has shown `text`.
     pub(crate) fn wait_for(&mut self, text: &str) {
         let deadline = Instant::now() + Duration::from_secs(120);
         while !self.seen.contains(text) {
             assert!(
                 Instant::now() < deadline,
                 "no {text:?} in {}",
-                self.latest()
+                self.last_screen()
             );
-            assert!(self.read(), "no {text:?} in {}", self.latest());
+            assert!(self.read(), "no {text:?} in {}", self.last_screen());
         }
     }
 
-    pub(crate) fn type_in(&mut self, text: &str) {
+    /// Types on the terminal.
+    pub(crate) fn send_keys(&mut self, text: &str) {
         self.screen.write_all(text.as_bytes()).unwrap();
     }
 
@@ -77,21 +78,22 @@ impl Terminal {
         assert!(sent.success());
     }
 
-    /// What the call came to; standard error is all that stood on the screen.
-    pub(crate) fn end(mut self) -> Call {
+    /// Waits until the program exits. Standard error is everything that the screen has shown.
+    pub(crate) fn wait(mut self) -> CallResult {
         while self.read() {}
-        let mut call = Call::of(&self.child.take().unwrap().wait_with_output().unwrap());
+        let mut call =
+            CallResult::from_output(&self.child.take().unwrap().wait_with_output().unwrap());
         call.err = std::mem::take(&mut self.seen);
         call
     }
 
-    /// The end of what stood on the screen.
-    fn latest(&self) -> String {
+    /// Returns the last part of what the screen has shown.
+    fn last_screen(&self) -> String {
         let skip = self.seen.chars().count().saturating_sub(1000);
         self.seen.chars().skip(skip).collect()
     }
 
-    /// Whether there was more to read; Linux ends a terminal with an error.
+    /// Reads more and returns false at the end, which Linux reports as an error.
     fn read(&mut self) -> bool {
         let mut ready = [PollFd::new(&self.screen, PollFlags::IN)];
         let limit = Timespec {
@@ -99,7 +101,11 @@ impl Terminal {
             tv_nsec: 0,
         };
         let ready = poll(&mut ready, Some(&limit)).unwrap();
-        assert!(ready > 0, "nothing more for 120 s in {}", self.latest());
+        assert!(
+            ready > 0,
+            "no more output for 120 s after {}",
+            self.last_screen()
+        );
         let mut bytes = [0; 4096];
         let count = self.screen.read(&mut bytes).unwrap_or(0);
         self.seen

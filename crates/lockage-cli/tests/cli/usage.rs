@@ -1,7 +1,7 @@
 use crate::sandbox::Sandbox;
 
 #[test]
-fn arguments_that_make_no_sense_exit_with_2() {
+fn invalid_arguments_exit_with_2() {
     let sandbox = Sandbox::new();
     for (args, part) in [
         (&["stauts"][..], "unrecognized subcommand 'stauts'"),
@@ -25,12 +25,12 @@ fn arguments_that_make_no_sense_exit_with_2() {
         (&["wait", "--timeout", "5"], "write 500ms"),
         (&["new"], "required arguments were not provided"),
         (&["baseline"], "required arguments were not provided"),
-        (&["repair", "--settle", "maybe"], "invalid value 'maybe'"),
+        (&["repair", "--resolve", "maybe"], "invalid value 'maybe'"),
     ] {
         let call = sandbox.run(args);
         assert_eq!((call.code, call.out.as_str()), (2, ""), "{call:?}");
         assert!(call.err.contains(part), "{call:?}");
-        let (code, object) = sandbox.json(args);
+        let (code, object) = sandbox.run_json(args);
         assert_eq!(code, 2);
         assert_eq!(object["outcome"], "failed");
         assert_eq!(object["error"]["kind"], "usage");
@@ -43,37 +43,37 @@ fn arguments_that_make_no_sense_exit_with_2() {
 }
 
 #[test]
-fn no_command_is_a_mistake_that_shows_the_help() {
+fn missing_command_shows_help_and_exits_with_2() {
     let sandbox = Sandbox::new();
     let call = sandbox.run(&[]);
     assert_eq!((call.code, call.out.as_str()), (2, ""));
     assert!(call.err.contains("Usage: lockage"), "{call:?}");
-    let (code, object) = sandbox.json(&[]);
+    let (code, object) = sandbox.run_json(&[]);
     assert_eq!(code, 2);
     assert_eq!(object["error"]["kind"], "usage");
-    assert_eq!(sandbox.json(&["lock"]).0, 2);
+    assert_eq!(sandbox.run_json(&["lock"]).0, 2);
 }
 
 #[test]
-fn help_and_version_are_results() {
+fn help_and_version_go_to_stdout() {
     let sandbox = Sandbox::new();
     let version = format!("lockage {}\n", env!("CARGO_PKG_VERSION"));
-    assert_eq!(sandbox.run(&["--version"]).succeeds().out, version);
-    let (code, object) = sandbox.json(&["--version"]);
+    assert_eq!(sandbox.run(&["--version"]).expect_success().out, version);
+    let (code, object) = sandbox.run_json(&["--version"]);
     assert_eq!(
         (code, object["version"].as_str()),
         (0, Some(env!("CARGO_PKG_VERSION")))
     );
-    let help = sandbox.run(&["up", "--help"]).succeeds();
+    let help = sandbox.run(&["up", "--help"]).expect_success();
     assert!(help.out.contains("--out-of-order") && help.err.is_empty());
-    let (code, object) = sandbox.json(&["up", "--help"]);
+    let (code, object) = sandbox.run_json(&["up", "--help"]);
     assert_eq!(code, 0);
     assert!(object["help"].as_str().unwrap().contains("--out-of-order"));
 }
 
 #[test]
 fn no_output_shows_a_password() {
-    let sandbox = Sandbox::with(&[("V1__a.sql", "SELECT 1;\n")]);
+    let sandbox = Sandbox::with_migrations(&[("V1__a.sql", "SELECT 1;\n")]);
     let url = "nosuch://app:hunter2@db/shop";
     let variables = [("DATABASE_URL", url), ("LOCKAGE_PASSWORD", "hunter2")];
     for args in [
@@ -112,7 +112,7 @@ fn no_output_shows_a_password() {
 }
 
 #[test]
-fn without_a_terminal_there_are_no_colours() {
+fn output_without_terminal_has_no_colours() {
     let sandbox = Sandbox::new();
     for args in [
         &["status"][..],

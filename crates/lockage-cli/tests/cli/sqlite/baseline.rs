@@ -1,18 +1,18 @@
-use super::{THREE, assert_states, sandbox, up};
+use super::{THREE_MIGRATIONS, assert_states, sandbox, up};
 
 #[test]
-fn a_database_that_is_there_is_marked_and_goes_on_from_there() {
-    let sandbox = sandbox(&THREE);
+fn baseline_marks_existing_database_and_up_continues() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     let client = rusqlite::Connection::open(sandbox.path("app.db")).unwrap();
     client
         .execute_batch("CREATE TABLE users (id INTEGER PRIMARY KEY); CREATE TABLE orders (id int);")
         .unwrap();
-    let (code, object) = sandbox.json(&["baseline", "--at", "2"]);
+    let (code, object) = sandbox.run_json(&["baseline", "--at", "2"]);
     assert_eq!((code, &object["outcome"]), (0, &"baselined".into()));
     assert_eq!(object["baselined"][0]["version"], "2");
     assert_eq!(object["applied"], serde_json::json!([]));
     assert_eq!(object["took_lock"], true);
-    let (code, object) = sandbox.json(&["baseline", "--at", "2"]);
+    let (code, object) = sandbox.run_json(&["baseline", "--at", "2"]);
     assert_eq!((code, &object["outcome"]), (0, &"up_to_date".into()));
     assert_eq!(object["baselined"], serde_json::json!([]));
     assert_eq!(up(&sandbox).out, "1 migration applied to sqlite:app.db\n");
@@ -26,27 +26,27 @@ fn a_database_that_is_there_is_marked_and_goes_on_from_there() {
 }
 
 #[test]
-fn a_mark_has_its_scripts_checksum() {
+fn baseline_mark_has_checksum_of_script() {
     let sandbox = sandbox(&[
         ("B2__start.sql", "CREATE TABLE users (id int);\n"),
-        THREE[2],
+        THREE_MIGRATIONS[2],
     ]);
-    let call = sandbox.run(&["baseline", "--at", "2"]).succeeds();
+    let call = sandbox.run(&["baseline", "--at", "2"]).expect_success();
     assert_eq!(call.out, "sqlite:app.db is marked as being at version 2\n");
-    let call = sandbox.run(&["baseline", "--at", "2"]).succeeds();
+    let call = sandbox.run(&["baseline", "--at", "2"]).expect_success();
     assert_eq!(
         call.out,
-        "sqlite:app.db was marked as being at version 2 before\n"
+        "sqlite:app.db was already marked as being at version 2\n"
     );
-    sandbox.run(&["validate"]).succeeds();
+    sandbox.run(&["validate"]).expect_success();
     assert_states(&sandbox, &[("2", "applied"), ("3", "pending")]);
 }
 
 #[test]
-fn a_history_that_is_not_empty_is_left_alone() {
-    let sandbox = sandbox(&THREE);
-    sandbox.run(&["up", "--to", "1"]).succeeds();
-    let error = sandbox.fails(
+fn baseline_of_nonempty_history_fails() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
+    sandbox.run(&["up", "--to", "1"]).expect_success();
+    let error = sandbox.expect_failure(
         &["baseline", "--at", "2"],
         4,
         &["the history is not empty: it has version 1 (users)"],

@@ -1,4 +1,4 @@
-use super::{THREE, assert_states, sandbox, up};
+use super::{THREE_MIGRATIONS, assert_states, sandbox, up};
 
 const UNDO: [(&str, &str); 2] = [
     ("U3__names.sql", "ALTER TABLE users DROP COLUMN name;\n"),
@@ -6,17 +6,23 @@ const UNDO: [(&str, &str); 2] = [
 ];
 
 #[test]
-fn down_takes_back_one_or_as_many_as_it_is_told() {
-    let sandbox = sandbox(&[THREE[0], THREE[1], THREE[2], UNDO[0], UNDO[1]]);
+fn down_undoes_one_or_as_many_as_requested() {
+    let sandbox = sandbox(&[
+        THREE_MIGRATIONS[0],
+        THREE_MIGRATIONS[1],
+        THREE_MIGRATIONS[2],
+        UNDO[0],
+        UNDO[1],
+    ]);
     up(&sandbox);
-    let call = sandbox.run(&["down"]).succeeds();
+    let call = sandbox.run(&["down"]).expect_success();
     assert_eq!(call.out, "1 migration undone in sqlite:app.db\n");
     assert_states(
         &sandbox,
         &[("1", "applied"), ("2", "applied"), ("3", "pending")],
     );
     up(&sandbox);
-    let (code, object) = sandbox.json(&["down", "--to", "1"]);
+    let (code, object) = sandbox.run_json(&["down", "--to", "1"]);
     assert_eq!((code, &object["outcome"]), (0, &"undone".into()));
     let versions: Vec<&str> = object["undone"]
         .as_array()
@@ -30,17 +36,22 @@ fn down_takes_back_one_or_as_many_as_it_is_told() {
         &sandbox,
         &[("1", "applied"), ("2", "pending"), ("3", "pending")],
     );
-    let plan = sandbox.run(&["plan"]).succeeds();
+    let plan = sandbox.run(&["plan"]).expect_success();
     assert!(plan.out.contains("why: undone before"), "{plan:?}");
-    let again = sandbox.run(&["down", "--to", "1"]).succeeds();
+    let again = sandbox.run(&["down", "--to", "1"]).expect_success();
     assert_eq!(again.out, "nothing to undo in sqlite:app.db\n");
 }
 
 #[test]
-fn a_missing_undo_script_is_told_before_anything_is_undone() {
-    let sandbox = sandbox(&[THREE[0], THREE[1], THREE[2], UNDO[0]]);
+fn missing_undo_script_fails_before_undoing() {
+    let sandbox = sandbox(&[
+        THREE_MIGRATIONS[0],
+        THREE_MIGRATIONS[1],
+        THREE_MIGRATIONS[2],
+        UNDO[0],
+    ]);
     up(&sandbox);
-    let error = sandbox.fails(
+    let error = sandbox.expect_failure(
         &["down", "--steps", "2"],
         2,
         &[
@@ -56,12 +67,18 @@ fn a_missing_undo_script_is_told_before_anything_is_undone() {
 }
 
 #[test]
-fn a_dry_run_shows_the_undo_scripts() {
-    let sandbox = sandbox(&[THREE[0], THREE[1], THREE[2], UNDO[0], UNDO[1]]);
+fn dry_run_of_down_shows_undo_scripts() {
+    let sandbox = sandbox(&[
+        THREE_MIGRATIONS[0],
+        THREE_MIGRATIONS[1],
+        THREE_MIGRATIONS[2],
+        UNDO[0],
+        UNDO[1],
+    ]);
     up(&sandbox);
     let call = sandbox
         .run(&["down", "--steps", "2", "--dry-run"])
-        .succeeds();
+        .expect_success();
     assert!(
         call.out.contains("3 names (undo)\n  why: applied 2"),
         "{call:?}"

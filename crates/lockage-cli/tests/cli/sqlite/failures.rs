@@ -1,13 +1,13 @@
-use super::{THREE, assert_states, sandbox, up};
+use super::{THREE_MIGRATIONS, assert_states, sandbox, up};
 
 #[test]
-fn a_failing_statement_is_shown_with_a_caret_and_leaves_nothing_behind() {
-    let sandbox = sandbox(&THREE);
-    sandbox.migration(
+fn failing_statement_is_shown_with_caret_and_rolled_back() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
+    sandbox.write_migration(
         "V2__orders.sql",
         "CREATE TABLE orders (id int);\nCREATE TABEL x (id int);\n",
     );
-    let error = sandbox.fails(
+    let error = sandbox.expect_failure(
         &["up"],
         1,
         &[
@@ -23,15 +23,15 @@ fn a_failing_statement_is_shown_with_a_caret_and_leaves_nothing_behind() {
         &sandbox,
         &[("1", "applied"), ("2", "pending"), ("3", "pending")],
     );
-    sandbox.migration(THREE[1].0, THREE[1].1);
+    sandbox.write_migration(THREE_MIGRATIONS[1].0, THREE_MIGRATIONS[1].1);
     assert!(up(&sandbox).out.starts_with("2 migrations applied"));
 }
 
 #[test]
-fn a_failure_tells_what_was_applied_before() {
-    let sandbox = sandbox(&THREE);
-    sandbox.migration("V3__names.sql", "INSERT INTO nowhere VALUES (1);\n");
-    let (code, object) = sandbox.json(&["up"]);
+fn failure_json_lists_migrations_applied_before() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
+    sandbox.write_migration("V3__names.sql", "INSERT INTO nowhere VALUES (1);\n");
+    let (code, object) = sandbox.run_json(&["up"]);
     assert_eq!((code, &object["outcome"]), (1, &"failed".into()));
     assert_eq!(object["applied"].as_array().unwrap().len(), 2);
     assert_eq!(
@@ -45,7 +45,7 @@ fn a_failure_tells_what_was_applied_before() {
 }
 
 #[test]
-fn a_script_that_commits_by_itself_is_refused_before_anything_runs() {
+fn commit_in_script_fails_before_running() {
     let sandbox = sandbox(&[
         ("V1__a.sql", "CREATE TABLE a (id int);\n"),
         ("V2__b.sql", "CREATE TABLE b (id int);\n  COMMIT;\n"),
@@ -56,20 +56,20 @@ fn a_script_that_commits_by_itself_is_refused_before_anything_runs() {
         &["up", "--dry-run"],
         &["validate", "--offline"],
     ] {
-        let error = sandbox.fails(args, 2, &["COMMIT", "V2__b.sql:2:3", "no-transaction"]);
+        let error = sandbox.expect_failure(args, 2, &["COMMIT", "V2__b.sql:2:3", "no-transaction"]);
         assert_eq!(error["kind"], "invalid_migration");
     }
     assert_states(&sandbox, &[("1", "pending"), ("2", "pending")]);
 }
 
 #[test]
-fn without_a_transaction_the_next_run_goes_on_behind_what_is_committed() {
+fn no_transaction_script_resumes_after_committed_statements() {
     let head = "-- lockage: no-transaction\nCREATE TABLE a (id int);\n";
     let sandbox = sandbox(&[(
         "V1__a.sql",
         &format!("{head}INSERT INTO nowhere VALUES (1);\n"),
     )]);
-    sandbox.fails(
+    sandbox.expect_failure(
         &["up"],
         1,
         &[
@@ -80,15 +80,15 @@ fn without_a_transaction_the_next_run_goes_on_behind_what_is_committed() {
     );
     assert_states(&sandbox, &[("1", "failed")]);
     assert!(sandbox.run(&["status"]).out.contains("failed (1/2)"));
-    sandbox.migration("V1__a.sql", format!("{head}INSERT INTO a VALUES (1);\n"));
-    let plan = sandbox.run(&["plan"]).succeeds();
+    sandbox.write_migration("V1__a.sql", format!("{head}INSERT INTO a VALUES (1);\n"));
+    let plan = sandbox.run(&["plan"]).expect_success();
     assert!(
         plan.out
             .contains("why: failed before; 1 of 2 statements are committed"),
         "{plan:?}"
     );
     assert!(
-        plan.out.contains("V1__a.sql:2 (committed before)"),
+        plan.out.contains("V1__a.sql:2 (already committed)"),
         "{plan:?}"
     );
     up(&sandbox);
@@ -96,34 +96,34 @@ fn without_a_transaction_the_next_run_goes_on_behind_what_is_committed() {
 }
 
 #[test]
-fn a_file_that_a_script_cannot_attach_is_the_scripts_failure() {
+fn attach_error_is_a_migration_failure() {
     let sandbox = sandbox(&[(
         "V1__a.sql",
         "-- lockage: no-transaction\nATTACH 'nowhere/other.db' AS other;\n",
     )]);
-    let error = sandbox.fails(&["up"], 1, &["cannot open the database", "V1__a.sql:2:1"]);
+    let error = sandbox.expect_failure(&["up"], 1, &["cannot open the database", "V1__a.sql:2:1"]);
     assert_eq!(error["kind"], "migration_failed");
     sandbox.write("junk.db", "x".repeat(4096));
-    sandbox.migration(
+    sandbox.write_migration(
         "V1__a.sql",
         "-- lockage: no-transaction\nATTACH 'junk.db' AS other;\nCREATE TABLE other.t (n);\n",
     );
-    let error = sandbox.fails(&["up"], 1, &["not an SQLite database"]);
+    let error = sandbox.expect_failure(&["up"], 1, &["not an SQLite database"]);
     assert_eq!(error["kind"], "migration_failed");
 }
 
 #[test]
-fn a_file_that_is_no_database_and_a_folder_that_is_not_there() {
-    let sandbox = sandbox(&THREE);
+fn invalid_database_file_and_missing_folder_are_reported() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     sandbox.write("junk.db", "x".repeat(4096));
     let call = sandbox.run(&["up", "--url", "sqlite:junk.db"]);
     assert!(
         [1, 6].contains(&call.code) && call.err.contains("not a database"),
         "{call:?}"
     );
-    let error = sandbox.fails(&["up", "--url", "sqlite:nowhere/app.db"], 6, &["nowhere"]);
+    let error = sandbox.expect_failure(&["up", "--url", "sqlite:nowhere/app.db"], 6, &["nowhere"]);
     assert_eq!(error["kind"], "connect");
     sandbox
         .run(&["up", "--url", "sqlite:nowhere/app.db", "--create"])
-        .succeeds();
+        .expect_success();
 }

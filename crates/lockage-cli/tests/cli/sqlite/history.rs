@@ -1,14 +1,14 @@
-//! Files and history that contradict each other.
+//! Contradictions between files and history.
 
-use super::{THREE, assert_states, sandbox, up};
+use super::{THREE_MIGRATIONS, assert_states, sandbox, up};
 
 #[test]
-fn a_changed_checksum_is_refused_with_both_sums() {
-    let sandbox = sandbox(&THREE);
+fn changed_checksum_is_reported_with_both_sums() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     up(&sandbox);
-    sandbox.migration("V2__orders.sql", "CREATE TABLE orders (id TEXT);\n");
+    sandbox.write_migration("V2__orders.sql", "CREATE TABLE orders (id TEXT);\n");
     for command in ["up", "check", "plan", "wait", "validate"] {
-        let error = sandbox.fails(
+        let error = sandbox.expect_failure(
             &[command],
             4,
             &[
@@ -31,23 +31,23 @@ fn a_changed_checksum_is_refused_with_both_sums() {
         &sandbox,
         &[("1", "applied"), ("2", "diverged"), ("3", "applied")],
     );
-    assert_eq!(sandbox.json(&["status"]).1["outcome"], "diverged");
+    assert_eq!(sandbox.run_json(&["status"]).1["outcome"], "diverged");
 }
 
 #[test]
-fn line_ends_do_not_change_a_checksum() {
-    let sandbox = sandbox(&THREE);
+fn line_ends_do_not_change_checksum() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     up(&sandbox);
-    sandbox.migration("V1__users.sql", THREE[0].1.replace('\n', "\r\n"));
+    sandbox.write_migration("V1__users.sql", THREE_MIGRATIONS[0].1.replace('\n', "\r\n"));
     up(&sandbox);
 }
 
 #[test]
-fn an_applied_version_without_its_file_is_refused() {
-    let sandbox = sandbox(&THREE);
+fn applied_version_without_file_is_reported() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     up(&sandbox);
     sandbox.remove("migrations/V1__users.sql");
-    sandbox.fails(
+    sandbox.expect_failure(
         &["up"],
         4,
         &["version 1 (users) is applied and has no file"],
@@ -59,12 +59,12 @@ fn an_applied_version_without_its_file_is_refused() {
 }
 
 #[test]
-fn all_contradictions_are_told_at_once() {
-    let sandbox = sandbox(&THREE);
+fn all_contradictions_are_reported_together() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     up(&sandbox);
     sandbox.remove("migrations/V1__users.sql");
-    sandbox.migration("V2__orders.sql", "");
-    let error = sandbox.fails(
+    sandbox.write_migration("V2__orders.sql", "");
+    let error = sandbox.expect_failure(
         &["check"],
         4,
         &["has no file", "changed after it was applied"],
@@ -73,35 +73,35 @@ fn all_contradictions_are_told_at_once() {
 }
 
 #[test]
-fn a_database_ahead_of_the_files_is_fine_unless_strict() {
-    let sandbox = sandbox(&THREE);
+fn database_ahead_of_files_fails_only_with_strict() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     up(&sandbox);
     sandbox.remove("migrations/V3__names.sql");
-    let call = sandbox.run(&["up"]).succeeds();
+    let call = sandbox.run(&["up"]).expect_success();
     assert!(
         call.out.contains("the database is ahead: version 3"),
         "{call:?}"
     );
-    let (code, object) = sandbox.json(&["check"]);
+    let (code, object) = sandbox.run_json(&["check"]);
     assert_eq!((code, &object["future"]), (0, &serde_json::json!(["3"])));
     assert_states(
         &sandbox,
         &[("1", "applied"), ("2", "applied"), ("3", "future")],
     );
     for command in ["up", "check"] {
-        sandbox.fails(&[command, "--strict"], 4, &["the database is ahead"]);
+        sandbox.expect_failure(&[command, "--strict"], 4, &["the database is ahead"]);
     }
     let call = sandbox.run_with(&[("LOCKAGE_STRICT", "true")], &["up"]);
     assert_eq!(call.code, 4, "{call:?}");
 }
 
 #[test]
-fn an_older_version_needs_out_of_order() {
-    let sandbox = sandbox(&THREE);
+fn older_pending_version_needs_out_of_order() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     sandbox.remove("migrations/V2__orders.sql");
     up(&sandbox);
-    sandbox.migration(THREE[1].0, THREE[1].1);
-    let error = sandbox.fails(
+    sandbox.write_migration(THREE_MIGRATIONS[1].0, THREE_MIGRATIONS[1].1);
+    let error = sandbox.expect_failure(
         &["up"],
         4,
         &[
@@ -114,7 +114,7 @@ fn an_older_version_needs_out_of_order() {
         &sandbox,
         &[("1", "applied"), ("2", "out of order"), ("3", "applied")],
     );
-    let call = sandbox.run(&["up", "--out-of-order"]).succeeds();
+    let call = sandbox.run(&["up", "--out-of-order"]).expect_success();
     assert!(call.out.starts_with("1 migration applied"), "{call:?}");
     up(&sandbox);
 }

@@ -1,19 +1,19 @@
-//! A run that holds the lock, seen from other runs.
+//! A run that holds the lock, as other runs see it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, Stdio};
 
-use super::{FOREVER, THREE, assert_states, sandbox};
+use super::{FOREVER, THREE_MIGRATIONS, assert_states, sandbox};
 use crate::sandbox::Sandbox;
 
-/// A run that holds the lock until it is ended.
+/// A run that holds the lock until it is stopped.
 struct Holder {
     child: Child,
     err: BufReader<ChildStderr>,
 }
 
 impl Holder {
-    /// Starts `up` and returns once it applies the migration that never ends.
+    /// Starts `up` and returns when it applies the migration that never ends.
     fn start(sandbox: &Sandbox, args: &[&str]) -> Self {
         let mut child = sandbox
             .command(args)
@@ -25,14 +25,14 @@ impl Holder {
         let mut line = String::new();
         while !line.contains("applying 2 forever") {
             line.clear();
-            assert_ne!(err.read_line(&mut line).unwrap(), 0, "the run ended early");
+            assert_ne!(err.read_line(&mut line).unwrap(), 0, "the run exited early");
         }
         Self { child, err }
     }
 
-    /// Sends a signal, and returns the exit code and both outputs.
+    /// Sends a signal and returns the exit code, standard output and standard error.
     #[cfg(unix)]
-    fn end(mut self, signal: &str) -> (Option<i32>, String, String) {
+    fn signal_and_wait(mut self, signal: &str) -> (Option<i32>, String, String) {
         let id = self.child.id().to_string();
         let sent = std::process::Command::new("kill")
             .args([signal, &id])
@@ -59,23 +59,23 @@ impl Drop for Holder {
     }
 }
 
-fn forever() -> Sandbox {
-    sandbox(&[THREE[0], ("V2__forever.sql", FOREVER)])
+fn sandbox_with_endless_migration() -> Sandbox {
+    sandbox(&[THREE_MIGRATIONS[0], ("V2__forever.sql", FOREVER)])
 }
 
 #[test]
-fn a_lock_that_is_held_is_shown_with_its_holder_and_not_obtained() {
-    let sandbox = forever();
-    let free = sandbox.run(&["lock", "status"]).succeeds();
+fn held_lock_is_shown_with_holder_and_not_acquired() {
+    let sandbox = sandbox_with_endless_migration();
+    let free = sandbox.run(&["lock", "status"]).expect_success();
     assert_eq!(free.out, "the lock 4006 of sqlite:app.db is free\n");
     let holder = Holder::start(&sandbox, &["up"]);
     let pid = holder.child.id().to_string();
-    let call = sandbox.run(&["lock", "status"]).succeeds();
+    let call = sandbox.run(&["lock", "status"]).expect_success();
     assert!(
         call.out.contains("is held") && call.out.contains(&pid),
         "{call:?}"
     );
-    let (_, object) = sandbox.json(&["lock", "status"]);
+    let (_, object) = sandbox.run_json(&["lock", "status"]);
     assert_eq!(object["outcome"], "held");
     assert_eq!(object["holder"]["session"], pid);
     assert!(
@@ -94,7 +94,7 @@ fn a_lock_that_is_held_is_shown_with_its_holder_and_not_obtained() {
         call.err.contains(&pid) && call.err.contains("--wait"),
         "{call:?}"
     );
-    let (code, object) = sandbox.json(&["up", "--no-wait"]);
+    let (code, object) = sandbox.run_json(&["up", "--no-wait"]);
     assert_eq!((code, &object["took_lock"]), (5, &false.into()));
     assert_eq!(object["error"]["kind"], "lock_timeout");
     assert_eq!(object["error"]["retryable"], true);
@@ -102,25 +102,25 @@ fn a_lock_that_is_held_is_shown_with_its_holder_and_not_obtained() {
     assert_eq!(call.code, 5, "{call:?}");
     let call = sandbox.run_with(&[("LOCKAGE_WAIT", "no")], &["up"]);
     assert_eq!(call.code, 5, "{call:?}");
-    let (_, other) = sandbox.json(&["lock", "status", "--lock-id", "7"]);
+    let (_, other) = sandbox.run_json(&["lock", "status", "--lock-id", "7"]);
     assert_eq!(
         (&other["outcome"], &other["lock"]),
         (&"free".into(), &"7".into())
     );
     drop(holder);
-    let (_, object) = sandbox.json(&["lock", "status"]);
+    let (_, object) = sandbox.run_json(&["lock", "status"]);
     assert_eq!(object["outcome"], "free");
 }
 
 #[cfg(unix)]
 #[test]
-fn a_signal_stops_a_run_cleanly() {
-    let sandbox = forever();
-    let (code, out, err) = Holder::start(&sandbox, &["up"]).end("-TERM");
+fn signal_stops_run_cleanly() {
+    let sandbox = sandbox_with_endless_migration();
+    let (code, out, err) = Holder::start(&sandbox, &["up"]).signal_and_wait("-TERM");
     assert_eq!((code, out.as_str()), (Some(143), ""));
     assert!(err.contains("error: the run was interrupted"), "{err}");
     assert_states(&sandbox, &[("1", "applied"), ("2", "pending")]);
-    let (code, out, _) = Holder::start(&sandbox, &["up", "--json"]).end("-INT");
+    let (code, out, _) = Holder::start(&sandbox, &["up", "--json"]).signal_and_wait("-INT");
     assert_eq!(code, Some(130));
     let object: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(
@@ -128,17 +128,17 @@ fn a_signal_stops_a_run_cleanly() {
         (&"failed".into(), &"interrupted".into())
     );
     assert_eq!(object["pending"][0]["version"], "2");
-    sandbox.migration("V2__forever.sql", "CREATE TABLE n (x int);\n");
-    sandbox.run(&["up", "--no-wait"]).succeeds();
+    sandbox.write_migration("V2__forever.sql", "CREATE TABLE n (x int);\n");
+    sandbox.run(&["up", "--no-wait"]).expect_success();
 }
 
 #[test]
-fn a_history_is_mended_under_the_lock_only() {
-    let sandbox = forever();
-    sandbox.run(&["up", "--to", "1"]).succeeds();
+fn repair_needs_the_lock() {
+    let sandbox = sandbox_with_endless_migration();
+    sandbox.run(&["up", "--to", "1"]).expect_success();
     let holder = Holder::start(&sandbox, &["up"]);
-    sandbox.migration(THREE[0].0, "");
-    let error = sandbox.fails(
+    sandbox.write_migration(THREE_MIGRATIONS[0].0, "");
+    let error = sandbox.expect_failure(
         &["repair", "--yes", "--no-wait"],
         5,
         &[
@@ -148,14 +148,14 @@ fn a_history_is_mended_under_the_lock_only() {
     );
     assert_eq!(error["kind"], "lock_timeout");
     drop(holder);
-    sandbox.run(&["repair", "--yes"]).succeeds();
+    sandbox.run(&["repair", "--yes"]).expect_success();
     assert_states(&sandbox, &[("1", "applied"), ("2", "pending")]);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_run_that_waits_for_the_lock_can_be_interrupted() {
-    let sandbox = forever();
+fn waiting_run_can_be_interrupted() {
+    let sandbox = sandbox_with_endless_migration();
     let holder = Holder::start(&sandbox, &["up"]);
     let mut waiter = sandbox
         .command(&["up", "--wait", "forever"])

@@ -1,11 +1,11 @@
-//! `message-store`, from end to end.
+//! `message-store` commands.
 
 use serde_json::json;
 
 use super::sandbox;
-use crate::sandbox::{Call, Sandbox};
+use crate::sandbox::{CallResult, Sandbox};
 
-fn message_store(sandbox: &Sandbox, args: &[&str]) -> Call {
+fn message_store(sandbox: &Sandbox, args: &[&str]) -> CallResult {
     let args: Vec<&str> = ["message-store"].iter().chain(args).copied().collect();
     sandbox.run(&args)
 }
@@ -13,7 +13,7 @@ fn message_store(sandbox: &Sandbox, args: &[&str]) -> Call {
 #[test]
 fn message_store_commands_manage_one_database() {
     let sandbox = sandbox(&[]);
-    let error = sandbox.fails(
+    let error = sandbox.expect_failure(
         &["message-store", "check"],
         3,
         &[
@@ -22,20 +22,20 @@ fn message_store_commands_manage_one_database() {
         ],
     );
     assert_eq!(error["kind"], "not_current");
-    sandbox.fails(
+    sandbox.expect_failure(
         &["message-store", "counts"],
         3,
         &["no message database exists"],
     );
     assert!(!sandbox.path("app.db").exists());
 
-    let made = message_store(&sandbox, &["migrate"]).succeeds();
-    assert_eq!(made.out, "3 migrations applied to sqlite:app.db\n");
-    let (code, again) = sandbox.json(&["message-store", "migrate"]);
+    let created = message_store(&sandbox, &["migrate"]).expect_success();
+    assert_eq!(created.out, "3 migrations applied to sqlite:app.db\n");
+    let (code, again) = sandbox.run_json(&["message-store", "migrate"]);
     assert_eq!((code, &again["outcome"]), (0, &json!("up_to_date")));
     assert_eq!(again["took_lock"], false);
     assert_eq!(again["lock"], "4006");
-    let (code, check) = sandbox.json(&["message-store", "check"]);
+    let (code, check) = sandbox.run_json(&["message-store", "check"]);
     assert_eq!((code, &check["outcome"]), (0, &json!("up_to_date")));
 
     let insert = "INSERT INTO outgoing_envelopes (id, owner_id, destination, body, message_type) VALUES ('a', 7, 'd', 'x', 't')";
@@ -45,38 +45,41 @@ fn message_store_commands_manage_one_database() {
         let query = "SELECT owner_id FROM outgoing_envelopes";
         database.query_row(query, (), |row| row.get(0)).unwrap()
     };
-    let whose = message_store(&sandbox, &["release"]);
-    assert!(whose.err.contains("--all|--node"), "{whose:?}");
-    message_store(&sandbox, &["release", "--node", "8"]).succeeds();
+    let missing_owner = message_store(&sandbox, &["release"]);
+    assert!(
+        missing_owner.err.contains("--all|--node"),
+        "{missing_owner:?}"
+    );
+    message_store(&sandbox, &["release", "--node", "8"]).expect_success();
     assert_eq!(owner(), 7);
-    message_store(&sandbox, &["release", "--all"]).succeeds();
+    message_store(&sandbox, &["release", "--all"]).expect_success();
     assert_eq!(owner(), 0);
-    let counts = message_store(&sandbox, &["counts"]).succeeds().out;
+    let counts = message_store(&sandbox, &["counts"]).expect_success().out;
     assert!(counts.contains("outgoing"), "{counts}");
-    let (_, counts) = sandbox.json(&["message-store", "counts"]);
+    let (_, counts) = sandbox.run_json(&["message-store", "counts"]);
     assert_eq!(
         counts["counts"],
         json!({"incoming": 0, "scheduled": 0, "handled": 0, "outgoing": 1, "dead_letters": 0})
     );
 
     for (command, refused) in [
-        ("clear", "nothing was removed"),
+        ("clear", "no message was deleted"),
         ("rebuild", "nothing was rebuilt"),
     ] {
-        sandbox.fails(&["message-store", command], 2, &[refused, "--yes"]);
+        sandbox.expect_failure(&["message-store", command], 2, &[refused, "--yes"]);
     }
     assert_eq!(owner(), 0);
-    message_store(&sandbox, &["clear", "--yes"]).succeeds();
-    let (_, counts) = sandbox.json(&["message-store", "counts"]);
+    message_store(&sandbox, &["clear", "--yes"]).expect_success();
+    let (_, counts) = sandbox.run_json(&["message-store", "counts"]);
     assert_eq!(counts["counts"]["outgoing"], 0);
     drop(database);
-    let (code, rebuilt) = sandbox.json(&["message-store", "rebuild", "--yes"]);
+    let (code, rebuilt) = sandbox.run_json(&["message-store", "rebuild", "--yes"]);
     assert_eq!((code, &rebuilt["outcome"]), (0, &json!("rebuilt")));
     assert_eq!(rebuilt["took_lock"], true);
-    // An application's own migrations stand beside.
-    sandbox.migration("V1__a.sql", "CREATE TABLE a (id INTEGER);\n");
-    sandbox.run(&["up"]).succeeds();
-    message_store(&sandbox, &["check"]).succeeds();
+    // The migrations of an application have a separate history.
+    sandbox.write_migration("V1__a.sql", "CREATE TABLE a (id INTEGER);\n");
+    sandbox.run(&["up"]).expect_success();
+    message_store(&sandbox, &["check"]).expect_success();
 }
 
 #[test]
@@ -94,7 +97,7 @@ fn failing_tenant_is_named_and_others_are_migrated() {
     assert!(call.err.contains("tenant `bad`: "), "{call:?}");
     assert!(call.out.contains("sqlite:g.db (tenant good)"), "{call:?}");
     let args: Vec<&str> = ["message-store"].into_iter().chain(args).collect();
-    let (code, object) = sandbox.json(&args);
+    let (code, object) = sandbox.run_json(&args);
     assert_eq!(code, 6, "{object}");
     assert_eq!(object["outcome"], "failed");
     assert_eq!(object["error"]["kind"], "connect");
@@ -108,7 +111,7 @@ fn failing_tenant_is_named_and_others_are_migrated() {
 #[test]
 fn sixteen_processes_create_one_message_database() {
     let sandbox = sandbox(&[]);
-    let objects = sandbox.all_at_once(16, &["message-store", "migrate", "--lock-id", "4004"]);
+    let objects = sandbox.run_concurrently(16, &["message-store", "migrate", "--lock-id", "4004"]);
     let applied = objects
         .iter()
         .filter(|one| one["outcome"] == "applied")
@@ -119,5 +122,5 @@ fn sixteen_processes_create_one_message_database() {
         .count();
     assert_eq!((applied, current), (1, 15), "{objects:?}");
     assert!(sandbox.path("app.db-lockage-4004.lock").exists());
-    message_store(&sandbox, &["check"]).succeeds();
+    message_store(&sandbox, &["check"]).expect_success();
 }

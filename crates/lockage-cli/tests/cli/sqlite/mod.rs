@@ -1,29 +1,29 @@
-//! From end to end, on SQLite.
+//! End-to-end tests on SQLite.
 
 mod baseline;
 mod down;
 mod failures;
-mod golden;
+mod foreign_locks;
 mod history;
+mod json_output;
 mod lock;
-mod looking;
 #[cfg(feature = "message-store")]
 mod message_store;
-mod neighbours;
+#[cfg(unix)]
+mod permissions;
 mod processes;
 #[cfg(unix)]
 mod progress;
+mod read_commands;
 mod repair;
-#[cfg(unix)]
-mod rights;
 mod up;
 
-use crate::sandbox::{Call, Sandbox};
+use crate::sandbox::{CallResult, Sandbox};
 
-const ENV: &str = "DATABASE_URL=sqlite:app.db\n";
+const DOTENV: &str = "DATABASE_URL=sqlite:app.db\n";
 
-/// Three migrations that follow on each other.
-const THREE: [(&str, &str); 3] = [
+/// Three consecutive migrations.
+const THREE_MIGRATIONS: [(&str, &str); 3] = [
     (
         "V1__users.sql",
         "CREATE TABLE users (id INTEGER PRIMARY KEY);\n",
@@ -38,16 +38,16 @@ const THREE: [(&str, &str); 3] = [
 /// A statement that runs until it is cancelled.
 const FOREVER: &str = "CREATE TABLE n AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c;\n";
 
-/// A working directory whose `.env` names a database, with migrations.
+/// Creates a sandbox with migrations and a `.env` that names a database.
 fn sandbox(files: &[(&str, &str)]) -> Sandbox {
-    let sandbox = Sandbox::with(files);
-    sandbox.write(".env", ENV);
+    let sandbox = Sandbox::with_migrations(files);
+    sandbox.write(".env", DOTENV);
     sandbox
 }
 
-/// The state of each migration by its version, or by its name where it has none.
+/// Returns the state of each migration with its version, or with its name if it is repeatable.
 fn states(sandbox: &Sandbox) -> Vec<(String, String)> {
-    let (code, object) = sandbox.json(&["status"]);
+    let (code, object) = sandbox.run_json(&["status"]);
     assert_eq!(code, 0, "{object}");
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     object["migrations"]
@@ -75,6 +75,6 @@ fn assert_states(sandbox: &Sandbox, expected: &[(&str, &str)]) {
     assert_eq!(states, expected);
 }
 
-fn up(sandbox: &Sandbox) -> Call {
-    sandbox.run(&["up"]).succeeds()
+fn up(sandbox: &Sandbox) -> CallResult {
+    sandbox.run(&["up"]).expect_success()
 }

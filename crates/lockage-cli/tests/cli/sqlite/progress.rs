@@ -1,12 +1,12 @@
-//! What a person sees while a run goes on.
+//! Progress on a terminal and in a pipe.
 
-use super::{FOREVER, THREE, sandbox};
+use super::{FOREVER, THREE_MIGRATIONS, sandbox};
 use crate::terminal::Terminal;
 
 #[test]
-fn a_terminal_shows_a_bar_with_the_migration_and_its_statement() {
+fn terminal_shows_bar_with_migration_and_statement() {
     let sandbox = sandbox(&[
-        THREE[0],
+        THREE_MIGRATIONS[0],
         ("V2__forever.sql", &format!("SELECT 1;\n{FOREVER}")),
     ]);
     let mut run = Terminal::start(sandbox.command(&["up"]));
@@ -18,25 +18,22 @@ fn a_terminal_shows_a_bar_with_the_migration_and_its_statement() {
     waiter.wait_for("waiting for the lock 4006, held by ");
     waiter.wait_for("at migration 2");
     waiter.signal("-INT");
-    let call = waiter.end();
+    let call = waiter.wait();
     assert_eq!((call.code, &*call.out), (130, ""), "{call:?}");
-    assert!(
-        call.err.contains("nothing was done before that"),
-        "{call:?}"
-    );
+    assert!(call.err.contains("no migration was completed"), "{call:?}");
     run.signal("-TERM");
-    let call = run.end();
+    let call = run.wait();
     assert_eq!((call.code, &*call.out), (143, ""), "{call:?}");
     assert!(
-        call.err.contains("done before that, and kept: 1"),
+        call.err.contains("completed before the error: 1"),
         "{call:?}"
     );
 }
 
 #[test]
-fn elsewhere_there_are_plain_lines() {
-    let sandbox = sandbox(&THREE);
-    let call = sandbox.run(&["up"]).succeeds();
+fn pipe_gets_plain_progress_lines() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
+    let call = sandbox.run(&["up"]).expect_success();
     assert!(
         call.err
             .starts_with("[1/3] applying 1 users\napplied 1 users ("),

@@ -1,19 +1,19 @@
 use serde_json::{Value, json};
 
-use super::{THREE, assert_states, sandbox, up};
+use super::{THREE_MIGRATIONS, assert_states, sandbox, up};
 use crate::sandbox::Sandbox;
 
-/// With a version that has no file, and one whose file was changed.
+/// Creates a database with a version that has no file and one whose file was changed.
 fn broken() -> Sandbox {
-    let sandbox = sandbox(&THREE);
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     up(&sandbox);
     sandbox.remove("migrations/V1__users.sql");
-    sandbox.migration(THREE[1].0, "CREATE TABLE orders (id TEXT);\n");
+    sandbox.write_migration(THREE_MIGRATIONS[1].0, "CREATE TABLE orders (id TEXT);\n");
     sandbox
 }
 
 const BROKEN: [(&str, &str); 3] = [("1", "missing"), ("2", "diverged"), ("3", "applied")];
-const MENDED: [(&str, &str); 2] = [("2", "applied"), ("3", "applied")];
+const REPAIRED: [(&str, &str); 2] = [("2", "applied"), ("3", "applied")];
 
 fn column<'a>(rows: &'a Value, name: &str) -> Vec<&'a str> {
     let rows = rows.as_array().unwrap();
@@ -21,17 +21,17 @@ fn column<'a>(rows: &'a Value, name: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn without_a_terminal_it_says_what_it_would_do_and_refuses() {
+fn repair_without_terminal_lists_repairs_and_fails() {
     let sandbox = broken();
     let words = [
-        "1 users (missing): forget it: it has no file",
-        "2 orders (diverged): take the file as it is now for what was applied",
+        "1 users (missing): delete its history row, since it has no file",
+        "2 orders (diverged): update its checksum to that of the current file",
     ];
-    let error = sandbox.fails(
+    let error = sandbox.expect_failure(
         &["repair"],
         2,
         &[
-            "nothing was repaired: there is no terminal to ask on",
+            "nothing was repaired: confirmation needs a terminal",
             words[0],
             words[1],
             "--yes",
@@ -43,9 +43,9 @@ fn without_a_terminal_it_says_what_it_would_do_and_refuses() {
 }
 
 #[test]
-fn with_yes_it_accepts_and_forgets() {
+fn repair_with_yes_updates_checksums_and_deletes_rows() {
     let sandbox = broken();
-    let (code, object) = sandbox.json(&["repair", "--yes"]);
+    let (code, object) = sandbox.run_json(&["repair", "--yes"]);
     assert_eq!((code, &object["outcome"]), (0, &"repaired".into()));
     assert_eq!(column(&object["repaired"], "version"), ["1", "2"]);
     assert_eq!(column(&object["steps"], "action"), ["forget", "accept"]);
@@ -55,22 +55,22 @@ fn with_yes_it_accepts_and_forgets() {
         (&object["took_lock"], &object["error"]),
         (&true.into(), &Value::Null)
     );
-    assert_states(&sandbox, &MENDED);
+    assert_states(&sandbox, &REPAIRED);
     assert_eq!(up(&sandbox).out, "sqlite:app.db is up to date\n");
 }
 
 #[test]
-fn where_nothing_is_broken_nothing_is_asked_or_locked() {
-    let sandbox = sandbox(&THREE);
+fn repair_of_intact_history_takes_no_lock() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     up(&sandbox);
     for args in [
         &["repair"][..],
         &["repair", "--yes"],
-        &["repair", "--settle", "done"],
+        &["repair", "--resolve", "applied"],
     ] {
-        let call = sandbox.run(args).succeeds();
+        let call = sandbox.run(args).expect_success();
         assert_eq!(call.out, "nothing to repair in sqlite:app.db\n");
-        let (code, object) = sandbox.json(args);
+        let (code, object) = sandbox.run_json(args);
         assert_eq!((code, &object["outcome"]), (0, &"up_to_date".into()));
         assert_eq!(
             (&object["repaired"], &object["steps"]),
@@ -82,44 +82,48 @@ fn where_nothing_is_broken_nothing_is_asked_or_locked() {
 }
 
 #[test]
-fn what_failed_half_way_starts_again() {
+fn repair_clears_failed_migration() {
     let head = "-- lockage: no-transaction\nCREATE TABLE IF NOT EXISTS a (id int);\n";
     let sandbox = sandbox(&[(
         "V1__a.sql",
         &format!("{head}INSERT INTO nowhere VALUES (1);\n"),
     )]);
     assert_eq!(sandbox.run(&["up"]).code, 1);
-    // Another text for a statement that is committed: without a repair there is no way on.
-    sandbox.migration("V1__a.sql", head.replace("a (id", "b (id"));
+    // A committed statement was changed, so no run can continue without a repair.
+    sandbox.write_migration("V1__a.sql", head.replace("a (id", "b (id"));
     assert_eq!(sandbox.run(&["up"]).code, 4);
-    sandbox.fails(
+    sandbox.expect_failure(
         &["repair"],
         2,
         &["1 a (failed (", "start again from its first statement"],
     );
-    let call = sandbox.run(&["repair", "--yes"]).succeeds();
+    let call = sandbox.run(&["repair", "--yes"]).expect_success();
     assert_eq!(call.out, "1 migration repaired in sqlite:app.db\n");
-    assert!(call.err.contains("forgot 1 a"), "{call:?}");
+    assert!(call.err.contains("deleted the history of 1 a"), "{call:?}");
     assert_states(&sandbox, &[("1", "pending")]);
     assert_eq!(up(&sandbox).out, "1 migration applied to sqlite:app.db\n");
 }
 
 #[test]
-fn a_row_whose_version_nobody_can_read_is_forgotten() {
-    let sandbox = sandbox(&THREE);
+fn repair_deletes_row_with_invalid_version() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     up(&sandbox);
     let odd = "INSERT INTO lockage_history SELECT 'what?', 'odd', kind, checksum, state, applied_at, applied_by, duration_ms, \
                statements_done, statements_total, run_id, tool_version FROM lockage_history WHERE version = '1'";
     journal(&sandbox).execute_batch(odd).unwrap();
     assert_eq!(sandbox.run(&["up"]).code, 4);
-    sandbox.fails(&["repair"], 2, &["what? odd (missing): forget it"]);
-    let (code, object) = sandbox.json(&["repair", "--yes"]);
+    sandbox.expect_failure(
+        &["repair"],
+        2,
+        &["what? odd (missing): delete its history row"],
+    );
+    let (code, object) = sandbox.run_json(&["repair", "--yes"]);
     assert_eq!((code, &object["outcome"]), (0, &"repaired".into()));
     assert_eq!(column(&object["steps"], "version"), ["what?"]);
     assert_eq!(up(&sandbox).out, "sqlite:app.db is up to date\n");
 }
 
-/// A database as a run leaves it that died while its third statement was under way.
+/// Creates a database as if a run had died during its third statement.
 fn in_doubt() -> Sandbox {
     let sandbox = sandbox(&[(
         "V1__a.sql",
@@ -140,21 +144,23 @@ fn journal(sandbox: &Sandbox) -> rusqlite::Connection {
 }
 
 #[test]
-fn a_statement_in_doubt_is_answered_for() {
-    for (answer, action, rows) in [
-        ("done", "settle_done", [2, 0, 1]),
-        ("again", "settle_again", [2, 0, 0]),
+fn repair_resolves_statement_in_doubt() {
+    for ([flag, answer], action, rows) in [
+        (["--resolve", "applied"], "settle_done", [2, 0, 1]),
+        (["--resolve", "not-applied"], "settle_again", [2, 0, 0]),
+        (["--settle", "done"], "settle_done", [2, 0, 1]),
+        (["--settle", "again"], "settle_again", [2, 0, 0]),
     ] {
         let sandbox = in_doubt();
-        sandbox.fails(
-            &["repair", "--settle", answer],
+        sandbox.expect_failure(
+            &["repair", flag, answer],
             2,
             &[
-                "1 a (failed (2/3)): the statement under way",
+                "1 a (failed (2/3)): record the running statement as",
                 ": INSERT INTO b VALUES (1)",
             ],
         );
-        let (code, object) = sandbox.json(&["repair", "--settle", answer, "--yes"]);
+        let (code, object) = sandbox.run_json(&["repair", flag, answer, "--yes"]);
         assert_eq!((code, &object["outcome"]), (0, &"repaired".into()));
         assert_eq!(column(&object["repaired"], "version"), ["1"]);
         assert_eq!(column(&object["steps"], "action"), [action]);
@@ -178,43 +184,49 @@ fn a_statement_in_doubt_is_answered_for() {
 }
 
 #[cfg(unix)]
-mod at_a_terminal {
+mod on_a_terminal {
     use super::*;
     use crate::terminal::Terminal;
 
-    fn asked(sandbox: &Sandbox, args: &[&str]) -> Terminal {
+    /// Starts `repair` and waits for its prompt.
+    fn start_and_wait_for_prompt(sandbox: &Sandbox, args: &[&str]) -> Terminal {
         let mut terminal = Terminal::start(sandbox.command(args));
         terminal.wait_for("Repair sqlite:app.db? [y/N] ");
         terminal
     }
 
     #[test]
-    fn a_yes_repairs() {
+    fn yes_confirms_repair() {
         let sandbox = broken();
-        let mut terminal = asked(&sandbox, &["repair", "--json"]);
-        terminal.type_in("y\n");
-        let call = terminal.end().succeeds();
-        for part in ["diverged", "take the file", "missing", "forget it"] {
+        let mut terminal = start_and_wait_for_prompt(&sandbox, &["repair", "--json"]);
+        terminal.send_keys("y\n");
+        let call = terminal.wait().expect_success();
+        for part in [
+            "diverged",
+            "update its checksum",
+            "missing",
+            "delete its history row",
+        ] {
             assert!(call.err.contains(part), "{part} is not in {}", call.err);
         }
         assert_eq!(call.object()["outcome"], "repaired");
-        assert_states(&sandbox, &MENDED);
+        assert_states(&sandbox, &REPAIRED);
     }
 
     #[test]
-    fn a_no_an_end_of_input_or_a_signal_repairs_nothing() {
+    fn no_eof_or_signal_refuses_repair() {
         let sandbox = broken();
         for typed in ["\n", "n\n", "\u{4}"] {
-            let mut terminal = asked(&sandbox, &["repair"]);
-            terminal.type_in(typed);
-            let call = terminal.end();
+            let mut terminal = start_and_wait_for_prompt(&sandbox, &["repair"]);
+            terminal.send_keys(typed);
+            let call = terminal.wait();
             assert_eq!((call.code, &*call.out), (130, ""), "{call:?}");
             assert!(call.err.contains("nothing was repaired"), "{call:?}");
         }
         for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
-            let terminal = asked(&sandbox, &["repair"]);
+            let terminal = start_and_wait_for_prompt(&sandbox, &["repair"]);
             terminal.signal(signal);
-            let call = terminal.end();
+            let call = terminal.wait();
             assert_eq!(call.code, code, "{call:?}");
             assert!(call.err.contains("nothing was repaired"), "{call:?}");
         }
@@ -222,16 +234,16 @@ mod at_a_terminal {
     }
 
     #[test]
-    fn what_changed_while_it_was_asked_is_told_and_nothing_is_done() {
+    fn repair_aborts_if_history_changed_during_prompt() {
         let sandbox = broken();
-        let mut terminal = asked(&sandbox, &["repair"]);
-        sandbox.migration(THREE[0].0, "");
+        let mut terminal = start_and_wait_for_prompt(&sandbox, &["repair"]);
+        sandbox.write_migration(THREE_MIGRATIONS[0].0, "");
         let client = journal(&sandbox);
         let newer = "UPDATE lockage_history SET name = 'people' WHERE version = '1'";
         client.execute_batch(newer).unwrap();
         sandbox.remove("migrations/V1__users.sql");
-        terminal.type_in("y\n");
-        let call = terminal.end();
+        terminal.send_keys("y\n");
+        let call = terminal.wait();
         assert_eq!(call.code, 4, "{call:?}");
         assert!(
             call.err
@@ -242,12 +254,12 @@ mod at_a_terminal {
     }
 
     #[test]
-    fn with_yes_nobody_is_asked() {
+    fn yes_flag_skips_prompt() {
         let sandbox = broken();
         let call = Terminal::start(sandbox.command(&["repair", "--yes"]))
-            .end()
-            .succeeds();
+            .wait()
+            .expect_success();
         assert!(!call.err.contains("[y/N]"), "{call:?}");
-        assert_states(&sandbox, &MENDED);
+        assert_states(&sandbox, &REPAIRED);
     }
 }

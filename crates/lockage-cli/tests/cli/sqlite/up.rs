@@ -1,12 +1,12 @@
-use super::{THREE, assert_states, sandbox, up};
+use super::{THREE_MIGRATIONS, assert_states, sandbox, up};
 
 #[test]
-fn a_first_run_applies_and_a_second_has_nothing_to_do() {
-    let sandbox = sandbox(&THREE);
+fn first_up_applies_and_second_is_up_to_date() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     let first = up(&sandbox);
     assert_eq!(first.out, "3 migrations applied to sqlite:app.db\n");
     assert!(first.err.contains("[2/3] applying 2 orders"), "{first:?}");
-    let (code, second) = sandbox.json(&["up"]);
+    let (code, second) = sandbox.run_json(&["up"]);
     assert_eq!(code, 0);
     assert_eq!(second["outcome"], "up_to_date");
     assert_eq!(second["took_lock"], false);
@@ -19,10 +19,10 @@ fn a_first_run_applies_and_a_second_has_nothing_to_do() {
 }
 
 #[test]
-fn the_object_tells_what_was_done() {
-    let sandbox = sandbox(&THREE);
-    sandbox.migration("R__views.sql", "CREATE VIEW v AS SELECT 1;\n");
-    let (code, object) = sandbox.json(&["up", "--lock-name", "shop"]);
+fn up_json_lists_applied_migrations() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
+    sandbox.write_migration("R__views.sql", "CREATE VIEW v AS SELECT 1;\n");
+    let (code, object) = sandbox.run_json(&["up", "--lock-name", "shop"]);
     assert_eq!(code, 0);
     assert_eq!(object["outcome"], "applied");
     assert_eq!(object["database"], "sqlite:app.db");
@@ -41,29 +41,29 @@ fn the_object_tells_what_was_done() {
 }
 
 #[test]
-fn a_run_goes_as_far_as_it_is_told() {
-    let sandbox = sandbox(&THREE);
-    sandbox.run(&["up", "--to", "1"]).succeeds();
+fn up_stops_at_version_or_step_limit() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
+    sandbox.run(&["up", "--to", "1"]).expect_success();
     assert_states(
         &sandbox,
         &[("1", "applied"), ("2", "pending"), ("3", "pending")],
     );
-    sandbox.run(&["up", "--steps", "1"]).succeeds();
+    sandbox.run(&["up", "--steps", "1"]).expect_success();
     assert_states(
         &sandbox,
         &[("1", "applied"), ("2", "applied"), ("3", "pending")],
     );
-    let error = sandbox.fails(&["up", "--to", "9"], 2, &["no migration of version 9"]);
+    let error = sandbox.expect_failure(&["up", "--to", "9"], 2, &["no migration of version 9"]);
     assert_eq!(error["kind"], "invalid_config");
 }
 
 #[test]
-fn a_dry_run_that_is_to_make_the_database_shows_what_would_be_in_it() {
-    let sandbox = sandbox(&THREE);
+fn dry_run_with_create_shows_plan_without_creating_database() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     let url = ["up", "--dry-run", "--url", "sqlite:nowhere/app.db"];
     assert_eq!(sandbox.run(&url).code, 6);
     let create: Vec<&str> = url.into_iter().chain(["--create"]).collect();
-    let call = sandbox.run(&create).succeeds();
+    let call = sandbox.run(&create).expect_success();
     assert!(
         call.out
             .ends_with("3 migrations to apply to sqlite:nowhere/app.db\n"),
@@ -73,9 +73,11 @@ fn a_dry_run_that_is_to_make_the_database_shows_what_would_be_in_it() {
 }
 
 #[test]
-fn a_dry_run_shows_and_does_nothing() {
-    let sandbox = sandbox(&THREE);
-    let call = sandbox.run(&["up", "--dry-run", "--steps", "2"]).succeeds();
+fn dry_run_shows_plan_and_writes_nothing() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
+    let call = sandbox
+        .run(&["up", "--dry-run", "--steps", "2"])
+        .expect_success();
     assert!(
         call.out.contains("INSERT INTO orders VALUES (1)"),
         "{call:?}"
@@ -87,27 +89,27 @@ fn a_dry_run_shows_and_does_nothing() {
     );
     assert!(
         !sandbox
-            .names(".")
+            .file_names(".")
             .iter()
             .any(|name| name.contains("lockage-")),
-        "a lock file was made"
+        "a lock file was created"
     );
     assert_states(
         &sandbox,
         &[("1", "pending"), ("2", "pending"), ("3", "pending")],
     );
-    let (code, object) = sandbox.json(&["up", "--dry-run"]);
+    let (code, object) = sandbox.run_json(&["up", "--dry-run"]);
     assert_eq!((code, &object["outcome"]), (0, &"pending".into()));
     assert_eq!(object["steps"].as_array().unwrap().len(), 3);
     assert_eq!(object["took_lock"], false);
 }
 
 #[test]
-fn a_repeatable_migration_runs_again_when_it_changed() {
+fn changed_repeatable_migration_runs_again() {
     let sandbox = sandbox(&[("R__views.sql", "CREATE VIEW v AS SELECT 1;\n")]);
     up(&sandbox);
-    sandbox.migration("R__views.sql", "DROP VIEW v; CREATE VIEW v AS SELECT 2;\n");
-    let plan = sandbox.run(&["plan"]).succeeds();
+    sandbox.write_migration("R__views.sql", "DROP VIEW v; CREATE VIEW v AS SELECT 2;\n");
+    let plan = sandbox.run(&["plan"]).expect_success();
     assert!(
         plan.out.contains("why: changed since it was applied"),
         "{plan:?}"
@@ -117,9 +119,9 @@ fn a_repeatable_migration_runs_again_when_it_changed() {
 }
 
 #[test]
-fn words_are_many_or_none_as_wished() {
-    let sandbox = sandbox(&THREE);
-    let call = sandbox.run(&["-v", "up", "--steps", "2"]).succeeds();
+fn verbose_and_quiet_change_output() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
+    let call = sandbox.run(&["-v", "up", "--steps", "2"]).expect_success();
     let second = std::path::Path::new("migrations").join("V2__orders.sql:2");
     let line = format!(
         "  2/2  {}  INSERT INTO orders VALUES (1)\n",
@@ -130,17 +132,19 @@ fn words_are_many_or_none_as_wished() {
         call.err.contains("connected to sqlite:app.db\n"),
         "{call:?}"
     );
-    let call = sandbox.run(&["up", "--quiet"]).succeeds();
+    let call = sandbox.run(&["up", "--quiet"]).expect_success();
     assert_eq!((call.out.as_str(), call.err.as_str()), ("", ""));
-    let call = sandbox.run(&["status", "-q"]).succeeds();
+    let call = sandbox.run(&["status", "-q"]).expect_success();
     assert_eq!(call.out.lines().count(), 4);
 }
 
 #[test]
-fn a_database_in_memory_starts_empty_each_time() {
-    let sandbox = sandbox(&THREE);
+fn in_memory_database_starts_empty() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     for _ in 0..2 {
-        let call = sandbox.run(&["up", "--url", "sqlite::memory:"]).succeeds();
+        let call = sandbox
+            .run(&["up", "--url", "sqlite::memory:"])
+            .expect_success();
         assert!(call.out.starts_with("3 migrations applied"), "{call:?}");
     }
 }

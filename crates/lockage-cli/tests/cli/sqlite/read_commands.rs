@@ -1,27 +1,27 @@
-use super::{THREE, sandbox, up};
+use super::{THREE_MIGRATIONS, sandbox, up};
 
 #[test]
-fn check_says_whether_the_database_is_current() {
-    let sandbox = sandbox(&THREE);
+fn check_reports_whether_database_is_current() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     let call = sandbox.run(&["check"]);
     assert_eq!(call.code, 3);
     assert!(call.out.contains("3 migrations pending"), "{call:?}");
     assert_eq!(sandbox.run(&["check", "-q"]).out, "");
-    let (code, object) = sandbox.json(&["check"]);
+    let (code, object) = sandbox.run_json(&["check"]);
     assert_eq!((code, &object["outcome"]), (3, &"pending".into()));
     assert_eq!(object["pending"][1]["name"], "orders");
     assert!(object["error"].is_null());
-    sandbox.run(&["up", "--to", "2"]).succeeds();
+    sandbox.run(&["up", "--to", "2"]).expect_success();
     assert_eq!(sandbox.run(&["check"]).code, 3);
-    sandbox.run(&["check", "--to", "2"]).succeeds();
+    sandbox.run(&["check", "--to", "2"]).expect_success();
     up(&sandbox);
-    let call = sandbox.run(&["check"]).succeeds();
+    let call = sandbox.run(&["check"]).expect_success();
     assert_eq!(call.out, "sqlite:app.db is up to date\n");
 }
 
 #[test]
-fn wait_ends_when_the_database_is_current_and_not_before() {
-    let sandbox = sandbox(&THREE);
+fn wait_ends_when_database_is_current() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
     let call = sandbox.run(&["wait", "--timeout", "50ms"]);
     assert_eq!(call.code, 3, "{call:?}");
     assert!(!sandbox.path("app.db").exists());
@@ -32,7 +32,7 @@ fn wait_ends_when_the_database_is_current_and_not_before() {
         "--timeout",
         "50ms",
     ];
-    let (code, object) = sandbox.json(&nowhere);
+    let (code, object) = sandbox.run_json(&nowhere);
     assert_eq!((code, &object["outcome"]), (3, &"pending".into()));
     assert_eq!(object["pending"].as_array().unwrap().len(), 3);
     let waiter = sandbox
@@ -40,10 +40,12 @@ fn wait_ends_when_the_database_is_current_and_not_before() {
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    sandbox.run(&["up", "--to", "2"]).succeeds();
+    sandbox.run(&["up", "--to", "2"]).expect_success();
     up(&sandbox);
     let ended = waiter.wait_with_output().unwrap();
-    let object = crate::sandbox::Call::of(&ended).succeeds().object();
+    let object = crate::sandbox::CallResult::from_output(&ended)
+        .expect_success()
+        .object();
     assert_eq!(
         (&object["outcome"], &object["took_lock"]),
         (&"up_to_date".into(), &false.into())
@@ -51,10 +53,10 @@ fn wait_ends_when_the_database_is_current_and_not_before() {
 }
 
 #[test]
-fn plan_tells_why_and_every_statement_with_its_place() {
-    let sandbox = sandbox(&THREE);
-    sandbox.run(&["up", "--to", "1"]).succeeds();
-    let call = sandbox.run(&["plan"]).succeeds();
+fn plan_shows_reason_and_statements_with_positions() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
+    sandbox.run(&["up", "--to", "1"]).expect_success();
+    let call = sandbox.run(&["plan"]).expect_success();
     for part in [
         "2 orders (versioned)\n  why: not applied yet\n  how: in one transaction\n",
         "V2__orders.sql:2\n    INSERT INTO orders VALUES (1)\n",
@@ -62,7 +64,7 @@ fn plan_tells_why_and_every_statement_with_its_place() {
     ] {
         assert!(call.out.contains(part), "{call:?}");
     }
-    let (code, object) = sandbox.json(&["plan", "--steps", "1"]);
+    let (code, object) = sandbox.run_json(&["plan", "--steps", "1"]);
     assert_eq!((code, &object["outcome"]), (0, &"pending".into()));
     let steps = object["steps"].as_array().unwrap();
     assert_eq!(steps.len(), 1);
@@ -77,16 +79,16 @@ fn plan_tells_why_and_every_statement_with_its_place() {
     );
     up(&sandbox);
     assert_eq!(
-        sandbox.run(&["plan"]).succeeds().out,
+        sandbox.run(&["plan"]).expect_success().out,
         "sqlite:app.db is up to date\n"
     );
 }
 
 #[test]
-fn status_is_a_table_of_all_migrations() {
-    let sandbox = sandbox(&THREE);
-    sandbox.run(&["up", "--to", "1"]).succeeds();
-    let call = sandbox.run(&["status"]).succeeds();
+fn status_shows_table_of_all_migrations() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
+    sandbox.run(&["up", "--to", "1"]).expect_success();
+    let call = sandbox.run(&["status"]).expect_success();
     let lines: Vec<Vec<&str>> = call
         .out
         .lines()
@@ -104,7 +106,7 @@ fn status_is_a_table_of_all_migrations() {
     assert_eq!(lines[1][..4], ["1", "users", "versioned", "applied"]);
     assert_eq!(lines[1].len(), 7, "{call:?}");
     assert_eq!(lines[2], ["2", "orders", "versioned", "pending"]);
-    let (_, object) = sandbox.json(&["status"]);
+    let (_, object) = sandbox.run_json(&["status"]);
     assert_eq!(object["outcome"], "pending");
     let row = &object["migrations"][0];
     assert_eq!(row["checksum"].as_str().unwrap().len(), 64);
@@ -118,15 +120,18 @@ fn status_is_a_table_of_all_migrations() {
 }
 
 #[test]
-fn validate_compares_checksums_and_minds_nothing_that_is_pending() {
-    let sandbox = sandbox(&THREE);
-    sandbox.run(&["validate"]).succeeds();
-    sandbox.run(&["up", "--to", "1"]).succeeds();
-    let call = sandbox.run(&["validate"]).succeeds();
-    assert!(call.out.contains("as sqlite:app.db knows them"), "{call:?}");
-    sandbox.migration("V1__users.sql", "CREATE TABLE users (id TEXT);\n");
-    sandbox.run(&["validate", "--offline"]).succeeds();
-    let error = sandbox.fails(
+fn validate_compares_checksums_and_accepts_pending_migrations() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
+    sandbox.run(&["validate"]).expect_success();
+    sandbox.run(&["up", "--to", "1"]).expect_success();
+    let call = sandbox.run(&["validate"]).expect_success();
+    assert!(
+        call.out.contains("the history of sqlite:app.db matches"),
+        "{call:?}"
+    );
+    sandbox.write_migration("V1__users.sql", "CREATE TABLE users (id TEXT);\n");
+    sandbox.run(&["validate", "--offline"]).expect_success();
+    let error = sandbox.expect_failure(
         &["validate"],
         4,
         &["version 1 (users) changed after it was applied"],
@@ -135,14 +140,14 @@ fn validate_compares_checksums_and_minds_nothing_that_is_pending() {
 }
 
 #[test]
-fn backends_are_shown_with_their_schemes() {
+fn backends_are_listed_with_schemes() {
     let sandbox = sandbox(&[]);
-    let call = sandbox.run(&["backends"]).succeeds();
+    let call = sandbox.run(&["backends"]).expect_success();
     assert!(
         call.out.contains("lockage-sqlite") && call.out.contains("sqlite"),
         "{call:?}"
     );
-    let (_, object) = sandbox.json(&["backends"]);
+    let (_, object) = sandbox.run_json(&["backends"]);
     let sqlite = object["backends"]
         .as_array()
         .unwrap()
@@ -154,19 +159,19 @@ fn backends_are_shown_with_their_schemes() {
 }
 
 #[test]
-fn a_database_that_may_only_be_read_can_be_looked_at() {
-    let sandbox = sandbox(&THREE);
-    sandbox.run(&["up", "--to", "2"]).succeeds();
+fn read_only_database_allows_read_commands() {
+    let sandbox = sandbox(&THREE_MIGRATIONS);
+    sandbox.run(&["up", "--to", "2"]).expect_success();
     let url = ["--url", "sqlite:app.db?mode=ro"];
     for (command, code) in [("status", 0), ("plan", 0), ("check", 3), ("validate", 0)] {
         let call = sandbox.run(&[command, url[0], url[1]]);
         assert_eq!(call.code, code, "{call:?}");
     }
     let before = std::fs::read(sandbox.path("app.db")).unwrap();
-    sandbox.fails(&["up", url[0], url[1]], 2, &["mode=ro cannot be migrated"]);
+    sandbox.expect_failure(&["up", url[0], url[1]], 2, &["mode=ro cannot be migrated"]);
     assert_eq!(std::fs::read(sandbox.path("app.db")).unwrap(), before);
     up(&sandbox);
     sandbox
         .run(&["wait", url[0], url[1], "--timeout", "1m"])
-        .succeeds();
+        .expect_success();
 }

@@ -1,13 +1,13 @@
-//! What scripts read: every key of every object, as it is printed.
+//! Every key of every JSON object, as scripts read them.
 
 use serde_json::{Value, json};
 
 use super::sandbox;
 use crate::sandbox::Sandbox;
 
-/// Runs with `--json`; what differs from run to run is masked.
-fn golden(sandbox: &Sandbox, args: &[&str]) -> (i32, Value) {
-    let (code, mut object) = sandbox.json(args);
+/// Runs the program with `--json` and masks the values that differ from run to run.
+fn run_masked(sandbox: &Sandbox, args: &[&str]) -> (i32, Value) {
+    let (code, mut object) = sandbox.run_json(args);
     mask(&mut object);
     (code, object)
 }
@@ -28,8 +28,8 @@ fn mask(value: &mut Value) {
     }
 }
 
-/// The keys that every command about migrations has, with what stands in them when nothing happened, and more.
-fn object(outcome: &str, more: Value) -> Value {
+/// Returns the keys of every command about migrations, with the values of an idle run, replaced by those of `more`.
+fn expected_object(outcome: &str, more: Value) -> Value {
     let mut object = json!({
         "outcome": outcome, "applied": [], "pending": [], "future": [], "waited_ms": 0, "took_lock": false,
         "lock": "4006", "database": "sqlite:app.db", "error": null
@@ -41,7 +41,7 @@ fn object(outcome: &str, more: Value) -> Value {
 }
 
 #[test]
-fn the_objects_of_a_life() {
+fn json_output_of_every_command() {
     let sandbox = sandbox(&[
         ("V1__create_users.sql", "CREATE TABLE users (id int);\n"),
         ("U1__create_users.sql", "DROP TABLE users;\n"),
@@ -66,7 +66,7 @@ fn the_objects_of_a_life() {
         (
             &["status"][..],
             0,
-            object(
+            expected_object(
                 "pending",
                 json!({"pending": one, "migrations": row("pending", None)}),
             ),
@@ -74,26 +74,34 @@ fn the_objects_of_a_life() {
         (
             &["plan"],
             0,
-            object("pending", json!({"pending": one, "steps": plan})),
+            expected_object("pending", json!({"pending": one, "steps": plan})),
         ),
-        (&["check"], 3, object("pending", json!({"pending": one}))),
+        (
+            &["check"],
+            3,
+            expected_object("pending", json!({"pending": one})),
+        ),
         (
             &["wait", "--timeout", "1ms"],
             3,
-            object("pending", json!({"pending": one})),
+            expected_object("pending", json!({"pending": one})),
         ),
-        (&["validate"], 0, object("valid", json!({"files": 2}))),
+        (
+            &["validate"],
+            0,
+            expected_object("valid", json!({"files": 2})),
+        ),
         (
             &["up"],
             0,
-            object("applied", json!({"applied": done, "took_lock": true})),
+            expected_object("applied", json!({"applied": done, "took_lock": true})),
         ),
-        (&["up"], 0, object("up_to_date", json!({}))),
-        (&["check"], 0, object("up_to_date", json!({}))),
+        (&["up"], 0, expected_object("up_to_date", json!({}))),
+        (&["check"], 0, expected_object("up_to_date", json!({}))),
         (
             &["status"],
             0,
-            object(
+            expected_object(
                 "up_to_date",
                 json!({"migrations": row("applied", Some("…"))}),
             ),
@@ -101,12 +109,12 @@ fn the_objects_of_a_life() {
         (
             &["down"],
             0,
-            object("undone", json!({"undone": done, "took_lock": true})),
+            expected_object("undone", json!({"undone": done, "took_lock": true})),
         ),
         (
             &["repair"],
             0,
-            object("up_to_date", json!({"repaired": [], "steps": []})),
+            expected_object("up_to_date", json!({"repaired": [], "steps": []})),
         ),
         (
             &["lock", "status"],
@@ -117,12 +125,12 @@ fn the_objects_of_a_life() {
             }),
         ),
     ] {
-        assert_eq!(golden(&sandbox, args), (code, expected), "{args:?}");
+        assert_eq!(run_masked(&sandbox, args), (code, expected), "{args:?}");
     }
 }
 
 #[test]
-fn the_object_of_a_failure() {
+fn json_output_of_failed_migration() {
     let sandbox = sandbox(&[
         ("V1__a.sql", "CREATE TABLE a (id int);\n"),
         ("V2__b.sql", "-- more\nCREATE TABEL b (id int);\n"),
@@ -134,12 +142,12 @@ fn the_object_of_a_failure() {
         "causes": ["near \"TABEL\": syntax error in CREATE TABEL b (id int) at offset 7", "Error code 1: SQL logic error"],
         "related": []
     });
-    let expected = object(
+    let expected = expected_object(
         "failed",
         json!({
             "applied": [{"version": "1", "name": "a", "ms": 0}], "pending": [{"version": "2", "name": "b"}], "took_lock": true,
             "error": error
         }),
     );
-    assert_eq!(golden(&sandbox, &["up"]), (1, expected));
+    assert_eq!(run_masked(&sandbox, &["up"]), (1, expected));
 }
