@@ -1,3 +1,5 @@
+//! Reads the folder when the program is compiled, and generates the expression of the macro.
+
 use std::path::{Path, PathBuf};
 
 use lockage_core::{Error, ErrorKind, MigrationSet};
@@ -6,29 +8,32 @@ use quote::{quote, quote_spanned};
 
 /// A file to embed.
 pub(crate) struct File {
-    /// Its path below the folder, with `/`.
+    /// The path relative to the folder, separated by `/`.
     name: String,
-    /// Where the compiler finds it.
+    /// The path that the compiler opens.
     path: String,
 }
 
-/// Checks the folder with the code that checks it at run time.
+/// Reads the folder and checks it with the code that checks it at run time.
+///
+/// # Errors
+/// One message for each invalid file.
 pub(crate) fn read(folder: &str) -> Result<Vec<File>, Vec<String>> {
-    let package = environment("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let package = env_var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let root = package.join(folder);
-    let set = MigrationSet::from_folder(&root).map_err(|error| tell(&error, &package))?;
-    if !is_watched() {
-        return Err(vec![unwatched(folder)]);
+    let set = MigrationSet::from_folder(&root).map_err(|error| error_messages(&error, &package))?;
+    if !has_rerun_if_changed() {
+        return Err(vec![missing_build_script_error(folder)]);
     }
     set.iter()
         .map(|migration| {
             let path = Path::new(migration.file());
-            let below = path.strip_prefix(&root).unwrap_or(path);
-            let parts: Vec<_> = below
+            let relative = path.strip_prefix(&root).unwrap_or(path);
+            let parts: Vec<_> = relative
                 .components()
                 .map(|part| part.as_os_str().to_string_lossy())
                 .collect();
-            // The compiler opens a file by a text, which not every path is.
+            // `include_str!` takes a string literal, so a path that is not UTF-8 cannot be embedded.
             if path.is_file() {
                 Ok(File {
                     name: parts.join("/"),
@@ -41,30 +46,32 @@ pub(crate) fn read(folder: &str) -> Result<Vec<File>, Vec<String>> {
         .collect()
 }
 
-/// Whether Cargo looks at more than the files that the compiler read: it does in a package with a build script, and only such a
-/// package has an `OUT_DIR`. Other build systems track folders by themselves.
-fn is_watched() -> bool {
-    environment("CARGO").is_none() || environment("OUT_DIR").is_some()
+/// Returns whether added files can rebuild the program.
+///
+/// In Cargo that needs a build script, and only a package with a build script has an `OUT_DIR`. Other build systems track folders
+/// themselves.
+fn has_rerun_if_changed() -> bool {
+    env_var("CARGO").is_none() || env_var("OUT_DIR").is_some()
 }
 
-fn unwatched(folder: &str) -> String {
+fn missing_build_script_error(folder: &str) -> String {
     format!(
-        "Cargo would not notice a file that is added to `{folder}`, and the program would be built without it\n\
-         help: have Cargo watch the folder; write beside Cargo.toml a build.rs with\n\
+        "Cargo cannot detect a file that is added to `{folder}`, so the program would not be rebuilt\n\
+         help: create a build.rs beside Cargo.toml, so that Cargo monitors the folder:\n\
          \n    fn main() {{\n        println!(\"cargo::rerun-if-changed={folder}\");\n    }}\n"
     )
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "Cargo tells a macro by the environment where it runs"
+    reason = "Cargo passes the package to a macro in environment variables"
 )]
-fn environment(key: &str) -> Option<PathBuf> {
+fn env_var(key: &str) -> Option<PathBuf> {
     std::env::var_os(key).map(PathBuf::from)
 }
 
-/// Every mistake as a text, with paths as they stand below the package.
-fn tell(error: &Error, package: &Path) -> Vec<String> {
+/// Returns one message for an error and each related error, with paths relative to the package.
+fn error_messages(error: &Error, package: &Path) -> Vec<String> {
     let package = format!("{}{}", package.display(), std::path::MAIN_SEPARATOR);
     std::iter::once(error)
         .chain(error.related())
@@ -73,7 +80,7 @@ fn tell(error: &Error, package: &Path) -> Vec<String> {
             if let Some(line) = error.location().and_then(|at| at.line_text.as_deref()) {
                 text.push_str(&format!("\n    {line}"));
             }
-            // Where a folder comes from is told differently at run time.
+            // The hint about the folder differs from the one at run time.
             let hint = match error.kind() {
                 ErrorKind::InvalidConfig => {
                     Some("the path is relative to the folder of Cargo.toml")
@@ -88,16 +95,16 @@ fn tell(error: &Error, package: &Path) -> Vec<String> {
         .collect()
 }
 
-/// One error of the compiler for each mistake, all at the literal.
-pub(crate) fn compile_errors(mistakes: &[String], at: Span) -> TokenStream {
-    let errors = mistakes
+/// Returns one compile error for each message, at the position of the literal.
+pub(crate) fn error_tokens(messages: &[String], at: Span) -> TokenStream {
+    let errors = messages
         .iter()
-        .map(|mistake| quote_spanned!(at=> ::core::compile_error!(#mistake)));
+        .map(|message| quote_spanned!(at=> ::core::compile_error!(#message)));
     quote!({ #(#errors);* })
 }
 
-/// The set. `include_str!` embeds, so that the compiler tells Cargo of every file.
-pub(crate) fn expression(facade: &syn::Path, files: &[File]) -> TokenStream {
+/// Returns the expression for the migration set. It uses `include_str!`, so that the compiler reports every file to Cargo.
+pub(crate) fn to_tokens(facade: &syn::Path, files: &[File]) -> TokenStream {
     let files = files.iter().map(|File { name, path }| {
         quote!(#facade::EmbeddedFile {
             path: #name,
@@ -106,6 +113,6 @@ pub(crate) fn expression(facade: &syn::Path, files: &[File]) -> TokenStream {
     });
     quote!({
         const FILES: &[#facade::EmbeddedFile] = &[#(#files),*];
-        #facade::private::embedded(FILES)
+        #facade::__private::embedded(FILES)
     })
 }

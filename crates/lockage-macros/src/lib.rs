@@ -1,21 +1,22 @@
-//! The macro behind `lockage::embed!`. Its documentation stands there.
+//! The procedural macro of `lockage::embed!`, which documents it.
 
 mod folder;
-mod input;
+mod macro_input;
 
-use input::Input;
+use macro_input::MacroInput;
 use proc_macro::TokenStream;
 
-/// Takes the path of the crate that holds `EmbeddedFile`, then the folder: `embed!($crate, "migrations")`.
+/// Embeds a folder. The arguments are the path of the crate that defines `EmbeddedFile` and the folder:
+/// `embed!($crate, "migrations")`.
 #[proc_macro]
 pub fn embed(tokens: TokenStream) -> TokenStream {
-    let Input {
+    let MacroInput {
         facade,
         folder: literal,
     } = syn::parse_macro_input!(tokens);
     match folder::read(&literal.value()) {
-        Ok(files) => folder::expression(&facade, &files),
-        Err(mistakes) => folder::compile_errors(&mistakes, literal.span()),
+        Ok(files) => folder::to_tokens(&facade, &files),
+        Err(messages) => folder::error_tokens(&messages, literal.span()),
     }
     .into()
 }

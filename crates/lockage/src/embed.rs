@@ -1,17 +1,19 @@
+//! The macro [`embed!`](crate::embed).
+
 use crate::{EmbeddedFile, MigrationSet};
 
-/// Puts a folder of migrations into the program: a [`MigrationSet`] that needs no files at run time.
+/// Embeds a folder of migrations into the program and returns a [`MigrationSet`], which needs no files at run time.
 ///
-/// The path is relative to the folder of `Cargo.toml`. The folder is checked when the program is built, by the code that would
-/// check it at run time: each mistake in a name, an encoding or a directive is an error of the compiler, with file and line.
+/// The path is relative to the folder of `Cargo.toml`. The folder is checked when the program is compiled, by the same code that
+/// checks it at run time. Each invalid name, encoding or directive is a compile error with file and line.
 ///
 /// ```ignore
 /// let report = lockage::migrate(&url, lockage::embed!("migrations")).await?;
 /// ```
 ///
 /// # New files
-/// The compiler tells Cargo of every file that it has read, so a changed or removed file rebuilds the program. Of a file that is
-/// **added** it cannot know; a build script can. Write a `build.rs` beside `Cargo.toml`, or add the line to yours:
+/// The compiler reports to Cargo every file that it reads, so a changed or removed file rebuilds the program. It cannot report a
+/// file that is **added**; a build script can. Create a `build.rs` beside `Cargo.toml`, or add this line to an existing one:
 ///
 /// ```text
 /// fn main() {
@@ -19,8 +21,8 @@ use crate::{EmbeddedFile, MigrationSet};
 /// }
 /// ```
 ///
-/// In a package without a build script the macro is an error that says the same. In a package with one, this line is yours to
-/// keep.
+/// In a package without a build script the macro is a compile error with this instruction. In a package with a build script the
+/// macro cannot check that it contains the line.
 #[macro_export]
 macro_rules! embed {
     ($($folder:tt)*) => {
@@ -28,10 +30,10 @@ macro_rules! embed {
     };
 }
 
-/// What the macro expands to.
+/// Creates the migration set. The macro expands to a call of this function.
 ///
 /// # Panics
-/// When the files break a rule, which the macro has ruled out.
+/// If a file is invalid. The macro has checked the files.
 #[doc(hidden)]
 pub fn embedded(files: &'static [EmbeddedFile]) -> MigrationSet {
     match MigrationSet::from_embedded(files) {

@@ -1,4 +1,4 @@
-//! Schema migrations under a lock: however many replicas start at once, one migrates, and the others wait in sight of it.
+//! Schema migrations under a lock: one replica migrates while the others wait for it.
 //!
 //! ```no_run
 //! # async fn f() -> lockage::Result<()> {
@@ -8,20 +8,21 @@
 //! # }
 //! ```
 //!
-//! The first argument is a URL, the second a folder, or the folder that [`embed!`] put into the program. [`runner`] is for whoever
-//! wants another lock, another wait, an observer or a clean stop.
+//! The first argument is a URL. The second is a folder, or a folder that [`embed!`] compiled into the program. Use [`runner`] to
+//! configure the lock, the wait, progress events or cancellation.
 //!
 //! # Engines
-//! None is linked by default: name what you need as a feature of this crate.
+//! Each engine is a feature of this crate. None is enabled by default.
 //!
 //! | feature | URLs | |
 //! |---|---|---|
-//! | `mysql` | `mysql:`, `mariadb:` | either serves MySQL, MariaDB and Galera; TLS included |
-//! | `postgres` | `postgres:`, `postgresql:` | TLS included; `lockage-postgres` alone can do without |
+//! | `mysql` | `mysql:`, `mariadb:` | MySQL, MariaDB and Galera, with either scheme; TLS included |
+//! | `postgres` | `postgres:`, `postgresql:` | TLS included; optional in `lockage-postgres` |
 //! | `sqlite` | `sqlite:`, `sqlite3:` | SQLite is compiled in |
 //! | `sqlserver` | `sqlserver:`, `mssql:` | SQL Server and Azure SQL; TLS included |
 //!
-//! A program may instead name the crate of a backend, of ours or of anybody else's, once: `use lockage_postgres as _;`.
+//! Alternatively, a program depends on the crate of a backend, including third-party backends, and links it with
+//! `use lockage_postgres as _;`.
 
 mod embed;
 mod migrations;
@@ -37,21 +38,24 @@ pub use lockage_sqlite as sqlite;
 pub use lockage_sqlserver as sqlserver;
 pub use migrations::IntoMigrations;
 
-/// Brings a database up to its migrations, with the defaults: the lock 4006, a wait of 60 seconds, everything that is pending.
+/// Applies all pending migrations with the defaults: the lock 4006 and a wait of 60 seconds.
 ///
-/// Where nothing is pending, neither the lock nor anything else is touched. Where another replica migrates, this call waits and
-/// returns as soon as the database is current.
+/// If no migration is pending, the call neither takes the lock nor writes. If another replica migrates, the call waits and returns
+/// as soon as the database is current.
 ///
 /// # Errors
-/// Of every [`ErrorKind`]; [`RunError::report`] says what was applied before.
+/// Any [`ErrorKind`]. [`RunError::report`] contains the migrations that were applied before the error.
 ///
 /// # Cancel safety
-/// As [`Runner`]: dropped at any time, the future leaves no lock behind.
-pub async fn migrate(url: impl Into<String>, migrations: impl IntoMigrations) -> Result<Report, RunError> {
+/// As for [`Runner`]: the future may be dropped at any time, which releases the lock.
+pub async fn migrate(
+    url: impl Into<String>,
+    migrations: impl IntoMigrations,
+) -> Result<Report, RunError> {
     runner(url, migrations)?.up().await
 }
 
-/// A [`Runner`] with the defaults and with every backend that is linked into the program.
+/// Creates a [`Runner`] with the defaults and with every backend that is linked into the program.
 ///
 /// ```no_run
 /// # async fn f() -> lockage::Result<()> {
@@ -68,8 +72,8 @@ pub async fn migrate(url: impl Into<String>, migrations: impl IntoMigrations) ->
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::InvalidConfig`] for a text that is no URL and for a folder that is missing or empty,
-/// [`ErrorKind::UnknownBackend`], [`ErrorKind::InvalidMigration`] for mistakes in files.
+/// [`ErrorKind::InvalidConfig`] for an invalid URL and for a missing or empty folder. [`ErrorKind::UnknownBackend`] for a URL
+/// scheme without a linked backend. [`ErrorKind::InvalidMigration`] for invalid files.
 pub fn runner(url: impl Into<String>, migrations: impl IntoMigrations) -> Result<Runner> {
     let registry = Registry::linked()?;
     let connect = ConnectOptions::new(url)?;
@@ -83,7 +87,7 @@ pub fn runner(url: impl Into<String>, migrations: impl IntoMigrations) -> Result
 
 #[doc(hidden)]
 pub mod __private {
-    //! What [`embed!`](crate::embed) needs. Not for use by hand.
+    //! Support for the macro [`embed!`](crate::embed). Not part of the public API.
     pub use crate::embed::embedded;
     pub use lockage_macros::embed;
 }

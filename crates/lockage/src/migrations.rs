@@ -1,10 +1,12 @@
+//! The trait [`IntoMigrations`].
+
 use std::path::{Path, PathBuf};
 
 use crate::{MigrationSet, Result};
 
-/// What [`migrate`](crate::migrate) and [`runner`](crate::runner) take for migrations: a set, or the path of a folder.
+/// A source of migrations for [`migrate`](crate::migrate) and [`runner`](crate::runner): a set, or the path of a folder.
 pub trait IntoMigrations {
-    /// Reads them.
+    /// Reads the migrations.
     ///
     /// # Errors
     /// As [`MigrationSet::from_folder`].
@@ -23,7 +25,7 @@ impl IntoMigrations for &MigrationSet {
     }
 }
 
-macro_rules! folder {
+macro_rules! impl_from_path {
     ($($path:ty),*) => {
         $(impl IntoMigrations for $path {
             fn into_migrations(self) -> Result<MigrationSet> {
@@ -33,4 +35,4 @@ macro_rules! folder {
     };
 }
 
-folder!(&str, &String, String, &Path, &PathBuf, PathBuf);
+impl_from_path!(&str, &String, String, &Path, &PathBuf, PathBuf);

@@ -1,8 +1,8 @@
-//! The embed macro, as a crate of a user sees it.
+//! The macro `embed!` in the crate of a user.
 
-mod foreign;
+mod external_crate;
 
-use foreign::Foreign;
+use external_crate::ExternalCrate;
 
 const BUILD: &str = "fn main() { println!(\"cargo::rerun-if-changed=migrations\"); }";
 
@@ -13,32 +13,32 @@ const PROGRAM: &str = r#"fn main() {
 }
 "#;
 
-fn program(main: &str) -> Foreign {
-    let program = Foreign::new("lockage = { path = \"{crates}/lockage\" }\n");
+fn program(main: &str) -> ExternalCrate {
+    let program = ExternalCrate::new("lockage = { path = \"{crates}/lockage\" }\n");
     program.write("src/main.rs", main);
     program.write("build.rs", BUILD);
     program
 }
 
-fn run(program: &Foreign) -> Vec<String> {
-    let said = program.cargo(&["run", "--quiet"]);
-    assert!(said.success, "{}", said.stderr);
-    said.stdout.lines().map(str::to_owned).collect()
+fn run(program: &ExternalCrate) -> Vec<String> {
+    let output = program.cargo(&["run", "--quiet"]);
+    assert!(output.success, "{}", output.stderr);
+    output.stdout.lines().map(str::to_owned).collect()
 }
 
-/// What the compiler says of a program that cannot be built.
-fn refused(program: &Foreign) -> String {
-    let said = program.cargo(&["check"]);
-    assert!(!said.success, "it was built");
-    said.stderr
+/// Returns the messages of the compiler for an invalid program.
+fn compile_errors(program: &ExternalCrate) -> String {
+    let output = program.cargo(&["check"]);
+    assert!(!output.success, "the program compiles");
+    output.stderr
 }
 
 #[test]
-fn a_file_that_is_added_changed_or_removed_rebuilds_the_program() {
+fn added_changed_or_removed_file_rebuilds_program() {
     let program = program(PROGRAM);
     program.write("migrations/V1__users.sql", "SELECT 1;\n");
     program.write("migrations/README.md", "not a migration");
-    // The first eight digits of the checksums, by sha256sum.
+    // The first eight digits of the checksums, computed with sha256sum.
     let first = "1 V1__users.sql b4e04978";
     assert_eq!(run(&program), [first]);
 
@@ -54,16 +54,17 @@ fn a_file_that_is_added_changed_or_removed_rebuilds_the_program() {
 }
 
 #[test]
-fn the_crate_may_have_another_name() {
-    let program = Foreign::new("gate = { package = \"lockage\", path = \"{crates}/lockage\" }\n");
-    program.write("src/main.rs", &PROGRAM.replace("lockage::", "gate::"));
+fn renamed_crate_is_supported() {
+    let program =
+        ExternalCrate::new("migrations = { package = \"lockage\", path = \"{crates}/lockage\" }\n");
+    program.write("src/main.rs", &PROGRAM.replace("lockage::", "migrations::"));
     program.write("build.rs", BUILD);
     program.write("migrations/R__views.sql", "");
     assert_eq!(run(&program), ["R:views R__views.sql e3b0c442"]);
 }
 
 #[test]
-fn every_mistake_in_a_file_is_an_error_with_its_place() {
+fn invalid_files_are_errors_with_position() {
     let program = program(PROGRAM);
     program.write(
         "migrations/V1__a.sql",
@@ -72,7 +73,7 @@ fn every_mistake_in_a_file_is_an_error_with_its_place() {
     program.write("migrations/V2__a.sql", "");
     program.write("migrations/sub/V02__b.sql", "");
     program.write("migrations/users.sql", "");
-    let said = refused(&program);
+    let errors = compile_errors(&program);
     for part in [
         "error: migrations/V1__a.sql:2:1: unknown directive `no-transactoin`",
         "    -- lockage: no-transactoin",
@@ -82,52 +83,52 @@ fn every_mistake_in_a_file_is_an_error_with_its_place() {
         "rename one of the two files",
         "--> src/main.rs:2:38",
     ] {
-        assert!(said.contains(part), "no `{part}` in:\n{said}");
+        assert!(errors.contains(part), "no `{part}` in:\n{errors}");
     }
-    assert_eq!(said.matches("error: migrations/").count(), 3, "{said}");
+    assert_eq!(errors.matches("error: migrations/").count(), 3, "{errors}");
 }
 
 #[test]
-fn a_folder_that_is_missing_or_empty_is_an_error() {
+fn missing_or_empty_folder_is_an_error() {
     let program = program(PROGRAM);
-    let said = refused(&program);
+    let errors = compile_errors(&program);
     assert!(
-        said.contains("error: the migrations folder migrations does not exist"),
-        "{said}"
+        errors.contains("error: the migrations folder migrations does not exist"),
+        "{errors}"
     );
     assert!(
-        said.contains("relative to the folder of Cargo.toml"),
-        "{said}"
+        errors.contains("relative to the folder of Cargo.toml"),
+        "{errors}"
     );
 
     program.write("migrations/README.md", "none yet");
-    let said = refused(&program);
+    let errors = compile_errors(&program);
     assert!(
-        said.contains("error: the folder migrations has no migrations"),
-        "{said}"
+        errors.contains("error: the folder migrations has no migrations"),
+        "{errors}"
     );
 }
 
 #[test]
-fn what_is_no_folder_is_an_error() {
+fn missing_argument_is_an_error() {
     let program = program("fn main() { lockage::embed!(); }");
-    let said = refused(&program);
+    let errors = compile_errors(&program);
     assert!(
-        said.contains("embed! takes the path of the migrations folder"),
-        "{said}"
+        errors.contains("embed! takes the path of the migrations folder"),
+        "{errors}"
     );
 }
 
 #[test]
-fn without_a_build_script_new_files_would_go_unnoticed_and_the_macro_says_so() {
+fn missing_build_script_is_an_error() {
     let program = program(PROGRAM);
     program.write("migrations/V1__users.sql", "SELECT 1;\n");
     program.remove("build.rs");
-    let said = refused(&program);
+    let errors = compile_errors(&program);
     for part in [
-        "Cargo would not notice a file that is added to `migrations`",
+        "Cargo cannot detect a file that is added to `migrations`",
         "println!(\"cargo::rerun-if-changed=migrations\");",
     ] {
-        assert!(said.contains(part), "no `{part}` in:\n{said}");
+        assert!(errors.contains(part), "no `{part}` in:\n{errors}");
     }
 }

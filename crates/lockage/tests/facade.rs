@@ -1,4 +1,4 @@
-//! The two calls of the facade, as far as they go without a database.
+//! The functions of the facade, without a database.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ fn migrations_are_a_set_or_a_folder() {
 }
 
 #[test]
-fn what_is_wrong_before_any_connection_is_told_by_the_builder() {
+fn runner_reports_invalid_arguments_before_connecting() {
     let set = MigrationSet::from_texts([("V1__a.sql", "SELECT 1;")]).unwrap();
     let missing = tempfile::tempdir().unwrap().path().join("missing");
     let kind = |runner: lockage::Result<lockage::Runner>| runner.unwrap_err().kind();

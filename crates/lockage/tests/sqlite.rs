@@ -1,16 +1,16 @@
-//! The facade with a database: a feature links its backend, without another word in the program.
+//! The facade with a database. The feature links the backend without further code in the program.
 #![cfg(feature = "sqlite")]
 
 use lockage::{ErrorKind, MigrationSet, Outcome, Registry};
 
 #[test]
-fn the_feature_links_the_backend() {
+fn feature_links_backend() {
     let registry = Registry::linked().unwrap();
     assert_eq!(registry.find("sqlite").unwrap().name(), "lockage-sqlite");
 }
 
 #[tokio::test]
-async fn one_call_migrates() {
+async fn migrate_applies_pending_migrations() {
     let folder = tempfile::tempdir().unwrap();
     let migrations = folder.path().join("migrations");
     std::fs::create_dir(&migrations).unwrap();

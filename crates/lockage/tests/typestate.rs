@@ -1,33 +1,33 @@
-//! What the compiler must refuse. Each program in `ui` names, behind `//~`, the error of every line that is wrong.
+//! Programs that the compiler must reject. Each program in `ui` names the error of each invalid line after `//~`.
 
-mod foreign;
+mod external_crate;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use foreign::Foreign;
+use external_crate::ExternalCrate;
 
-/// File, line, code.
-type Place = (String, usize, String);
+/// File, line and error code.
+type CompileError = (String, usize, String);
 
-fn expected(ui: &Path, program: &Foreign) -> BTreeSet<Place> {
-    let mut places = BTreeSet::new();
+fn expected(ui: &Path, program: &ExternalCrate) -> BTreeSet<CompileError> {
+    let mut errors = BTreeSet::new();
     for file in ui.read_dir().unwrap() {
         let path = file.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let text = fs::read_to_string(&path).unwrap();
-        places.extend(text.lines().zip(1..).filter_map(|(line, number)| {
+        errors.extend(text.lines().zip(1..).filter_map(|(line, number)| {
             let (_, code) = line.split_once("//~ ")?;
             Some((name.clone(), number, code.to_owned()))
         }));
         program.write(&format!("src/bin/{name}"), &text);
     }
-    places
+    errors
 }
 
-/// Reads `src/bin/name.rs:5:13: error[E0599]: …`.
-fn place(line: &str) -> Option<Place> {
+/// Parses `src/bin/name.rs:5:13: error[E0599]: …`.
+fn parse_error(line: &str) -> Option<CompileError> {
     let (at, message) = line.strip_prefix("src/bin/")?.split_once(": error")?;
     let mut at = at.split(':');
     let code = message.strip_prefix('[')?.split(']').next()?;
@@ -39,14 +39,14 @@ fn place(line: &str) -> Option<Place> {
 }
 
 #[test]
-fn nothing_is_written_without_the_lock() {
-    let program = Foreign::new("lockage = { path = \"{crates}/lockage\" }\n");
+fn code_without_lock_cannot_write() {
+    let program = ExternalCrate::new("lockage = { path = \"{crates}/lockage\" }\n");
     let ui = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");
     let expected = expected(&ui, &program);
     assert!(expected.len() > 10);
     let good = program.cargo(&["check", "--bin", "locked_writes"]);
     assert!(good.success, "{}", good.stderr);
-    let said = program.cargo(&["check", "--bins", "--keep-going", "--message-format=short"]);
-    let found: BTreeSet<Place> = said.stderr.lines().filter_map(place).collect();
-    assert_eq!(found, expected, "{}", said.stderr);
+    let output = program.cargo(&["check", "--bins", "--keep-going", "--message-format=short"]);
+    let found: BTreeSet<CompileError> = output.stderr.lines().filter_map(parse_error).collect();
+    assert_eq!(found, expected, "{}", output.stderr);
 }

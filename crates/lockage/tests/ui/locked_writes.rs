@@ -1,4 +1,4 @@
-//! What must compile, so that the other files fail for the reason that they name.
+//! Must compile. It proves that the other files fail for the reason that they name.
 
 use lockage::{Locked, NoObserver, Result, Step, Unlocked};
 
@@ -8,12 +8,12 @@ async fn writes(mut session: Locked, step: &Step) -> Result<Unlocked> {
     session.release().await
 }
 
-async fn looks(mut session: Unlocked) -> Result<()> {
+async fn reads(mut session: Unlocked) -> Result<()> {
     session.history().await?;
     session.holder(&lockage::LockKey::default()).await?;
     session.close().await
 }
 
 fn main() {
-    let _ = (writes, looks);
+    let _ = (writes, reads);
 }

@@ -1,15 +1,17 @@
+//! The arguments of the macro.
+
 use syn::parse::{Parse, ParseStream};
 use syn::{LitStr, Path, Token};
 
-/// What `lockage::embed!` hands on.
-pub(crate) struct Input {
-    /// The facade, under whatever name the program knows it.
+/// The arguments that `lockage::embed!` passes.
+pub(crate) struct MacroInput {
+    /// The path of the facade crate, which the program may have renamed.
     pub(crate) facade: Path,
     /// The folder, as written.
     pub(crate) folder: LitStr,
 }
 
-impl Parse for Input {
+impl Parse for MacroInput {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let facade = input.call(Path::parse_mod_style)?;
         input.parse::<Token![,]>()?;

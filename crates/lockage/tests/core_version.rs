@@ -1,20 +1,20 @@
-//! Two versions of the core would have two registries, and a backend would be in the wrong one: Cargo refuses them.
+//! Cargo rejects two versions of the core in one program. Each would have its own registry, and backends would be missing in one.
 
-mod foreign;
+mod external_crate;
 
-use foreign::Foreign;
+use external_crate::ExternalCrate;
 
 #[test]
-fn two_versions_of_the_core_are_an_error_of_cargo() {
-    let ours = "lockage = { path = \"{crates}/lockage\" }\n";
-    let program = Foreign::new(ours);
+fn two_core_versions_are_rejected_by_cargo() {
+    let facade = "lockage = { path = \"{crates}/lockage\" }\n";
+    let program = ExternalCrate::new(facade);
     program.write("src/main.rs", "fn main() {}");
-    let alone = program.cargo(&["check"]);
-    assert!(alone.success, "{}", alone.stderr);
+    let one = program.cargo(&["check"]);
+    assert!(one.success, "{}", one.stderr);
     drop(program);
 
-    let program = Foreign::new(&format!(
-        "{ours}older = {{ package = \"lockage-core\", path = \"older\" }}\n"
+    let program = ExternalCrate::new(&format!(
+        "{facade}older = {{ package = \"lockage-core\", path = \"older\" }}\n"
     ));
     program.write("src/main.rs", "fn main() {}");
     program.write(

@@ -1,22 +1,22 @@
-use lockage::{LockProof, LockKey, Locked, NoObserver, Session, Step, Unlocked};
+use lockage::{LockKey, LockProof, Locked, NoObserver, Session, Step, Unlocked};
 
-fn made() {
+fn created() {
     let _ = LockProof::new(LockKey::default(), Vec::new()); //~ E0624
     let _ = LockProof::default(); //~ E0599
 }
 
-fn copied(held: &LockProof) -> LockProof {
-    held.clone() //~ E0308
+fn copied(proof: &LockProof) -> LockProof {
+    proof.clone() //~ E0308
 }
 
-/// A session of the program's own asks for the proof as well.
+/// The methods of a session require the proof, too.
 async fn without(mut session: Box<dyn Session>, step: &Step) {
     let _ = session.apply((), step, &NoObserver).await; //~ E0308
     let _ = session.ensure_history().await; //~ E0061
 }
 
 fn taken(locked: Locked) -> LockProof {
-    locked.held //~ E0616
+    locked.proof //~ E0616
 }
 
 fn unwrapped(unlocked: Unlocked) -> Box<dyn Session> {
@@ -24,5 +24,5 @@ fn unwrapped(unlocked: Unlocked) -> Box<dyn Session> {
 }
 
 fn main() {
-    let _ = (made, copied, without, taken, unwrapped);
+    let _ = (created, copied, without, taken, unwrapped);
 }
