@@ -1,26 +1,26 @@
-//! A window over the reader: what is kept of the script, and where the scan stands in it.
+//! A buffered window over the script, with a position in it.
 
 use std::io::{ErrorKind, Read};
 
-use super::error::{SplitError, SplitErrorKind};
+use crate::error::{SplitError, SplitErrorKind};
 
-/// Boxed, since a scan yields a result a token and hardly ever an error.
-pub(super) type Scan<T> = Result<T, Box<SplitError>>;
+/// The error is boxed because each token yields a result, and hardly ever an error.
+pub(crate) type ScanResult<T> = Result<T, Box<SplitError>>;
 
-/// A place in the script.
+/// A position in the script.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Position {
+pub(crate) struct Position {
     /// In bytes, from 0.
-    pub(super) offset: u64,
+    pub(crate) offset: u64,
     /// From 1.
-    pub(super) line: u32,
+    pub(crate) line: u32,
     /// In characters, from 1.
-    pub(super) column: u32,
+    pub(crate) column: u32,
 }
 
 impl Position {
     #[cold]
-    pub(super) fn error(self, kind: SplitErrorKind) -> Box<SplitError> {
+    pub(crate) fn error(self, kind: SplitErrorKind) -> Box<SplitError> {
         Box::new(SplitError {
             kind,
             offset: self.offset,
@@ -53,27 +53,31 @@ fn is_continuation(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }
 
-pub(super) struct Cursor<R> {
+pub(crate) struct Cursor<R> {
     reader: R,
+    /// How many bytes to read in one call.
     chunk: usize,
     buffer: Vec<u8>,
-    /// The script's byte that `buffer[0]` is.
+    /// The offset in the script of `buffer[0]`.
     base: u64,
-    /// From here on bytes are still wanted.
+    /// The first byte in the buffer that is still needed.
     kept: usize,
+    /// The current position in the buffer.
     at: usize,
-    /// Up to here the bytes are UTF-8, so no character is ever seen in halves.
+    /// The end of the valid UTF-8 in the buffer. Only these bytes are visible, so a character is never seen in part.
     valid: usize,
+    /// The end of the bytes that were read.
     filled: usize,
+    /// Whether the reader has no more bytes.
     ended: bool,
-    /// Reported when the scan reaches it, so that what stands before is handed out first.
+    /// Reported when the cursor reaches it, so that the statements before it are yielded first.
     failure: Option<SplitErrorKind>,
-    /// Lines are counted as bytes are released, so that each is looked at once.
-    mark: Position,
+    /// Up to here lines are counted. Counting follows the released bytes, so each byte is read once.
+    counted: Position,
 }
 
 impl<R: Read> Cursor<R> {
-    pub(super) fn new(reader: R, chunk: usize) -> Self {
+    pub(crate) fn new(reader: R, chunk: usize) -> Self {
         Self {
             reader,
             chunk,
@@ -85,7 +89,7 @@ impl<R: Read> Cursor<R> {
             filled: 0,
             ended: false,
             failure: None,
-            mark: Position {
+            counted: Position {
                 offset: 0,
                 line: 1,
                 column: 1,
@@ -93,14 +97,14 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Where the scan stands.
-    pub(super) fn here(&self) -> u64 {
+    /// Returns the current offset in the script.
+    pub(crate) fn offset(&self) -> u64 {
         self.base + self.at as u64
     }
 
-    /// The byte `ahead` of the scan; `None` behind the end.
+    /// Returns the byte `ahead` of the current one, or `None` after the end of the script.
     #[inline]
-    pub(super) fn peek(&mut self, ahead: usize) -> Scan<Option<u8>> {
+    pub(crate) fn peek(&mut self, ahead: usize) -> ScanResult<Option<u8>> {
         while self.at + ahead >= self.valid {
             if !self.fill()? {
                 return Ok(None);
@@ -109,26 +113,26 @@ impl<R: Read> Cursor<R> {
         Ok(Some(self.buffer[self.at + ahead]))
     }
 
-    /// Goes on by bytes that were peeked at.
+    /// Advances by bytes that were peeked.
     #[inline]
-    pub(super) fn bump(&mut self, bytes: usize) {
+    pub(crate) fn bump(&mut self, bytes: usize) {
         self.at += bytes;
         debug_assert!(self.at <= self.valid);
     }
 
-    /// Goes back to an offset that is still kept.
-    pub(super) fn back_to(&mut self, offset: u64) {
+    /// Moves back to an offset whose byte is still kept.
+    pub(crate) fn back_to(&mut self, offset: u64) {
         self.at = self.index(offset);
     }
 
-    /// What is at hand from the scan on.
+    /// Returns the buffered bytes from the current one on.
     #[inline]
-    pub(super) fn window(&self) -> &[u8] {
+    pub(crate) fn lookahead(&self) -> &[u8] {
         &self.buffer[self.at..self.valid]
     }
 
-    /// Whether `bytes` stand `ahead` of the scan.
-    pub(super) fn stands(&mut self, ahead: usize, bytes: &[u8]) -> Scan<bool> {
+    /// Returns whether the script continues with `bytes`, `ahead` of the current byte.
+    pub(crate) fn starts_with(&mut self, ahead: usize, bytes: &[u8]) -> ScanResult<bool> {
         for (index, byte) in bytes.iter().enumerate() {
             if self.peek(ahead + index)? != Some(*byte) {
                 return Ok(false);
@@ -137,14 +141,16 @@ impl<R: Read> Cursor<R> {
         Ok(true)
     }
 
-    /// Goes on to the byte that `find` finds, or to the end, and says which.
-    pub(super) fn seek(
+    /// Advances to the byte that `find` finds, or to the end. Returns whether it was found.
+    ///
+    /// With `discard`, the bytes in between are released.
+    pub(crate) fn seek(
         &mut self,
         discard: bool,
         find: impl Fn(&[u8]) -> Option<usize>,
-    ) -> Scan<bool> {
+    ) -> ScanResult<bool> {
         loop {
-            if let Some(found) = find(self.window()) {
+            if let Some(found) = find(self.lookahead()) {
                 self.at += found;
                 return Ok(true);
             }
@@ -158,57 +164,60 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// The kept bytes between two offsets.
-    pub(super) fn slice(&self, from: u64, to: u64) -> &[u8] {
+    /// Returns the kept bytes between two offsets.
+    pub(crate) fn slice(&self, from: u64, to: u64) -> &[u8] {
         &self.buffer[self.index(from)..self.index(to)]
     }
 
-    /// The kept text between two offsets.
-    pub(super) fn text(&self, from: u64, to: u64) -> Scan<&str> {
+    /// Returns the kept text between two offsets.
+    pub(crate) fn text(&self, from: u64, to: u64) -> ScanResult<&str> {
         std::str::from_utf8(self.slice(from, to)).map_err(|_| {
-            self.mark
+            self.counted
                 .error(SplitErrorKind::InvalidUtf8 { utf16: false })
         })
     }
 
-    /// What comes before the scan is no longer wanted.
-    pub(super) fn release(&mut self) {
+    /// Releases the bytes before the current one.
+    pub(crate) fn release(&mut self) {
         self.count_to(self.at);
         self.kept = self.at;
     }
 
-    /// Takes a byte-order mark at the start of the script.
-    pub(super) fn skip_mark(&mut self) -> Scan<()> {
-        if self.stands(0, "\u{feff}".as_bytes())? {
+    /// Skips a byte-order mark at the start of the script.
+    pub(crate) fn skip_byte_order_mark(&mut self) -> ScanResult<()> {
+        if self.starts_with(0, "\u{feff}".as_bytes())? {
             self.at += 3;
-            self.mark.offset += 3;
+            self.counted.offset += 3;
         }
         Ok(())
     }
 
-    /// Line and column of an offset. What was released or asked for is counted: of two offsets ask for the first one first.
-    pub(super) fn position(&mut self, offset: u64) -> Position {
-        if offset > self.mark.offset {
+    /// Returns the line and column of an offset.
+    ///
+    /// Released bytes and those before the offset of an earlier call are counted already: of two offsets, call with the smaller one
+    /// first.
+    pub(crate) fn position(&mut self, offset: u64) -> Position {
+        if offset > self.counted.offset {
             self.count_to(self.index(offset));
         }
-        self.mark
+        self.counted
     }
 
     fn index(&self, offset: u64) -> usize {
-        // What is kept is in memory, so the difference fits.
+        // The kept bytes are in memory, so the difference fits.
         (offset - self.base) as usize
     }
 
     fn count_to(&mut self, to: usize) {
-        let from = self.index(self.mark.offset);
+        let from = self.index(self.counted.offset);
         if let Some(over) = self.buffer.get(from..to) {
-            self.mark.advance(over);
+            self.counted.advance(over);
         }
     }
 
-    /// Brings at least one more byte into the window; false at the end.
+    /// Makes at least one more byte visible. Returns false at the end of the script.
     #[cold]
-    fn fill(&mut self) -> Scan<bool> {
+    fn fill(&mut self) -> ScanResult<bool> {
         loop {
             if let Some(kind) = self.failure.take() {
                 let at = self.base + self.valid as u64;
@@ -219,7 +228,7 @@ impl<R: Read> Cursor<R> {
             }
             self.make_room();
             match self.reader.read(&mut self.buffer[self.filled..]) {
-                Ok(0) => self.end(),
+                Ok(0) => self.finish(),
                 Ok(read) => {
                     let before = self.valid;
                     self.filled = self.buffer.len().min(self.filled + read);
@@ -237,7 +246,7 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    fn end(&mut self) {
+    fn finish(&mut self) {
         self.ended = true;
         if self.valid < self.filled {
             self.failure = Some(SplitErrorKind::InvalidUtf8 { utf16: false });
@@ -261,12 +270,12 @@ impl<R: Read> Cursor<R> {
     }
 
     fn make_room(&mut self) {
-        let enough = self.chunk / 2;
-        if self.buffer.len() - self.filled >= enough.max(1) {
+        let enough = (self.chunk / 2).max(1);
+        if self.buffer.len() - self.filled >= enough {
             return;
         }
         if self.kept > 0 {
-            // A statement moves to the front at most once: after it, `kept` stays 0 until its end.
+            // A statement moves to the front at most once: after that, `kept` stays 0 until its end.
             self.buffer.copy_within(self.kept..self.filled, 0);
             self.base += self.kept as u64;
             self.at -= self.kept;
@@ -274,7 +283,7 @@ impl<R: Read> Cursor<R> {
             self.filled -= self.kept;
             self.kept = 0;
         }
-        if self.buffer.len() - self.filled < enough.max(1) {
+        if self.buffer.len() - self.filled < enough {
             let more = self.chunk.max(self.buffer.len() / 2);
             self.buffer.reserve_exact(more);
             self.buffer.resize(self.buffer.len() + more, 0);

@@ -1,53 +1,55 @@
-//! MySQL's `DELIMITER` lines, which the client takes and the server never sees.
+//! MySQL's `DELIMITER` lines, which only the client reads, and the delimiters that they set.
 
 use std::io::Read;
 
-use super::cursor::Scan;
-use super::error::SplitErrorKind;
-use super::lexer::Lexer;
+use crate::cursor::ScanResult;
+use crate::error::SplitErrorKind;
+use crate::lexer::Lexer;
 
 impl<R: Read> Lexer<'_, R> {
-    /// With the scan behind the word `DELIMITER`: takes the rest of the line, unless the word is something else.
-    pub(super) fn delimiter_line(&mut self) -> Scan<bool> {
+    /// Reads the rest of a `DELIMITER` line, after that word, and sets the delimiter.
+    ///
+    /// Returns false and reads nothing if the word is an identifier (`delimiter.x`).
+    pub(crate) fn delimiter_line(&mut self) -> ScanResult<bool> {
         let next = self.cursor.peek(0)?;
         if next.is_some_and(|byte| !byte.is_ascii_whitespace()) {
             return Ok(false);
         }
-        let from = self.cursor.here();
+        let from = self.cursor.offset();
         self.cursor
-            .seek(false, |window| memchr::memchr(b'\n', window))?;
-        let line = self.cursor.text(from, self.cursor.here())?.trim();
+            .seek(false, |bytes| memchr::memchr(b'\n', bytes))?;
+        let line = self.cursor.text(from, self.cursor.offset())?.trim();
         let found = argument(line);
         if found.is_empty() || found.contains('\\') {
             let found = found.to_owned();
-            let place = self.cursor.position(self.start);
-            return Err(place.error(SplitErrorKind::BadDelimiter { found }));
+            let position = self.cursor.position(self.start);
+            return Err(position.error(SplitErrorKind::BadDelimiter { found }));
         }
         let delimiter = (found != ";").then(|| found.as_bytes().to_vec());
         self.set_delimiter(delimiter);
         Ok(true)
     }
 
-    /// Takes the delimiter if it stands at the scan.
-    pub(super) fn take_delimiter(&mut self) -> Scan<bool> {
+    /// Reads the delimiter if the script continues with it.
+    pub(crate) fn take_delimiter(&mut self) -> ScanResult<bool> {
         let Some(delimiter) = self.delimiter.take() else {
             return Ok(false);
         };
-        let mut stands = self.cursor.stands(0, &delimiter)?;
-        if stands && is_word(&delimiter) {
-            // `go` must not divide `gold`.
+        let mut found = self.cursor.starts_with(0, &delimiter)?;
+        if found && is_word(&delimiter) {
+            // The delimiter `go` must not divide `gold`.
             let next = self.cursor.peek(delimiter.len())?;
-            stands = !next.is_some_and(|byte| is_word(&[byte]));
+            found = !next.is_some_and(|byte| is_word(&[byte]));
         }
-        if stands {
+        if found {
             self.cursor.bump(delimiter.len());
         }
         self.delimiter = Some(delimiter);
-        Ok(stands)
+        Ok(found)
     }
 
-    /// With the scan behind a word: moves it back to a delimiter inside, as in `END$$`.
-    pub(super) fn cut_at_delimiter(&mut self) -> Scan<()> {
+    /// Shortens the word that was just read to end before a delimiter inside it, as in `END$$`.
+    pub(crate) fn cut_at_delimiter(&mut self) -> ScanResult<()> {
         let Some(delimiter) = self.delimiter.take() else {
             return Ok(());
         };
@@ -55,7 +57,7 @@ impl<R: Read> Lexer<'_, R> {
         if !is_word(&delimiter) {
             self.cursor.back_to(self.start);
             let mut kept = 1;
-            while kept < length && !self.cursor.stands(kept, &delimiter)? {
+            while kept < length && !self.cursor.starts_with(kept, &delimiter)? {
                 kept += 1;
             }
             self.cursor.bump(kept);
@@ -65,7 +67,7 @@ impl<R: Read> Lexer<'_, R> {
     }
 }
 
-/// The first word of a line, or what its quotes hold.
+/// Returns the first word of a line, or the text inside its quotes.
 fn argument(line: &str) -> &str {
     match line.chars().next() {
         Some(quote @ ('\'' | '"' | '`')) => line[1..].split(quote).next().unwrap_or_default(),

@@ -1,7 +1,9 @@
-//! The dialects of the engines that Lockage knows.
+//! The rules of the engines that Lockage supports.
 
-use super::syntax::{Backslash, Bodies, Brackets, DollarQuotes, DoubleQuotes, Separator, Syntax};
-use super::transaction::phrases;
+use crate::syntax::{Backslash, Bodies, Brackets, DollarQuotes, DoubleQuotes, Separator, Syntax};
+use crate::transaction_phrase::{
+    MYSQL_PHRASES, POSTGRES_PHRASES, SQLITE_PHRASES, SQLSERVER_PHRASES,
+};
 
 /// PostgreSQL with `standard_conforming_strings` on.
 pub const POSTGRES: Syntax = Syntax {
@@ -23,7 +25,7 @@ pub const POSTGRES: Syntax = Syntax {
     delimiter_lines: false,
     bodies: Bodies::Atomic,
     psql: true,
-    transactions: phrases::POSTGRES,
+    transactions: POSTGRES_PHRASES,
 };
 
 /// MySQL and MariaDB in their default `sql_mode`: without `ANSI_QUOTES` and `NO_BACKSLASH_ESCAPES`.
@@ -46,10 +48,10 @@ pub const MYSQL: Syntax = Syntax {
     delimiter_lines: true,
     bodies: Bodies::Routines,
     psql: false,
-    transactions: phrases::MYSQL,
+    transactions: MYSQL_PHRASES,
 };
 
-/// SQL Server, whose scripts are divided into batches as `sqlcmd` does it.
+/// SQL Server, whose scripts are divided into batches as by `sqlcmd`.
 pub const SQLSERVER: Syntax = Syntax {
     name: "SQL Server",
     separator: Separator::GoLine,
@@ -69,7 +71,7 @@ pub const SQLSERVER: Syntax = Syntax {
     delimiter_lines: false,
     bodies: Bodies::None,
     psql: false,
-    transactions: phrases::SQLSERVER,
+    transactions: SQLSERVER_PHRASES,
 };
 
 /// SQLite.
@@ -92,5 +94,5 @@ pub const SQLITE: Syntax = Syntax {
     delimiter_lines: false,
     bodies: Bodies::Triggers,
     psql: false,
-    transactions: phrases::SQLITE,
+    transactions: SQLITE_PHRASES,
 };

@@ -1,20 +1,20 @@
-//! Tokens: just fine enough to find where a statement ends.
+//! The lexer. Its tokens are just fine enough to find the ends of statements.
 
 use std::io::Read;
 
-use super::cursor::{Cursor, Scan};
-use super::error::{Construct, SplitError, SplitErrorKind};
-use super::syntax::{Backslash, Brackets, DollarQuotes, DoubleQuotes, Separator, Syntax};
+use crate::cursor::{Cursor, ScanResult};
+use crate::error::{Construct, SplitError, SplitErrorKind};
+use crate::syntax::{Backslash, Brackets, DollarQuotes, DoubleQuotes, Separator, Syntax};
 
 const SPACE: u8 = 1;
 const DIGIT: u8 = 2;
 const WORD_START: u8 = 4;
 const WORD_PART: u8 = 8;
-/// Cannot start anything that matters to a statement's end.
-const INERT: u8 = 16;
+/// Bytes that cannot start a token that affects the end of a statement.
+const INERT_BYTES: u8 = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Token {
+pub(crate) enum Token {
     Space {
         newline: bool,
     },
@@ -28,12 +28,12 @@ pub(super) enum Token {
     CodeOpen,
     /// The `*/` of a `/*!`.
     CodeClose,
-    /// What a `DELIMITER` line asked for.
+    /// The delimiter that a `DELIMITER` line set.
     Delimiter,
     End,
 }
 
-/// Whether a `'` would go on with an `E'…'` literal: PostgreSQL joins literals that a line break separates.
+/// Whether a `'` would continue an `E'…'` literal. PostgreSQL joins literals that a line break separates.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Continuation {
     None,
@@ -41,35 +41,36 @@ enum Continuation {
     NextLine,
 }
 
-pub(super) struct Lexer<'s, R> {
-    pub(super) cursor: Cursor<R>,
-    pub(super) syntax: &'s Syntax,
-    /// Where the current token starts.
-    pub(super) start: u64,
-    /// Whether the bytes of white space and comments may be dropped as the scan goes.
-    pub(super) discard: bool,
-    /// In place of the semicolon.
-    pub(super) delimiter: Option<Vec<u8>>,
+pub(crate) struct Lexer<'s, R> {
+    pub(crate) cursor: Cursor<R>,
+    pub(crate) syntax: &'s Syntax,
+    /// The offset of the current token.
+    pub(crate) start: u64,
+    /// Whether the bytes of white space and comments may be released while they are read.
+    pub(crate) discard: bool,
+    /// The text that ends statements, if not the semicolon.
+    pub(crate) delimiter: Option<Vec<u8>>,
     classes: [u8; 256],
-    /// Where each open `/*!` starts.
+    /// The offsets of the open `/*!`.
     code: Vec<u64>,
     continuation: Continuation,
+    /// Whether the last token was the word `AS`. Maintained only for [`DollarQuotes::AfterAs`].
     after_as: bool,
-    /// Whether the scan stands before a statement's first token.
-    pub(super) leading: bool,
-    /// Whether nothing, not even white space, stands before the scan in its line. Kept up to date before a statement only.
+    /// Whether the first token of the statement is still to come.
+    pub(crate) leading: bool,
+    /// Whether the current byte is the first of its line. Maintained only between statements.
     line_start: bool,
 }
 
 impl<'s, R: Read> Lexer<'s, R> {
-    pub(super) fn new(reader: R, chunk: usize, syntax: &'s Syntax) -> Self {
+    pub(crate) fn new(reader: R, chunk: usize, syntax: &'s Syntax) -> Self {
         Self {
             cursor: Cursor::new(reader, chunk),
             syntax,
             start: 0,
             discard: false,
             delimiter: None,
-            classes: classes(syntax),
+            classes: byte_classes(syntax),
             code: Vec::new(),
             continuation: Continuation::None,
             after_as: false,
@@ -78,43 +79,44 @@ impl<'s, R: Read> Lexer<'s, R> {
         }
     }
 
-    /// From here on this ends a statement, or again the semicolon.
-    pub(super) fn set_delimiter(&mut self, delimiter: Option<Vec<u8>>) {
-        self.classes = classes(self.syntax);
+    /// Sets the text that ends the following statements. `None` means the semicolon.
+    pub(crate) fn set_delimiter(&mut self, delimiter: Option<Vec<u8>>) {
+        self.classes = byte_classes(self.syntax);
         if let Some(first) = delimiter.as_ref().and_then(|delimiter| delimiter.first()) {
-            self.classes[usize::from(*first)] &= !INERT;
+            self.classes[usize::from(*first)] &= !INERT_BYTES;
         }
         self.delimiter = delimiter;
     }
 
-    /// Whether the scan stands inside `/*! … */`.
-    pub(super) fn in_code(&self) -> bool {
+    /// Returns whether the current position is inside `/*! … */`.
+    pub(crate) fn in_code(&self) -> bool {
         !self.code.is_empty()
     }
 
-    /// The bytes of the current token.
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.cursor.slice(self.start, self.cursor.here())
+    /// Returns the bytes of the current token.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.cursor.slice(self.start, self.cursor.offset())
     }
 
-    pub(super) fn next(&mut self) -> Scan<Token> {
-        self.start = self.cursor.here();
+    /// Reads the next token.
+    pub(crate) fn next(&mut self) -> ScanResult<Token> {
+        self.start = self.cursor.offset();
         if self.delimiter.is_some() && self.code.is_empty() && self.take_delimiter()? {
             self.line_start = false;
             return Ok(Token::Delimiter);
         }
         let Some(byte) = self.cursor.peek(0)? else {
-            return self.end();
+            return self.end_of_script();
         };
-        let token = self.scan(byte)?;
+        let token = self.read_token(byte)?;
         if !matches!(token, Token::Space { .. }) {
             self.line_start = false;
         }
         if self.continuation != Continuation::None {
             self.continuation = match (token, self.continuation) {
                 (Token::Space { newline: true }, _) => Continuation::NextLine,
-                (Token::Space { .. }, as_before) => as_before,
-                (Token::Comment, as_before) if byte == b'-' => as_before,
+                (Token::Space { .. }, unchanged) => unchanged,
+                (Token::Comment, unchanged) if byte == b'-' => unchanged,
                 (Token::Quoted, _) if matches!(byte, b'\'' | b'e' | b'E') => Continuation::SameLine,
                 _ => Continuation::None,
             };
@@ -130,7 +132,7 @@ impl<'s, R: Read> Lexer<'s, R> {
     }
 
     #[inline]
-    fn scan(&mut self, byte: u8) -> Scan<Token> {
+    fn read_token(&mut self, byte: u8) -> ScanResult<Token> {
         let class = self.classes[usize::from(byte)];
         if class & WORD_START != 0 {
             return self.word();
@@ -159,8 +161,8 @@ impl<'s, R: Read> Lexer<'s, R> {
             b'`' if self.syntax.backticks => self.identifier(b'`', true),
             b'[' if self.syntax.brackets == Brackets::Doubled => self.identifier(b']', true),
             b'[' if self.syntax.brackets == Brackets::Plain => self.identifier(b']', false),
-            b'$' if self.dollar_quotes() => self.dollar_quoted(),
-            b'-' if self.starts_dashes()? => self.line_comment(),
+            b'$' if self.is_dollar_quote() => self.dollar_quoted(),
+            b'-' if self.is_dash_comment()? => self.line_comment(),
             b'#' if self.syntax.hash_comments => self.line_comment(),
             b'/' if self.cursor.peek(1)? == Some(b'*') => self.slash_star(),
             b'*' if self.in_code() && self.cursor.peek(1)? == Some(b'/') => {
@@ -175,50 +177,53 @@ impl<'s, R: Read> Lexer<'s, R> {
         }
     }
 
-    /// Takes what cannot matter, such as words without a literal behind; returns where the last token in it ends.
+    /// Skips tokens that cannot affect the end of the statement, such as words without a literal after them. Returns the end of the last
+    /// token that was skipped.
     ///
-    /// Only for a statement whose words do not count. The scan stands at the start of a token before and after.
-    pub(super) fn skip_inert(&mut self) -> Scan<Option<u64>> {
+    /// Only for statements whose words do not matter. The current position is the start of a token before and after.
+    pub(crate) fn skip_inert(&mut self) -> ScanResult<Option<u64>> {
         if self.continuation != Continuation::None {
             return Ok(None);
         }
         let classes = &self.classes;
         let is = |byte: &u8, class: u8| classes[usize::from(*byte)] & class != 0;
-        let from = self.cursor.here();
-        self.cursor.seek(false, |window| {
-            window.iter().position(|byte| !is(byte, INERT))
+        let from = self.cursor.offset();
+        self.cursor.seek(false, |bytes| {
+            bytes.iter().position(|byte| !is(byte, INERT_BYTES))
         })?;
-        let stopped = self.cursor.peek(0)?;
-        let skipped = self.cursor.slice(from, self.cursor.here());
-        let prefixed = stopped == Some(b'\'') && matches!(skipped, [.., b'e' | b'E']);
-        let whole = if prefixed || stopped.is_some_and(|byte| is(&byte, WORD_PART)) {
-            // The word in front decides what comes here.
+        let next = self.cursor.peek(0)?;
+        let skipped = self.cursor.slice(from, self.cursor.offset());
+        let prefixed = next == Some(b'\'') && matches!(skipped, [.., b'e' | b'E']);
+        let complete = if prefixed || next.is_some_and(|byte| is(&byte, WORD_PART)) {
+            // The last word decides how the next byte is read, so the lexer has to read that word.
             let before = skipped.iter().rposition(|byte| !is(byte, WORD_PART));
             before.map_or(0, |before| before + 1)
         } else {
             skipped.len()
         };
-        let last = skipped[..whole].iter().rposition(|byte| !is(byte, SPACE));
+        let last = skipped[..complete]
+            .iter()
+            .rposition(|byte| !is(byte, SPACE));
         let end = last.map(|last| from + last as u64 + 1);
-        self.cursor.back_to(from + whole as u64);
+        self.cursor.back_to(from + complete as u64);
         self.after_as = false;
         Ok(end)
     }
 
-    /// Takes bytes of one class; says whether one was a line feed.
+    /// Reads bytes of one class. Returns whether one of them was a line feed.
     #[inline]
-    fn run(&mut self, class: u8) -> Scan<bool> {
+    fn read_class(&mut self, class: u8) -> ScanResult<bool> {
         let mut newline = false;
         loop {
-            let window = self.cursor.window();
-            let length = window
+            let bytes = self.cursor.lookahead();
+            let length = bytes
                 .iter()
                 .position(|byte| self.classes[usize::from(*byte)] & class == 0);
-            let taken = length.unwrap_or(window.len());
+            let taken = length.unwrap_or(bytes.len());
             if class == SPACE
-                && let Some(last) = window[..taken].last()
+                && let Some(last) = bytes[..taken].last()
             {
-                newline = newline || window[..taken].contains(&b'\n');
+                newline = newline || bytes[..taken].contains(&b'\n');
                 self.line_start = *last == b'\n';
             }
             self.cursor.bump(taken);
@@ -234,14 +239,14 @@ impl<'s, R: Read> Lexer<'s, R> {
         }
     }
 
-    fn space(&mut self) -> Scan<Token> {
-        let newline = self.run(SPACE)?;
+    fn space(&mut self) -> ScanResult<Token> {
+        let newline = self.read_class(SPACE)?;
         Ok(Token::Space { newline })
     }
 
-    fn word(&mut self) -> Scan<Token> {
+    fn word(&mut self) -> ScanResult<Token> {
         self.cursor.bump(1);
-        self.run(WORD_PART)?;
+        self.read_class(WORD_PART)?;
         if self.delimiter.is_some() {
             self.cut_at_delimiter()?;
         }
@@ -255,9 +260,9 @@ impl<'s, R: Read> Lexer<'s, R> {
         Ok(Token::Word)
     }
 
-    fn number(&mut self) -> Scan<Token> {
-        self.run(DIGIT)?;
-        // `1e5`, and MySQL's names that start with a digit. A dollar sign would start a literal.
+    fn number(&mut self) -> ScanResult<Token> {
+        self.read_class(DIGIT)?;
+        // `1e5`, and MySQL's names that start with a digit. A dollar sign starts a literal instead.
         if let Some(byte) = self.cursor.peek(0)?
             && self.classes[usize::from(byte)] & WORD_START != 0
         {
@@ -266,7 +271,7 @@ impl<'s, R: Read> Lexer<'s, R> {
         Ok(Token::Number)
     }
 
-    fn dollar_quotes(&self) -> bool {
+    fn is_dollar_quote(&self) -> bool {
         match self.syntax.dollar_quotes {
             DollarQuotes::None => false,
             DollarQuotes::Anywhere => true,
@@ -274,7 +279,7 @@ impl<'s, R: Read> Lexer<'s, R> {
         }
     }
 
-    fn starts_dashes(&mut self) -> Scan<bool> {
+    fn is_dash_comment(&mut self) -> ScanResult<bool> {
         if self.cursor.peek(1)? != Some(b'-') {
             return Ok(false);
         }
@@ -286,25 +291,25 @@ impl<'s, R: Read> Lexer<'s, R> {
                 .is_none_or(|byte| byte <= b' ' || byte == 0x7f))
     }
 
-    /// Goes on to the end of the line, before the line break.
-    pub(super) fn line_comment(&mut self) -> Scan<Token> {
+    /// Reads a comment up to the line break, which is not part of it.
+    pub(crate) fn line_comment(&mut self) -> ScanResult<Token> {
         let discard = self.discard;
         if self.syntax.return_ends_comment {
             self.cursor
-                .seek(discard, |window| memchr::memchr2(b'\n', b'\r', window))?;
+                .seek(discard, |bytes| memchr::memchr2(b'\n', b'\r', bytes))?;
         } else {
             self.cursor
-                .seek(discard, |window| memchr::memchr(b'\n', window))?;
+                .seek(discard, |bytes| memchr::memchr(b'\n', bytes))?;
         }
         Ok(Token::Comment)
     }
 
-    fn slash_star(&mut self) -> Scan<Token> {
+    fn slash_star(&mut self) -> ScanResult<Token> {
         if self.syntax.versioned_comments {
             let mariadb = usize::from(self.cursor.peek(2)? == Some(b'M'));
             if self.cursor.peek(2 + mariadb)? == Some(b'!') {
                 self.cursor.bump(3 + mariadb);
-                self.run(DIGIT)?;
+                self.read_class(DIGIT)?;
                 self.code.push(self.start);
                 return Ok(Token::CodeOpen);
             }
@@ -312,20 +317,20 @@ impl<'s, R: Read> Lexer<'s, R> {
         self.block_comment()
     }
 
-    /// Takes a `/* … */` whose start is at the scan.
-    pub(super) fn block_comment(&mut self) -> Scan<Token> {
-        let start = self.cursor.here();
-        // Dropping bytes would lose the place that an error has to name.
+    /// Reads a `/* … */` from its start on.
+    pub(crate) fn block_comment(&mut self) -> ScanResult<Token> {
+        let start = self.cursor.offset();
+        // An error names this position, which is lost when the bytes are released.
         let opened = self.discard.then(|| self.cursor.position(start));
         self.cursor.bump(2);
         let mut depth = 1_u64;
         while depth > 0 {
             let found = if self.syntax.nested_comments {
                 self.cursor
-                    .seek(self.discard, |window| memchr::memchr2(b'*', b'/', window))?
+                    .seek(self.discard, |bytes| memchr::memchr2(b'*', b'/', bytes))?
             } else {
                 self.cursor
-                    .seek(self.discard, |window| memchr::memchr(b'*', window))?
+                    .seek(self.discard, |bytes| memchr::memchr(b'*', bytes))?
             };
             if !found {
                 let opened = opened.unwrap_or_else(|| self.cursor.position(start));
@@ -346,7 +351,7 @@ impl<'s, R: Read> Lexer<'s, R> {
         Ok(Token::Comment)
     }
 
-    fn end(&mut self) -> Scan<Token> {
+    fn end_of_script(&mut self) -> ScanResult<Token> {
         match self.code.first() {
             None => Ok(Token::End),
             Some(opened) => {
@@ -356,15 +361,16 @@ impl<'s, R: Read> Lexer<'s, R> {
         }
     }
 
-    /// The error for something that is opened at `start` and never closed.
-    pub(super) fn unterminated(&mut self, start: u64, what: Construct) -> Box<SplitError> {
+    /// Returns the error for a construct that is opened at `start` and never closed.
+    pub(crate) fn unterminated(&mut self, start: u64, construct: Construct) -> Box<SplitError> {
         self.cursor
             .position(start)
-            .error(SplitErrorKind::Unterminated(what))
+            .error(SplitErrorKind::Unterminated(construct))
     }
 }
 
-fn classes(syntax: &Syntax) -> [u8; 256] {
+/// Returns the class bits of each byte.
+fn byte_classes(syntax: &Syntax) -> [u8; 256] {
     let mut classes = [0; 256];
     for byte in 0..=u8::MAX {
         let class = match byte {
@@ -385,7 +391,7 @@ fn classes(syntax: &Syntax) -> [u8; 256] {
             b'\n' => syntax.separator == Separator::GoLine,
             _ => false,
         };
-        classes[usize::from(byte)] = if matters { class } else { class | INERT };
+        classes[usize::from(byte)] = if matters { class } else { class | INERT_BYTES };
     }
     for byte in syntax.word_starts.bytes() {
         classes[usize::from(byte)] |= WORD_START;

@@ -4,18 +4,18 @@ use std::io::Read;
 
 use memchr::memmem::Finder;
 
-use super::cursor::Scan;
-use super::error::Construct;
-use super::lexer::{Lexer, Token};
+use crate::cursor::ScanResult;
+use crate::error::Construct;
+use crate::lexer::{Lexer, Token};
 
 impl<R: Read> Lexer<'_, R> {
-    /// Takes a string whose opening quote is at the scan; `start` may stand before it, at a prefix.
-    pub(super) fn string(&mut self, quote: u8, escapes: bool) -> Scan<Token> {
+    /// Reads a string literal from its opening quote on. `start` may be before the quote, at a prefix.
+    pub(crate) fn string(&mut self, quote: u8, escapes: bool) -> ScanResult<Token> {
         self.delimited(quote, escapes, true, Construct::String)
     }
 
-    /// Takes a quoted identifier whose opening quote is at the scan.
-    pub(super) fn identifier(&mut self, close: u8, doubled: bool) -> Scan<Token> {
+    /// Reads a quoted identifier from its opening quote on.
+    pub(crate) fn identifier(&mut self, close: u8, doubled: bool) -> ScanResult<Token> {
         self.delimited(close, false, doubled, Construct::Identifier)
     }
 
@@ -24,19 +24,19 @@ impl<R: Read> Lexer<'_, R> {
         close: u8,
         escapes: bool,
         doubled: bool,
-        what: Construct,
-    ) -> Scan<Token> {
+        construct: Construct,
+    ) -> ScanResult<Token> {
         self.cursor.bump(1);
         loop {
             let found = if escapes {
                 self.cursor
-                    .seek(false, |window| memchr::memchr2(close, b'\\', window))?
+                    .seek(false, |bytes| memchr::memchr2(close, b'\\', bytes))?
             } else {
                 self.cursor
-                    .seek(false, |window| memchr::memchr(close, window))?
+                    .seek(false, |bytes| memchr::memchr(close, bytes))?
             };
             if !found {
-                return Err(self.unterminated(self.start, what));
+                return Err(self.unterminated(self.start, construct));
             }
             if self.cursor.peek(0)? == Some(close) {
                 if doubled && self.cursor.peek(1)? == Some(close) {
@@ -46,16 +46,16 @@ impl<R: Read> Lexer<'_, R> {
                 self.cursor.bump(1);
                 return Ok(Token::Quoted);
             }
-            // A backslash: half of a character may go with it, the quote is still found behind.
+            // A backslash. Skipping one byte after it can cut a character, but no later byte of a character equals a quote.
             if self.cursor.peek(1)?.is_none() {
-                return Err(self.unterminated(self.start, what));
+                return Err(self.unterminated(self.start, construct));
             }
             self.cursor.bump(2);
         }
     }
 
-    /// Takes a dollar-quoted literal, or the one character `$` where no tag starts.
-    pub(super) fn dollar_quoted(&mut self) -> Scan<Token> {
+    /// Reads a dollar-quoted literal, or the single character `$` if no tag starts here.
+    pub(crate) fn dollar_quoted(&mut self) -> ScanResult<Token> {
         let mut length = 1;
         loop {
             match self.cursor.peek(length)? {
@@ -68,19 +68,19 @@ impl<R: Read> Lexer<'_, R> {
                 }
             }
         }
-        let tag = self.cursor.window()[..=length].to_vec();
+        let tag = self.cursor.lookahead()[..=length].to_vec();
         self.cursor.bump(tag.len());
         let finder = Finder::new(&tag);
         loop {
-            if let Some(found) = finder.find(self.cursor.window()) {
+            if let Some(found) = finder.find(self.cursor.lookahead()) {
                 self.cursor.bump(found + tag.len());
                 return Ok(Token::Quoted);
             }
-            // The window's end may hold the start of the closing tag.
-            let window = self.cursor.window().len();
-            let behind = window.saturating_sub(tag.len() - 1);
-            self.cursor.bump(behind);
-            if self.cursor.peek(window - behind)?.is_none() {
+            // The end of the buffered bytes may hold the start of the closing tag.
+            let buffered = self.cursor.lookahead().len();
+            let searched = buffered.saturating_sub(tag.len() - 1);
+            self.cursor.bump(searched);
+            if self.cursor.peek(buffered - searched)?.is_none() {
                 return Err(self.unterminated(self.start, Construct::DollarQuoted));
             }
         }

@@ -1,15 +1,15 @@
-//! The words a statement starts with.
+//! The tokens of a single statement.
 
-use super::lexer::{Lexer, Token};
-use super::syntax::Syntax;
+use crate::lexer::{Lexer, Token};
+use crate::syntax::Syntax;
 
-/// How much of a text is looked at at once: most look-ups end after a few words.
+/// How many bytes of a text are read in one call. Most callers need only a few words.
 const CHUNK: usize = 256;
 
-/// The first `count` tokens of a statement, comments skipped: words in upper case, everything else as it stands.
+/// Returns the first `count` tokens of a statement, without comments: words in upper case, other tokens unchanged.
 ///
-/// Code in a versioned comment (`/*!40101 SET … */`) counts as if it stood outside. The words end early where the text does, or where
-/// it holds something without an end.
+/// Code in a versioned comment (`/*!40101 SET … */`) counts like code outside. The result is shorter at the end of the text, or at an
+/// unterminated construct.
 #[must_use]
 pub fn leading_words(text: &str, syntax: &Syntax, count: usize) -> Vec<String> {
     Words::new(text, syntax)
@@ -21,34 +21,34 @@ pub fn leading_words(text: &str, syntax: &Syntax, count: usize) -> Vec<String> {
         .collect()
 }
 
-/// The tokens of a statement as they stand there, comments skipped: words, numbers, literals and quoted names with their quotes, and
-/// characters. They end early as those of [`leading_words`] do.
+/// Returns the unchanged tokens of a statement, without comments: words, numbers, literals and identifiers with their quotes, and single
+/// characters. They end early at an unterminated construct, as in [`leading_words`].
 pub fn tokens<'t>(text: &'t str, syntax: &'static Syntax) -> impl Iterator<Item = &'t str> {
     Words::new(text, syntax).map(|word| word.text)
 }
 
 /// A significant token.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Word<'t> {
-    pub(super) kind: Token,
-    pub(super) text: &'t str,
+pub(crate) struct Word<'t> {
+    pub(crate) kind: Token,
+    pub(crate) text: &'t str,
 }
 
 impl Word<'_> {
-    /// Whether it is this word, unquoted, in any case.
-    pub(super) fn is(&self, word: &str) -> bool {
+    /// Returns whether it is the unquoted word `word`, in upper or lower case.
+    pub(crate) fn is(&self, word: &str) -> bool {
         self.kind == Token::Word && self.text.eq_ignore_ascii_case(word)
     }
 }
 
 /// The significant tokens of a text.
-pub(super) struct Words<'t, 's> {
+pub(crate) struct Words<'t, 's> {
     text: &'t str,
     lexer: Lexer<'s, &'t [u8]>,
 }
 
 impl<'t, 's> Words<'t, 's> {
-    pub(super) fn new(text: &'t str, syntax: &'s Syntax) -> Self {
+    pub(crate) fn new(text: &'t str, syntax: &'s Syntax) -> Self {
         Self {
             text,
             lexer: Lexer::new(text.as_bytes(), CHUNK, syntax),
@@ -67,7 +67,7 @@ impl<'t> Iterator for Words<'t, '_> {
                 Token::End => return None,
                 kind => {
                     let start = usize::try_from(self.lexer.start).ok()?;
-                    let end = usize::try_from(self.lexer.cursor.here()).ok()?;
+                    let end = usize::try_from(self.lexer.cursor.offset()).ok()?;
                     let text = self.text.get(start..end)?;
                     return Some(Word { kind, text });
                 }

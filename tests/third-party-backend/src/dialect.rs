@@ -1,15 +1,13 @@
 use lockage_sql::script::{Bodies, Brackets, SQLITE, Syntax};
 use lockage_sql::{Clock, Dialect, single_quoted};
 
-const SYNTAX: Syntax = Syntax {
-    name: "Firebird",
-    backticks: false,
-    brackets: Brackets::Operators,
-    word_starts: "",
-    word_parts: "$",
-    bodies: Bodies::Triggers,
-    ..SQLITE
-};
+const SYNTAX: Syntax = SQLITE
+    .with_name("Firebird")
+    .with_backticks(false)
+    .with_brackets(Brackets::Operators)
+    .with_word_starts("")
+    .with_word_parts("$")
+    .with_bodies(Bodies::Triggers);
 
 /// The session's variable that says how many minutes the server's clock is behind UTC: before version 4 the server cannot tell.
 pub(crate) const UTC: &str = "LOCKAGE_UTC";

@@ -1,59 +1,59 @@
-//! PostgreSQL: `CREATE FUNCTION … BEGIN ATOMIC …; END`.
+//! PostgreSQL's bodies: `CREATE FUNCTION … BEGIN ATOMIC …; END`.
 
-use super::super::lexer::Token;
-use super::Follow;
+use super::tracking::TrackWords;
+use crate::lexer::Token;
 
 #[derive(Default)]
 pub(super) struct Atomic {
-    stage: Stage,
-    /// Open `BEGIN ATOMIC` and `CASE`.
+    state: State,
+    /// The number of open `BEGIN ATOMIC` and `CASE`.
     depth: u64,
-    /// The next word is a name: it stands behind a dot or `AS`.
+    /// Whether the next word is a name, because a dot or `AS` precedes it.
     named: bool,
 }
 
 #[derive(Default, Clone, Copy)]
-enum Stage {
+enum State {
     #[default]
     First,
-    /// Behind `CREATE`.
+    /// After `CREATE`.
     Created,
-    /// Behind `FUNCTION` or `PROCEDURE`.
+    /// After `FUNCTION` or `PROCEDURE`.
     Header,
-    /// Behind `BEGIN` in the header.
+    /// After `BEGIN` in the header.
     Begun,
     Body,
 }
 
 impl Atomic {
-    pub(super) fn word(&mut self, word: &str) -> Follow {
+    pub(super) fn word(&mut self, word: &str) -> TrackWords {
         let named = std::mem::replace(&mut self.named, word == "AS");
-        match (self.stage, word) {
-            (Stage::First, "CREATE") => self.stage = Stage::Created,
-            (Stage::Created, "OR" | "REPLACE") => {}
-            (Stage::Created, "FUNCTION" | "PROCEDURE") => self.stage = Stage::Header,
-            (Stage::First | Stage::Created, _) => return Follow::Off,
-            (Stage::Header | Stage::Begun, "BEGIN") if !named => self.stage = Stage::Begun,
-            (Stage::Begun, "ATOMIC") => {
-                self.stage = Stage::Body;
+        match (self.state, word) {
+            (State::First, "CREATE") => self.state = State::Created,
+            (State::Created, "OR" | "REPLACE") => {}
+            (State::Created, "FUNCTION" | "PROCEDURE") => self.state = State::Header,
+            (State::First | State::Created, _) => return TrackWords::Off,
+            (State::Header | State::Begun, "BEGIN") if !named => self.state = State::Begun,
+            (State::Begun, "ATOMIC") => {
+                self.state = State::Body;
                 self.depth = 1;
             }
-            (Stage::Begun, _) => self.stage = Stage::Header,
-            (Stage::Body, "CASE") if !named && self.depth > 0 => self.depth += 1,
-            (Stage::Body, "END") if !named => self.depth = self.depth.saturating_sub(1),
-            (Stage::Header | Stage::Body, _) => {}
+            (State::Begun, _) => self.state = State::Header,
+            (State::Body, "CASE") if !named && self.depth > 0 => self.depth += 1,
+            (State::Body, "END") if !named => self.depth = self.depth.saturating_sub(1),
+            (State::Header | State::Body, _) => {}
         }
-        Follow::On
+        TrackWords::On
     }
 
-    pub(super) fn token(&mut self, token: Token) -> Follow {
+    pub(super) fn token(&mut self, token: Token) -> TrackWords {
         self.named = token == Token::Punct(b'.');
-        match self.stage {
-            Stage::First | Stage::Created => return Follow::Off,
-            Stage::Begun => self.stage = Stage::Header,
-            Stage::Header | Stage::Body => {}
+        match self.state {
+            State::First | State::Created => return TrackWords::Off,
+            State::Begun => self.state = State::Header,
+            State::Header | State::Body => {}
         }
-        Follow::On
+        TrackWords::On
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -1,54 +1,53 @@
-//! MySQL's compound statements, from the body's first word on.
+//! MySQL's compound statements, from the first word of the body on.
 //!
-//! `IF`, `REPEAT`, `END` and others are also functions, names or parts of expressions; they count only where a statement
-//! can start.
+//! `IF`, `REPEAT`, `END` and others are also functions, names or parts of expressions. They count only where a statement can start.
 
-use super::super::lexer::Token;
 use super::handler::Handler;
+use crate::lexer::Token;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Block {
     Begin,
     If,
     CaseStatement,
-    /// `CASE` in an expression, which ends with a plain `END`.
+    /// `CASE` in an expression, which ends with `END` alone.
     CaseExpression,
     Loop,
     Repeat,
-    /// `REPEAT … UNTIL`, where an expression stands before the `END`.
+    /// `REPEAT … UNTIL`, with an expression before the `END`.
     Until,
     /// `WHILE` or `FOR` before its `DO`.
     Condition,
 }
 
-/// What the token before was.
+/// The kind of the previous token.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Before {
+enum Previous {
     /// An operator, or a keyword that an operand follows.
     #[default]
     Operator,
     Operand,
     Number,
-    /// A dot or `AS`: a word behind it is a name.
+    /// A dot or `AS`: a word after it is a name.
     Naming,
 }
 
-/// The compound statements that are open.
+/// The open compound statements.
 #[derive(Default)]
 pub(super) struct Blocks {
     open: Vec<Block>,
     /// Whether a statement can start here.
     at_start: bool,
-    /// Whether the token before is the first of its statement, so that a colon makes it a label.
+    /// Whether the previous token is the first of its statement, so that a colon makes it a label.
     label: bool,
     /// Whether a `CASE` here belongs to `END CASE`.
     end_case: bool,
-    before: Before,
+    previous: Previous,
     handler: Handler,
 }
 
 impl Blocks {
-    /// A body starts: nothing is open and a statement can start.
+    /// Begins a body: no block is open and a statement can start.
     pub(super) fn begin(&mut self) {
         let mut open = std::mem::take(&mut self.open);
         open.clear();
@@ -63,18 +62,18 @@ impl Blocks {
         self.open.is_empty()
     }
 
-    /// Whether the next word would be the body's first.
-    pub(super) fn is_fresh(&self) -> bool {
+    /// Returns whether the next word is the first of the body.
+    pub(super) fn is_at_first_word(&self) -> bool {
         self.open.is_empty() && self.at_start
     }
 
     pub(super) fn semicolon(&mut self) {
         while let Some(Block::CaseExpression | Block::Condition) = self.open.last() {
-            // No expression reaches over a semicolon: the statement is wrong, or `CASE` was a name.
+            // No expression contains a semicolon: the statement is wrong, or `CASE` was a name.
             self.open.pop();
         }
         self.at_start = true;
-        self.before = Before::Operator;
+        self.previous = Previous::Operator;
         self.handler = Handler::Outside;
     }
 
@@ -83,32 +82,32 @@ impl Blocks {
         let label = std::mem::replace(&mut self.label, self.at_start && token == Token::Quoted);
         self.end_case = false;
         match token {
-            Token::Punct(b'.') if self.before != Before::Number => {
-                self.before = Before::Naming;
+            Token::Punct(b'.') if self.previous != Previous::Number => {
+                self.previous = Previous::Naming;
                 return;
             }
-            Token::Punct(b')' | b'?') | Token::Quoted => self.before = Before::Operand,
-            Token::Punct(b'.') | Token::Number => self.before = Before::Number,
-            _ => self.before = Before::Operator,
+            Token::Punct(b')' | b'?') | Token::Quoted => self.previous = Previous::Operand,
+            Token::Punct(b'.') | Token::Number => self.previous = Previous::Number,
+            _ => self.previous = Previous::Operator,
         }
         self.at_start = label && token == Token::Punct(b':');
     }
 
     pub(super) fn word(&mut self, word: &str) {
-        if self.before == Before::Naming {
-            self.before = Before::Operand;
+        if self.previous == Previous::Naming {
+            self.previous = Previous::Operand;
             return;
         }
         let handled = self.handler.word(word);
         let start = std::mem::take(&mut self.at_start) || handled;
         let end_case = std::mem::take(&mut self.end_case);
-        let operand = matches!(self.before, Before::Operand | Before::Number);
+        let operand = matches!(self.previous, Previous::Operand | Previous::Number);
         self.label = start;
-        self.before = match word {
-            "AS" => Before::Naming,
+        self.previous = match word {
+            "AS" => Previous::Naming,
             "CASE" | "WHEN" | "THEN" | "ELSE" | "AND" | "OR" | "XOR" | "NOT" | "BETWEEN"
-            | "LIKE" | "IN" => Before::Operator,
-            _ => Before::Operand,
+            | "LIKE" | "IN" => Previous::Operator,
+            _ => Previous::Operand,
         };
         match (word, self.open.last().copied()) {
             ("END", Some(Block::CaseExpression | Block::Until)) if operand => self.close(),
@@ -117,7 +116,7 @@ impl Blocks {
             ("NOT" | "ATOMIC", Some(Block::Begin)) if start => self.at_start = true,
             ("LOOP", _) if start => self.open(Block::Loop),
             ("REPEAT", _) if start => self.open(Block::Repeat),
-            ("UNTIL", Some(Block::Repeat)) if start => self.turn_into(Block::Until),
+            ("UNTIL", Some(Block::Repeat)) if start => self.replace_innermost(Block::Until),
             ("IF", _) if start => self.open.push(Block::If),
             ("CASE", _) if end_case => {}
             ("CASE", _) if start => self.open.push(Block::CaseStatement),
@@ -126,7 +125,7 @@ impl Blocks {
             ("ELSE", Some(Block::If | Block::CaseStatement)) if start => self.at_start = true,
             ("WHILE" | "FOR", _) if start => self.open.push(Block::Condition),
             ("DO", Some(Block::Condition)) => {
-                self.turn_into(Block::Loop);
+                self.replace_innermost(Block::Loop);
                 self.at_start = true;
             }
             ("DECLARE", _) if start => self.handler = Handler::Declaration,
@@ -134,13 +133,13 @@ impl Blocks {
         }
     }
 
-    /// Opens a block whose statements follow at once.
+    /// Opens a block in which a statement can start immediately.
     fn open(&mut self, block: Block) {
         self.open.push(block);
         self.at_start = true;
     }
 
-    fn turn_into(&mut self, block: Block) {
+    fn replace_innermost(&mut self, block: Block) {
         self.open.pop();
         self.open.push(block);
     }

@@ -1,24 +1,24 @@
 //! `DECLARE … HANDLER FOR condition, condition statement`: finds where the statement starts.
 
-use super::super::lexer::Token;
+use crate::lexer::Token;
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Handler {
     /// Not in a declaration.
     #[default]
     Outside,
-    /// Behind `DECLARE`, which may declare something else.
+    /// After `DECLARE`, before it is known what it declares.
     Declaration,
-    /// Behind `HANDLER`, before `FOR`.
+    /// Between `HANDLER` and `FOR`.
     Header,
-    /// A condition is to come.
+    /// Before a condition.
     Condition,
-    /// Behind a condition: a comma or the statement follows.
+    /// After a condition: a comma or the statement follows.
     Complete,
 }
 
 impl Handler {
-    /// Takes a word; true where it is the statement's first.
+    /// Reads a word. Returns whether it is the first word of the handler's statement.
     pub(super) fn word(&mut self, word: &str) -> bool {
         *self = match (*self, word) {
             (Self::Declaration, "HANDLER") => Self::Header,
@@ -29,7 +29,7 @@ impl Handler {
                 *self = Self::Outside;
                 return true;
             }
-            (as_before, _) => as_before,
+            (unchanged, _) => unchanged,
         };
         false
     }
@@ -38,7 +38,7 @@ impl Handler {
         *self = match (*self, token) {
             (Self::Condition, Token::Quoted | Token::Number) => Self::Complete,
             (Self::Complete, Token::Punct(b',')) => Self::Condition,
-            (as_before, _) => as_before,
+            (unchanged, _) => unchanged,
         };
     }
 }

@@ -1,20 +1,20 @@
-//! Words in upper case, without an allocation.
+//! Words in upper case, without allocations.
 
-/// Longer than any word that a rule asks for, so that what is cut off never matters.
-const KEPT: usize = 14;
+/// The maximum length of a keyword. It exceeds the longest word that a rule compares with, so cutting longer words is harmless.
+const MAX_KEYWORD: usize = 14;
 
-/// The start of a word, in upper case.
+/// The first bytes of a word, in upper case.
 pub(super) struct Keyword {
-    bytes: [u8; KEPT],
+    bytes: [u8; MAX_KEYWORD],
     length: usize,
 }
 
 impl Keyword {
     pub(super) fn new(word: &[u8]) -> Self {
-        let length = word.len().min(KEPT);
-        let mut bytes = [0; KEPT];
+        let length = word.len().min(MAX_KEYWORD);
+        let mut bytes = [0; MAX_KEYWORD];
         for (to, from) in bytes.iter_mut().zip(word) {
-            // No keyword holds a question mark.
+            // No keyword contains a question mark.
             *to = if from.is_ascii() {
                 from.to_ascii_uppercase()
             } else {

@@ -1,120 +1,115 @@
-//! Statements that hold others, so that not every semicolon ends them.
+//! Statements that contain other statements, so that some semicolons do not end them.
 
 mod atomic;
 mod block;
 mod handler;
 mod keyword;
 mod routine;
+mod tracking;
 mod trigger;
 
 use self::atomic::Atomic;
 use self::keyword::Keyword;
 use self::routine::Routine;
+use self::tracking::TrackWords;
 use self::trigger::Trigger;
-use super::lexer::Token;
-use super::syntax::Bodies;
+use crate::lexer::Token;
+use crate::syntax::Bodies;
 
-/// Follows one statement, token by token, and says which semicolons end it.
-pub(super) struct Body {
-    /// Most statements can hold nothing, which their first word shows.
-    followed: bool,
-    rules: Rules,
+/// Reads the tokens of one statement and decides which semicolons end it.
+pub(crate) struct Body {
+    /// Whether the tokens of this statement matter. The first word of most statements rules a body out.
+    tracked: bool,
+    rules: BodyRules,
 }
 
-enum Rules {
+enum BodyRules {
     None,
     Trigger(Trigger),
     Atomic(Atomic),
     Routine(Routine),
 }
 
-/// What a rule makes of a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Follow {
-    On,
-    /// The statement holds no others.
-    Off,
-}
-
 impl Body {
-    pub(super) fn new(bodies: Bodies) -> Self {
+    pub(crate) fn new(bodies: Bodies) -> Self {
         Self {
-            followed: true,
+            tracked: true,
             rules: match bodies {
-                Bodies::None => Rules::None,
-                Bodies::Triggers => Rules::Trigger(Trigger::default()),
-                Bodies::Atomic => Rules::Atomic(Atomic::default()),
-                Bodies::Routines => Rules::Routine(Routine::default()),
+                Bodies::None => BodyRules::None,
+                Bodies::Triggers => BodyRules::Trigger(Trigger::default()),
+                Bodies::Atomic => BodyRules::Atomic(Atomic::default()),
+                Bodies::Routines => BodyRules::Routine(Routine::default()),
             },
         }
     }
 
-    /// A statement begins; `follow` is false where semicolons do not end it anyway.
-    pub(super) fn begin(&mut self, follow: bool) {
-        self.followed = follow;
+    /// Begins a statement. `track` is false if semicolons do not end statements now.
+    pub(crate) fn begin(&mut self, track: bool) {
+        self.tracked = track;
         match &mut self.rules {
-            Rules::None => self.followed = false,
-            Rules::Trigger(rule) => *rule = Trigger::default(),
-            Rules::Atomic(rule) => *rule = Atomic::default(),
-            Rules::Routine(rule) => rule.begin(),
+            BodyRules::None => self.tracked = false,
+            BodyRules::Trigger(rule) => *rule = Trigger::default(),
+            BodyRules::Atomic(rule) => *rule = Atomic::default(),
+            BodyRules::Routine(rule) => rule.begin(),
         }
     }
 
-    /// Whether tokens still matter.
+    /// Returns whether the tokens of this statement still matter.
     #[inline]
-    pub(super) fn follows(&self) -> bool {
-        self.followed
+    pub(crate) fn tracks_words(&self) -> bool {
+        self.tracked
     }
 
-    pub(super) fn word(&mut self, word: &[u8]) {
+    /// Reads a word.
+    pub(crate) fn word(&mut self, word: &[u8]) {
         let keyword = Keyword::new(word);
         let word = keyword.as_str();
-        let follow = match &mut self.rules {
-            Rules::None => Follow::Off,
-            Rules::Trigger(rule) => rule.word(word),
-            Rules::Atomic(rule) => rule.word(word),
-            Rules::Routine(rule) => rule.word(word),
+        let track = match &mut self.rules {
+            BodyRules::None => TrackWords::Off,
+            BodyRules::Trigger(rule) => rule.word(word),
+            BodyRules::Atomic(rule) => rule.word(word),
+            BodyRules::Routine(rule) => rule.word(word),
         };
-        self.followed = follow == Follow::On;
+        self.tracked = track == TrackWords::On;
     }
 
-    /// Takes a significant token other than a word or a semicolon.
-    pub(super) fn token(&mut self, token: Token) {
-        if !self.followed {
+    /// Reads a significant token other than a word or a semicolon.
+    pub(crate) fn token(&mut self, token: Token) {
+        if !self.tracked {
             return;
         }
-        let follow = match &mut self.rules {
-            Rules::None => Follow::Off,
-            Rules::Trigger(rule) => rule.token(),
-            Rules::Atomic(rule) => rule.token(token),
-            Rules::Routine(rule) => rule.token(token),
+        let track = match &mut self.rules {
+            BodyRules::None => TrackWords::Off,
+            BodyRules::Trigger(rule) => rule.token(),
+            BodyRules::Atomic(rule) => rule.token(token),
+            BodyRules::Routine(rule) => rule.token(token),
         };
-        self.followed = follow == Follow::On;
+        self.tracked = track == TrackWords::On;
     }
 
-    /// Takes a semicolon; true where it ends the statement.
-    pub(super) fn semicolon(&mut self) -> bool {
-        if !self.followed {
+    /// Reads a semicolon. Returns whether it ends the statement.
+    pub(crate) fn semicolon(&mut self) -> bool {
+        if !self.tracked {
             return true;
         }
         match &mut self.rules {
-            Rules::None => true,
-            Rules::Trigger(rule) => rule.semicolon(),
-            Rules::Atomic(rule) => rule.is_closed(),
-            Rules::Routine(rule) => rule.semicolon(),
+            BodyRules::None => true,
+            BodyRules::Trigger(rule) => rule.semicolon(),
+            BodyRules::Atomic(rule) => rule.is_closed(),
+            BodyRules::Routine(rule) => rule.semicolon(),
         }
     }
 
-    /// Whether the statement would be complete without another `END`.
-    pub(super) fn is_closed(&self) -> bool {
-        if !self.followed {
+    /// Returns whether the statement is complete without another `END`.
+    pub(crate) fn is_closed(&self) -> bool {
+        if !self.tracked {
             return true;
         }
         match &self.rules {
-            Rules::None => true,
-            Rules::Trigger(rule) => rule.is_closed(),
-            Rules::Atomic(rule) => rule.is_closed(),
-            Rules::Routine(rule) => rule.is_closed(),
+            BodyRules::None => true,
+            BodyRules::Trigger(rule) => rule.is_closed(),
+            BodyRules::Atomic(rule) => rule.is_closed(),
+            BodyRules::Routine(rule) => rule.is_closed(),
         }
     }
 }

@@ -1,132 +1,138 @@
-//! MySQL and MariaDB: from a statement's first word to where its body starts.
+//! MySQL's bodies: from the first word of a statement to the start of its body.
 
-use super::super::lexer::Token;
-use super::Follow;
 use super::block::Blocks;
+use super::tracking::TrackWords;
+use crate::lexer::Token;
 
 #[derive(Default)]
 pub(super) struct Routine {
-    stage: Stage,
+    state: State,
     blocks: Blocks,
-    /// Open parentheses in the header.
+    /// The number of open parentheses in the header.
     parentheses: u64,
-    before: Before,
+    previous: Previous,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum State {
     #[default]
     First,
-    /// Behind a first `BEGIN`: a transaction, unless `NOT ATOMIC` follows.
+    /// After `BEGIN` as the first word: a transaction, unless `NOT ATOMIC` follows.
     Begun,
-    /// Behind `CREATE`, before what is created.
+    /// After `CREATE`, before the kind of object.
     Created,
-    /// Behind `ALTER`.
+    /// After `ALTER`.
     Altered,
-    /// Behind `PROCEDURE` or `FUNCTION`, or `LIBRARY`, whose code is a literal, up to the end of the parameters.
+    /// From `PROCEDURE`, `FUNCTION` or `LIBRARY` (whose code is a literal) to the end of the parameters.
     Parameters,
     /// Between the parameters and the body.
     Characteristics,
-    /// Behind `TRIGGER`, up to `EACH ROW`.
+    /// From `TRIGGER` to `EACH ROW`.
     Trigger,
-    /// Behind a trigger's `FOLLOWS` or `PRECEDES`.
+    /// After `FOLLOWS` or `PRECEDES` in a trigger.
     Order,
-    /// Behind `EVENT`, up to `DO`.
+    /// From `EVENT` to `DO`.
     Event,
     Body,
 }
 
-/// What the token before was, as far as the header asks.
+/// The kind of the previous token in the header.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Before {
+enum Previous {
     #[default]
     Other,
-    /// `=` or a dot, which a part of the definer's name follows.
+    /// `=` or a dot: a part of the definer's name follows.
     Definer,
     /// `EACH`, before `ROW`.
     Each,
-    /// A word that `SET` belongs to: `CHARACTER SET`, `RETURNS SET(…)`.
+    /// A word to which a following `SET` belongs: `CHARACTER SET`, `RETURNS SET(…)`.
     Set,
 }
 
 impl Routine {
     pub(super) fn begin(&mut self) {
-        self.stage = Stage::First;
+        self.state = State::First;
         self.parentheses = 0;
-        self.before = Before::Other;
+        self.previous = Previous::Other;
         self.blocks.begin();
     }
 
-    pub(super) fn word(&mut self, word: &str) -> Follow {
-        let before = std::mem::replace(
-            &mut self.before,
+    pub(super) fn word(&mut self, word: &str) -> TrackWords {
+        let previous = std::mem::replace(
+            &mut self.previous,
             match word {
-                "EACH" => Before::Each,
-                "CHARACTER" | "CHAR" | "RETURNS" => Before::Set,
-                _ => Before::Other,
+                "EACH" => Previous::Each,
+                "CHARACTER" | "CHAR" | "RETURNS" => Previous::Set,
+                _ => Previous::Other,
             },
         );
-        match (self.stage, word) {
-            (Stage::First, "CREATE") => self.stage = Stage::Created,
-            (Stage::First, "ALTER") => self.stage = Stage::Altered,
-            (Stage::First, "BEGIN") => self.stage = Stage::Begun,
-            (Stage::First, "IF" | "CASE" | "LOOP" | "REPEAT" | "WHILE" | "FOR") => self.body(word),
-            (Stage::First, _) => return Follow::Off,
-            (Stage::Begun, "NOT") => {
-                self.body("BEGIN");
+        match (self.state, word) {
+            (State::First, "CREATE") => self.state = State::Created,
+            (State::First, "ALTER") => self.state = State::Altered,
+            (State::First, "BEGIN") => self.state = State::Begun,
+            (State::First, "IF" | "CASE" | "LOOP" | "REPEAT" | "WHILE" | "FOR") => {
+                self.begin_body(word)
+            }
+            (State::First, _) => return TrackWords::Off,
+            (State::Begun, "NOT") => {
+                self.begin_body("BEGIN");
                 self.blocks.word(word);
             }
-            (Stage::Begun, _) => return Follow::Off,
-            (Stage::Created | Stage::Altered, "EVENT") if before != Before::Definer => {
-                self.stage = Stage::Event;
+            (State::Begun, _) => return TrackWords::Off,
+            (State::Created | State::Altered, "EVENT") if previous != Previous::Definer => {
+                self.state = State::Event;
             }
-            (Stage::Created, "PROCEDURE" | "FUNCTION" | "LIBRARY") if before != Before::Definer => {
-                self.stage = Stage::Parameters;
+            (State::Created, "PROCEDURE" | "FUNCTION" | "LIBRARY")
+                if previous != Previous::Definer =>
+            {
+                self.state = State::Parameters;
             }
-            (Stage::Created, "TRIGGER") if before != Before::Definer => self.stage = Stage::Trigger,
-            (Stage::Created | Stage::Altered, "OR" | "REPLACE" | "DEFINER" | "AGGREGATE") => {}
-            (Stage::Created | Stage::Altered, _) => {
-                let definer = before == Before::Definer || word.starts_with('@');
+            (State::Created, "TRIGGER") if previous != Previous::Definer => {
+                self.state = State::Trigger
+            }
+            (State::Created | State::Altered, "OR" | "REPLACE" | "DEFINER" | "AGGREGATE") => {}
+            (State::Created | State::Altered, _) => {
+                let definer = previous == Previous::Definer || word.starts_with('@');
                 if !definer {
-                    return Follow::Off;
+                    return TrackWords::Off;
                 }
             }
-            (Stage::Trigger, "ROW") if before == Before::Each => self.stage = Stage::Body,
-            (Stage::Event, "DO") => self.stage = Stage::Body,
-            (Stage::Characteristics, "SET") if before == Before::Set => {}
-            (Stage::Characteristics, _) if starts_statement(word) => self.body(word),
-            (Stage::Parameters | Stage::Characteristics | Stage::Trigger | Stage::Event, _) => {}
-            (Stage::Order, _) => self.stage = Stage::Body,
-            (Stage::Body, "FOLLOWS" | "PRECEDES") if self.blocks.is_fresh() => {
-                self.stage = Stage::Order;
+            (State::Trigger, "ROW") if previous == Previous::Each => self.state = State::Body,
+            (State::Event, "DO") => self.state = State::Body,
+            (State::Characteristics, "SET") if previous == Previous::Set => {}
+            (State::Characteristics, _) if starts_statement(word) => self.begin_body(word),
+            (State::Parameters | State::Characteristics | State::Trigger | State::Event, _) => {}
+            (State::Order, _) => self.state = State::Body,
+            (State::Body, "FOLLOWS" | "PRECEDES") if self.blocks.is_at_first_word() => {
+                self.state = State::Order;
             }
-            (Stage::Body, _) => self.blocks.word(word),
+            (State::Body, _) => self.blocks.word(word),
         }
-        Follow::On
+        TrackWords::On
     }
 
-    pub(super) fn token(&mut self, token: Token) -> Follow {
-        self.before = match token {
-            Token::Punct(b'=' | b'.') => Before::Definer,
-            Token::CodeOpen | Token::CodeClose => self.before,
-            _ => Before::Other,
+    pub(super) fn token(&mut self, token: Token) -> TrackWords {
+        self.previous = match token {
+            Token::Punct(b'=' | b'.') => Previous::Definer,
+            Token::CodeOpen | Token::CodeClose => self.previous,
+            _ => Previous::Other,
         };
-        match (self.stage, token) {
-            // The code inside counts, not the comment around it.
+        match (self.state, token) {
+            // Only the code inside the comment counts.
             (_, Token::CodeOpen | Token::CodeClose) => {}
-            (Stage::First | Stage::Begun, _) => return Follow::Off,
-            (Stage::Parameters, Token::Punct(b'(')) => self.parentheses += 1,
-            (Stage::Parameters, Token::Punct(b')')) => {
+            (State::First | State::Begun, _) => return TrackWords::Off,
+            (State::Parameters, Token::Punct(b'(')) => self.parentheses += 1,
+            (State::Parameters, Token::Punct(b')')) => {
                 self.parentheses = self.parentheses.saturating_sub(1);
                 if self.parentheses == 0 {
-                    self.stage = Stage::Characteristics;
+                    self.state = State::Characteristics;
                 }
             }
-            (Stage::Order, Token::Quoted) => self.stage = Stage::Body,
-            (Stage::Body, _) => self.blocks.token(token),
+            (State::Order, Token::Quoted) => self.state = State::Body,
+            (State::Body, _) => self.blocks.token(token),
             _ => {}
         }
-        Follow::On
+        TrackWords::On
     }
 
     pub(super) fn semicolon(&mut self) -> bool {
@@ -138,13 +144,13 @@ impl Routine {
         self.blocks.is_closed()
     }
 
-    fn body(&mut self, word: &str) {
-        self.stage = Stage::Body;
+    fn begin_body(&mut self, word: &str) {
+        self.state = State::Body;
         self.blocks.word(word);
     }
 }
 
-/// Whether a word behind the parameters is the body's first, not one of the routine's characteristics.
+/// Returns whether a word after the parameters is the first of the body, not a characteristic of the routine.
 fn starts_statement(word: &str) -> bool {
     matches!(
         word,

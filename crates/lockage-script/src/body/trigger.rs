@@ -1,48 +1,48 @@
-//! SQLite: a trigger ends at `; END ;`, which is also how `sqlite3_complete` finds its end.
+//! SQLite's bodies: a trigger ends at `; END ;`. `sqlite3_complete` uses the same rule.
 
-use super::Follow;
+use super::tracking::TrackWords;
 
 #[derive(Default)]
 pub(super) enum Trigger {
     #[default]
     First,
-    /// Behind `EXPLAIN`.
+    /// After `EXPLAIN`.
     Explained,
-    /// Behind `CREATE`.
+    /// After `CREATE`.
     Created,
-    /// Behind `CREATE TRIGGER`.
+    /// After `CREATE TRIGGER`.
     Header,
     Body,
-    /// Behind a semicolon in the body.
+    /// After a semicolon in the body.
     Separated,
-    /// Behind an `END` that may close the body.
+    /// After an `END` that may close the body.
     Ended,
 }
 
 impl Trigger {
-    pub(super) fn word(&mut self, word: &str) -> Follow {
+    pub(super) fn word(&mut self, word: &str) -> TrackWords {
         *self = match (&*self, word) {
             (Self::First, "EXPLAIN") => Self::Explained,
             (Self::Explained, "QUERY" | "PLAN") => Self::Explained,
             (Self::First | Self::Explained, "CREATE") => Self::Created,
             (Self::Created, "TEMP" | "TEMPORARY") => Self::Created,
             (Self::Created, "TRIGGER") => Self::Header,
-            (Self::First | Self::Explained | Self::Created, _) => return Follow::Off,
+            (Self::First | Self::Explained | Self::Created, _) => return TrackWords::Off,
             (Self::Header, "BEGIN") => Self::Body,
             (Self::Header, _) => Self::Header,
             (Self::Separated, "END") => Self::Ended,
             (Self::Body | Self::Separated | Self::Ended, _) => Self::Body,
         };
-        Follow::On
+        TrackWords::On
     }
 
-    pub(super) fn token(&mut self) -> Follow {
+    pub(super) fn token(&mut self) -> TrackWords {
         match self {
-            Self::First | Self::Explained | Self::Created => return Follow::Off,
+            Self::First | Self::Explained | Self::Created => return TrackWords::Off,
             Self::Separated | Self::Ended => *self = Self::Body,
             Self::Header | Self::Body => {}
         }
-        Follow::On
+        TrackWords::On
     }
 
     pub(super) fn semicolon(&mut self) -> bool {

@@ -1,14 +1,14 @@
-//! Readers that behave worse than files do.
+//! A reader that behaves worse than a file.
 
 use std::io::{self, ErrorKind, Read};
 
-/// Yields 1 to 7 bytes at a time, with an interruption now and then.
-pub(crate) struct Trickle<'a> {
+/// Yields 1 to 7 bytes at a time, with interruptions in between.
+pub(crate) struct ShortReads<'a> {
     rest: &'a [u8],
     turn: usize,
 }
 
-impl<'a> Trickle<'a> {
+impl<'a> ShortReads<'a> {
     pub(crate) fn new(bytes: &'a [u8], seed: usize) -> Self {
         Self {
             rest: bytes,
@@ -17,7 +17,7 @@ impl<'a> Trickle<'a> {
     }
 }
 
-impl Read for Trickle<'_> {
+impl Read for ShortReads<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.turn = self.turn.wrapping_mul(31).wrapping_add(17);
         if self.turn.is_multiple_of(11) {

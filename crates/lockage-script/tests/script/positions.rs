@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use lockage_script::{MYSQL, POSTGRES, SQLSERVER, Splitter, Syntax};
 
-use crate::expect::{pieces, statements};
+use crate::assertions::{assert_positions, statements};
 
-fn places(script: &str, syntax: &'static Syntax) -> Vec<(u64, u32, u32)> {
+fn positions(script: &str, syntax: &'static Syntax) -> Vec<(u64, u32, u32)> {
     statements(script, syntax)
         .iter()
         .map(|found| (found.offset, found.line, found.column))
@@ -14,29 +14,29 @@ fn places(script: &str, syntax: &'static Syntax) -> Vec<(u64, u32, u32)> {
 }
 
 #[test]
-fn offset_line_and_column_point_at_the_first_token() {
+fn position_is_that_of_the_first_token() {
     assert_eq!(
-        places("SELECT 1; SELECT 2", &POSTGRES),
+        positions("SELECT 1; SELECT 2", &POSTGRES),
         [(0, 1, 1), (10, 1, 11)]
     );
     assert_eq!(
-        places("\n\n  a;\r\nb\n;c", &POSTGRES),
+        positions("\n\n  a;\r\nb\n;c", &POSTGRES),
         [(4, 3, 3), (8, 4, 1), (11, 5, 2)]
     );
-    assert_eq!(places("\u{feff}a; b", &POSTGRES), [(3, 1, 1), (6, 1, 4)]);
+    assert_eq!(positions("\u{feff}a; b", &POSTGRES), [(3, 1, 1), (6, 1, 4)]);
     assert_eq!(
-        places("/* é\n */ 'ü'; b", &POSTGRES),
+        positions("/* é\n */ 'ü'; b", &POSTGRES),
         [(10, 2, 5), (16, 2, 10)]
     );
     assert_eq!(
-        places("-- x\nDELIMITER |\n a|b", &MYSQL),
+        positions("-- x\nDELIMITER |\n a|b", &MYSQL),
         [(18, 3, 2), (20, 3, 4)]
     );
-    assert_eq!(places("a\nGO\n\nb", &SQLSERVER), [(0, 1, 1), (6, 4, 1)]);
+    assert_eq!(positions("a\nGO\n\nb", &SQLSERVER), [(0, 1, 1), (6, 4, 1)]);
 }
 
 #[test]
-fn the_offset_finds_the_text_again() {
+fn positions_after_long_comments_are_exact() {
     let script = format!(
         "\u{feff}{}/* {} */ SELECT 'é';\n{} SELECT 2;",
         "-- ünïcode\n".repeat(20_000),
@@ -45,29 +45,16 @@ fn the_offset_finds_the_text_again() {
     );
     let found = statements(&script, &POSTGRES);
     assert_eq!(found.len(), 2);
-    assert!(pieces(script.as_bytes(), &POSTGRES).0 == script);
-    for statement in found {
-        let start = usize::try_from(statement.offset).expect("an offset in a string");
-        assert!(script[start..].starts_with(&statement.text));
-        let before = &script[..start];
-        let line = before.matches('\n').count() + 1;
-        assert_eq!(statement.line as usize, line);
-        let column = before
-            .rsplit('\n')
-            .next()
-            .map_or(0, |rest| rest.chars().count())
-            + 1;
-        assert_eq!(statement.column as usize, column);
-    }
+    assert_positions(&script, &found);
 }
 
-/// Counts what is read.
-struct Counted<R> {
+/// Counts the bytes that are read.
+struct CountingReader<R> {
     inner: R,
     read: Rc<Cell<u64>>,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
         self.read.set(self.read.get() + read as u64);
@@ -76,16 +63,16 @@ impl<R: Read> Read for Counted<R> {
 }
 
 #[test]
-fn it_reads_no_more_than_a_buffer_ahead() {
+fn splitter_reads_at_most_one_buffer_ahead() {
     let line = "INSERT INTO t VALUES ('some; text');\n";
     let script = line.repeat(20_000);
     let read = Rc::new(Cell::new(0));
-    let reader = Counted {
+    let reader = CountingReader {
         inner: script.as_bytes(),
         read: Rc::clone(&read),
     };
     for statement in Splitter::new(reader, &POSTGRES) {
-        let statement = statement.expect("a sound script");
+        let statement = statement.expect("a valid script");
         let ahead = read.get() - (statement.offset + statement.text.len() as u64);
         assert!(ahead <= 64 * 1024, "{ahead} bytes ahead");
     }
@@ -93,7 +80,7 @@ fn it_reads_no_more_than_a_buffer_ahead() {
 }
 
 #[test]
-fn statements_larger_than_the_buffer() {
+fn statement_larger_than_buffer_is_yielded() {
     let large = format!("INSERT INTO t VALUES ('{}')", "it''s; ".repeat(60_000));
     let script = format!("SELECT 1;{large};SELECT 2;{large}");
     let texts: Vec<_> = statements(&script, &POSTGRES)
@@ -104,7 +91,7 @@ fn statements_larger_than_the_buffer() {
 }
 
 #[test]
-fn tokens_across_the_end_of_the_buffer() {
+fn token_across_buffer_end_is_read() {
     for tail in [
         "$tag$;$tag$; b",
         "'';'';''; b",
@@ -126,14 +113,14 @@ fn tokens_across_the_end_of_the_buffer() {
 }
 
 #[test]
-fn a_long_comment_behind_go() {
+fn long_comment_after_go_is_skipped() {
     let script = format!("GO /* {} */\nSELECT 1", "x".repeat(200_000));
     let found = statements(&script, &SQLSERVER);
     assert_eq!((found[0].batch, found[0].line), (1, 2));
 }
 
 #[test]
-fn only_go_lines_make_batches() {
+fn statements_without_go_lines_are_batch_zero() {
     let found = statements("a; b; c", &POSTGRES);
     assert!(
         found
