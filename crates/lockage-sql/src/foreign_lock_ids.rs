@@ -51,11 +51,7 @@ pub fn group_tables(rows: impl IntoIterator<Item = Row>) -> Vec<FoundTable> {
         let (schema, name, column) = (next(), next(), next());
         match tables.last_mut() {
             Some(last) if last.schema == schema && last.name == name => last.columns.push(column),
-            _ => tables.push(FoundTable {
-                schema,
-                name,
-                columns: vec![column],
-            }),
+            _ => tables.push(FoundTable::new(schema, name, vec![column])),
         }
     }
     tables

@@ -127,7 +127,7 @@ impl<C: SqlConnection> SqlSession<C> {
         proof: &LockProof,
     ) -> Result<Vec<Command<'static>>> {
         let mut assertions = self.own_lock_assertion(proof).await?;
-        for key in proof.foreign_locks() {
+        for key in proof.foreign_keys() {
             let lost = AssertionError::lock_lost(key);
             match self.connection.lock_condition(key) {
                 Some(condition) => assertions.push(Command::Assert(condition, lost)),
@@ -266,7 +266,7 @@ impl<C: SqlConnection> Migrator for SqlSession<C> {
             .into_iter()
             .map(history::parse)
             .collect::<Result<_>>()?;
-        Ok(History { rows })
+        Ok(History::new(rows))
     }
 
     async fn ensure_history(&mut self, proof: &LockProof) -> Result<()> {

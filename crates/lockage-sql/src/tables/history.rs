@@ -258,23 +258,19 @@ pub(crate) fn parse(row: Row) -> Result<HistoryRow> {
     let (duration_ms, done, total) = (number()?, number()?, number()?);
     let to_u32 = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     let parsed_kind = Kind::from_word(&kind);
-    Ok(HistoryRow {
-        name,
-        checksum,
+    let state = match parsed_kind {
+        Some(_) => State::from(state.as_str()),
         // A kind that only a newer version knows must not be treated as a versioned migration.
-        state: if parsed_kind.is_some() {
-            State::from(state.as_str())
-        } else {
-            State::Other(format!("{state} {kind}"))
-        },
-        kind: parsed_kind.unwrap_or(Kind::Versioned),
-        applied_at,
-        applied_by,
-        duration_ms,
-        statements_done: to_u32(done),
-        statements_total: to_u32(total),
-        run_id: text(),
-        tool_version: text(),
-        version,
-    })
+        None => State::Other(format!("{state} {kind}")),
+    };
+    let kind = parsed_kind.unwrap_or(Kind::Versioned);
+    let mut row = HistoryRow::new(version, name, kind, checksum, state);
+    row.applied_at = applied_at;
+    row.applied_by = applied_by;
+    row.duration_ms = duration_ms;
+    row.statements_done = to_u32(done);
+    row.statements_total = to_u32(total);
+    row.run_id = text();
+    row.tool_version = text();
+    Ok(row)
 }
