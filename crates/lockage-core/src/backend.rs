@@ -2,7 +2,11 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::{Capabilities, ConnectOptions, Migration, Result, Session};
+use crate::Result;
+use crate::capabilities::Capabilities;
+use crate::connect::ConnectOptions;
+use crate::migration::Migration;
+use crate::session::Session;
 
 /// A future on the heap.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -10,19 +14,40 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Opens a session.
 type Connect = for<'a> fn(&'a ConnectOptions) -> BoxFuture<'a, Result<Box<dyn Session>>>;
 
-/// Reads a script as the engine will, without a database.
+/// Parses a script like the engine, without a database.
 type CheckScript = fn(&Migration, &mut dyn FnMut(ParsedStatement<'_>)) -> Result<()>;
 
 /// One statement of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ParsedStatement<'a> {
-    /// Its text.
+    /// The text.
     pub text: &'a str,
-    /// The line of its first character, from one.
+    /// The line of the first character, from one.
     pub line: u32,
+    /// The number of times that the statement runs: `n` for a batch of SQL Server that ends with `GO n`, otherwise one.
+    pub repeat: u32,
 }
 
-/// What is known of an engine before there is a connection: a constant that every backend exports.
+impl<'a> ParsedStatement<'a> {
+    /// Creates a statement that runs once.
+    pub const fn new(text: &'a str, line: u32) -> Self {
+        Self {
+            text,
+            line,
+            repeat: 1,
+        }
+    }
+
+    /// Sets the number of times that the statement runs.
+    #[must_use]
+    pub const fn with_repeat(mut self, repeat: u32) -> Self {
+        self.repeat = repeat;
+        self
+    }
+}
+
+/// The description of an engine that needs no connection: a constant that every backend exports.
 #[derive(Clone, Copy)]
 pub struct Backend {
     name: &'static str,
@@ -33,11 +58,11 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// A backend: its crate's name, the URL schemes it serves, what its engine can do, how to open a session, and how to read a
-    /// script.
+    /// Creates a backend from the name of its crate, its URL schemes, its capabilities, and two functions: one that opens a
+    /// session, and one that parses a script.
     ///
-    /// `check_script` calls back with each statement of a script and fails on one that the engine could never run; it is what
-    /// reports a mistake before any connection is made.
+    /// `check_script` calls back with each statement of a script and fails for a statement that the engine can never run.
+    /// Invalid scripts are therefore reported before anything is locked.
     pub const fn new(
         name: &'static str,
         schemes: &'static [&'static str],
@@ -54,23 +79,24 @@ impl Backend {
         }
     }
 
-    /// The name of its crate.
+    /// Returns the name of the backend's crate.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The URL schemes it serves.
+    /// Returns the URL schemes.
     pub fn schemes(&self) -> &'static [&'static str] {
         self.schemes
     }
 
-    /// What its engine can do.
+    /// Returns the capabilities of the engine.
     pub fn capabilities(&self) -> Capabilities {
         self.capabilities
     }
 
-    /// Opens a bare session, as the conformance kit needs it. [`Registry::connect`](crate::Registry::connect) is the safe way to
-    /// one; a bare session cannot write either, since only [`Locked`](crate::Locked) has the proof that writing asks for.
+    /// Opens a session without the typestate, for the conformance suite. Other callers use
+    /// [`Registry::connect`](crate::Registry::connect). This session cannot write either: only [`Locked`](crate::Locked) has
+    /// the required [`LockProof`](crate::LockProof).
     pub fn connect<'a>(
         &self,
         options: &'a ConnectOptions,
@@ -78,10 +104,10 @@ impl Backend {
         (self.connect)(options)
     }
 
-    /// Reads a script as the engine will and hands out its statements.
+    /// Parses a script like the engine and calls `each` with every statement.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidMigration`](crate::ErrorKind::InvalidMigration) with the place of the mistake.
+    /// [`ErrorKind::InvalidMigration`](crate::ErrorKind::InvalidMigration) with the position of the error.
     pub fn check_script(
         &self,
         migration: &Migration,
@@ -100,23 +126,23 @@ impl fmt::Debug for Backend {
     }
 }
 
-/// What [`register_backend!`](crate::register_backend) hands to inventory.
+/// The item that [`register_backend!`](crate::register_backend) submits to inventory.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Registration(pub &'static Backend);
 
 inventory::collect!(Registration);
 
-/// Makes a backend known to every program that links its crate.
+/// Registers a backend in every program that links its crate. [`Registry::linked`](crate::Registry::linked) finds it.
 ///
 /// ```
 /// use lockage_core::{Backend, BoxFuture, Capabilities, ConnectOptions, Error, ErrorKind, Result, Session};
 ///
-/// /// The backend of an engine that is still to be written.
+/// /// The backend of a fictitious engine.
 /// pub const BACKEND: Backend = Backend::new(
 ///     "acme-lockage",
 ///     &["acme"],
-///     Capabilities::new(true, "a lock of Acme's"),
+///     Capabilities::new(true, "an advisory lock of Acme"),
 ///     |options| Box::pin(async move { Err(Error::new(ErrorKind::Connect, options.url.to_string())) }),
 ///     |_, _| Ok(()),
 /// );

@@ -3,37 +3,38 @@ use std::time::Duration;
 
 use crate::{DatabaseUrl, Error, ErrorKind, Result};
 
-/// What a backend needs to know to open a session.
+/// The options that a backend needs to open a session.
 ///
-/// Three times are never mixed up: how long a run waits for the migration lock ([`LockWait`](crate::LockWait), not here),
-/// [`ddl_lock_timeout`](Self::ddl_lock_timeout) and [`statement_timeout`](Self::statement_timeout).
+/// Three time limits are independent of each other: the wait for the migration lock, which is a
+/// [`LockWait`](crate::LockWait) and not part of these options, [`ddl_lock_timeout`](Self::ddl_lock_timeout) and
+/// [`statement_timeout`](Self::statement_timeout).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ConnectOptions {
-    /// The database.
+    /// The URL of the database.
     pub url: DatabaseUrl,
-    /// The schema of the history table and of unqualified names; `None` for the one that the connection names.
+    /// The schema of the history table and of unqualified names; `None` for the default schema of the connection.
     pub schema: Option<String>,
-    /// The name of the history's table; `None` for `lockage_history`. The journal's is this with `_journal` behind it, or
-    /// `lockage_journal`. Another name keeps a set of migrations apart from others in the same schema.
+    /// The name of the history table; `None` for `lockage_history`. The journal table has this name with the suffix `_journal`,
+    /// or `lockage_journal`. With different names, several sets of migrations can share a schema.
     pub history_table: Option<String>,
-    /// Whether a database that does not exist is made.
+    /// Whether to create the database if it does not exist.
     pub create: bool,
-    /// How long connecting may take. Default 10 s.
+    /// The time limit for connecting. Default 10 s.
     pub connect_timeout: Duration,
-    /// How long one statement of a migration may wait for a table before it is taken back and tried again; `None` for as long as the
-    /// server lets it. Default 5 s, so that a waiting `ALTER TABLE` does not hold up everybody behind it.
+    /// The time that a statement of a migration may wait for the lock of a table before it is rolled back and retried; `None`
+    /// for the server's limit. Default 5 s, so that a waiting `ALTER TABLE` does not block later statements of other clients.
     pub ddl_lock_timeout: Option<Duration>,
-    /// How long one statement of a migration may run; `None` for no limit, the default.
+    /// The time limit for a statement of a migration. Default `None`, for no limit.
     pub statement_timeout: Option<Duration>,
-    /// How the migration lock is made. Every process that is to exclude every other must use the same.
+    /// The kind of the migration lock. Processes exclude each other if they use the same strategy.
     pub lock_strategy: LockStrategy,
-    /// Names the run in the history, 16 hexadecimal digits.
+    /// The id of the run in the history: 16 hexadecimal digits.
     pub run_id: String,
 }
 
 impl ConnectOptions {
-    /// Options with the defaults and a new run id.
+    /// Creates options with the defaults and a new run id.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) for a text without a scheme.
@@ -41,7 +42,7 @@ impl ConnectOptions {
         DatabaseUrl::parse(url).map(Self::for_url)
     }
 
-    /// Options with the defaults and a new run id.
+    /// Creates options with the defaults and a new run id.
     pub fn for_url(url: DatabaseUrl) -> Self {
         Self {
             url,
@@ -57,30 +58,28 @@ impl ConnectOptions {
     }
 }
 
-/// How the migration lock is made.
+/// The kind of the migration lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum LockStrategy {
-    /// The best that the engine has, as its backend finds it.
+    /// The best kind for this server, as its backend determines it.
     #[default]
     Auto,
-    /// The engine's own lock that a session holds.
+    /// The engine's own lock, which belongs to a session.
     Advisory,
-    /// A lock that ends with a transaction, for poolers that give a client a session only for as long.
-    Transaction,
-    /// A row in a table of ours with a lease that heartbeats renew, for clusters whose nodes do not see each other's locks.
+    /// A row in Lockage's lock table with a lease that is renewed periodically, for clusters whose nodes do not share locks and
+    /// for transaction pooling.
     Table,
 }
 
 impl LockStrategy {
-    const ALL: [Self; 4] = [Self::Auto, Self::Advisory, Self::Transaction, Self::Table];
+    const ALL: [Self; 3] = [Self::Auto, Self::Advisory, Self::Table];
 
-    /// The word in options and outputs.
+    /// Returns the word in options and outputs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Advisory => "advisory",
-            Self::Transaction => "transaction",
             Self::Table => "table",
         }
     }
@@ -102,9 +101,9 @@ impl FromStr for LockStrategy {
             .ok_or_else(|| {
                 Error::new(
                     ErrorKind::InvalidConfig,
-                    format!("`{text}` is no lock strategy"),
+                    format!("unknown lock strategy `{text}`"),
                 )
-                .with_hint("write auto, advisory, transaction or table")
+                .with_hint("use auto, advisory or table")
             })
     }
 }

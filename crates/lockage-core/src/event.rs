@@ -2,96 +2,96 @@ use std::time::Duration;
 
 use crate::{LockHolder, LockKey, Step};
 
-/// What a run tells while it goes on. New variants may come: match with a wildcard.
+/// An event of a run. More variants can be added: match with a wildcard.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The session stands.
+    /// The session is open.
     Connected {
         /// The database, without a password.
         database: &'a str,
     },
-    /// The lock is busy; told after one second and then at growing intervals.
+    /// The lock is busy. Reported after one second and then at growing intervals.
     Waiting {
         /// The lock.
         key: &'a LockKey,
-        /// How long the run has waited.
+        /// The time that the run has waited.
         waited: Duration,
-        /// Who holds it, where the engine tells.
+        /// The holder, if the engine reports it.
         holder: Option<&'a LockHolder>,
     },
-    /// The lock is ours.
+    /// The run acquired the lock.
     Locked {
         /// The lock.
         key: &'a LockKey,
-        /// How long it took.
+        /// The time that the run waited for it.
         waited: Duration,
-        /// How many steps the plan has.
+        /// The number of steps in the plan.
         steps: usize,
     },
-    /// A step begins.
+    /// A step started.
     StepStarted {
         /// The step.
         step: &'a Step,
-        /// Its place in the plan, from zero.
+        /// The index of the step in the plan, from zero.
         index: usize,
-        /// How many steps the plan has.
+        /// The number of steps in the plan.
         steps: usize,
     },
-    /// A statement is done.
+    /// A statement finished.
     Statement {
-        /// How many statements of the step are done.
+        /// The number of statements of the step that are done.
         done: u32,
-        /// How many there are.
+        /// The number of statements of the step.
         total: u32,
     },
-    /// The server said something: a notice, a warning, printed text.
+    /// The server sent a message: a notice, a warning, printed text.
     Notice {
-        /// How serious the server says it is: `NOTICE`, `WARNING`.
+        /// The severity: `NOTICE` or `WARNING`, for example.
         severity: &'a str,
         /// The text.
         message: &'a str,
     },
-    /// A step could not get a table's lock in time and is tried again.
+    /// A statement of the step did not get the lock of a table in time. The step is retried.
     Retrying {
         /// The step.
         step: &'a Step,
-        /// Which try comes now, from two.
+        /// The number of the next try, from two.
         attempt: u32,
-        /// What the server said.
+        /// The message of the server.
         message: &'a str,
     },
-    /// The server, or the way to it, went away; the run begins anew with another session.
+    /// The server or the network ended the connection. The run reconnects.
     Reconnecting {
-        /// How the session was lost.
+        /// The message of the error that ended the session.
         message: &'a str,
     },
-    /// A step is done and committed.
+    /// A step finished and is committed.
     StepFinished {
         /// The step.
         step: &'a Step,
-        /// How long it took.
+        /// The duration of the step.
         took: Duration,
     },
-    /// Nothing more is written under the lock; it is about to be given back.
+    /// The run is about to release the lock. It writes nothing after this event.
     Releasing {
         /// The lock.
         key: &'a LockKey,
     },
-    /// The lock was given back.
+    /// The run released the lock.
     Released {
         /// The lock.
         key: &'a LockKey,
     },
 }
 
-/// Listens to a run. Called on the run's own task: return quickly and do not block.
+/// Receives the events of a run. It is called on the task of the run: return quickly and do not block.
 pub trait Observer: Send + Sync {
-    /// Something happened.
+    /// Handles an event.
     fn on_event(&self, event: &Event<'_>);
 }
 
-/// Listens to nothing.
+/// An observer that ignores all events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoObserver;
 

@@ -1,25 +1,26 @@
 use crate::{Kind, Version};
 
-/// What the history says of one migration.
+/// The state of a migration in the history table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// It is applied.
+    /// The migration is applied.
     Applied,
-    /// It was begun, outside a transaction, and is not finished: somebody runs it now, or died while running it.
+    /// The migration was started outside a transaction and is not finished: another process runs it, or a process died
+    /// while it ran it.
     Running,
-    /// A statement of it failed; the statements before that are committed.
+    /// A statement of the migration failed. The statements before it are committed.
     Failed,
-    /// Its undo script was begun, outside a transaction, and is not finished.
+    /// The undo script was started outside a transaction and is not finished.
     Undoing,
-    /// It was applied and then undone.
+    /// The migration was applied and then undone.
     Undone,
-    /// A state that a newer Lockage wrote.
+    /// A state that a newer version of Lockage wrote.
     Other(String),
 }
 
 impl State {
-    /// The word in the history table.
+    /// Returns the word in the history table.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Applied => "applied",
@@ -45,37 +46,63 @@ impl From<&str> for State {
     }
 }
 
-/// One row of the history.
+/// One row of the history table.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HistoryRow {
-    /// The version in its canonical spelling, so that `V1` and `V001` have one row; for a repeatable migration `R:` and its name.
+    /// The version in its canonical spelling, so that `V1` and `V001` have the same row. For a repeatable migration, `R:` and
+    /// its name.
     pub version: String,
-    /// The migration's name.
+    /// The name of the migration.
     pub name: String,
-    /// Its kind.
+    /// The kind of the migration.
     pub kind: Kind,
-    /// SHA-256 of the script, in hexadecimal.
+    /// The SHA-256 checksum of the script, in hexadecimal.
     pub checksum: String,
-    /// What became of it.
+    /// The state of the migration.
     pub state: State,
-    /// When, in UTC, as RFC 3339 with the server's clock.
+    /// The time of the last change, by the clock of the server, in UTC and RFC 3339.
     pub applied_at: String,
-    /// By whom: `user@host pid`.
+    /// The client that wrote the row: `user@host pid`.
     pub applied_by: String,
-    /// How long it took, in milliseconds.
+    /// The duration in milliseconds.
     pub duration_ms: u64,
-    /// How many statements are committed.
+    /// The number of statements that are committed.
     pub statements_done: u32,
-    /// How many statements the script has.
+    /// The number of statements in the script.
     pub statements_total: u32,
-    /// The run that wrote the row.
+    /// The id of the run that wrote the row.
     pub run_id: String,
     /// The version of Lockage that wrote the row.
     pub tool_version: String,
 }
 
 impl HistoryRow {
-    /// The version to compare by; `None` for a repeatable migration, or where a text is no version.
+    /// Creates a row. All further fields are empty or zero; set them after the call.
+    pub fn new(
+        version: impl Into<String>,
+        name: impl Into<String>,
+        kind: Kind,
+        checksum: impl Into<String>,
+        state: State,
+    ) -> Self {
+        Self {
+            version: version.into(),
+            name: name.into(),
+            kind,
+            checksum: checksum.into(),
+            state,
+            applied_at: String::new(),
+            applied_by: String::new(),
+            duration_ms: 0,
+            statements_done: 0,
+            statements_total: 0,
+            run_id: String::new(),
+            tool_version: String::new(),
+        }
+    }
+
+    /// Returns the version; `None` for a repeatable migration and for a text that is not a version.
     pub fn parsed_version(&self) -> Option<Version> {
         match self.kind {
             Kind::Repeatable => None,
@@ -84,9 +111,17 @@ impl HistoryRow {
     }
 }
 
-/// What a database remembers of its migrations.
+/// The history of a database: the rows of its history table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct History {
     /// The rows, in no particular order.
     pub rows: Vec<HistoryRow>,
+}
+
+impl History {
+    /// Creates a history from its rows.
+    pub fn new(rows: Vec<HistoryRow>) -> Self {
+        Self { rows }
+    }
 }

@@ -2,38 +2,44 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Asks a run to stop cleanly: the running statement is cancelled on the server, its transaction rolled back, the lock
-/// released, and the run returns [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
+/// A request to stop a run cleanly.
 ///
-/// Clones are handles to the same request. Dropping the future of a run does the same without the error; the
-/// interrupt is for whoever wants to see the report.
+/// The run cancels its statement on the server, rolls back the transaction, releases the lock, and returns
+/// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted) with its report. Dropping the future of a run also stops it, but
+/// without a report.
+///
+/// Clones share the same request.
 #[derive(Debug, Clone)]
 pub struct Interrupt {
-    asked: Arc<watch::Sender<bool>>,
+    requested: Arc<watch::Sender<bool>>,
 }
 
 impl Interrupt {
-    /// A request that nobody has made yet.
+    /// Creates a request that is not triggered.
     pub fn new() -> Self {
         Self {
-            asked: Arc::new(watch::Sender::new(false)),
+            requested: Arc::new(watch::Sender::new(false)),
         }
     }
 
-    /// Asks. Asking twice is asking once.
+    /// Triggers the request. Further calls have no effect.
     pub fn trigger(&self) {
-        self.asked.send_replace(true);
+        self.requested.send_replace(true);
     }
 
-    /// Whether somebody has asked.
+    /// Returns whether the request is triggered.
     pub fn is_triggered(&self) -> bool {
-        *self.asked.borrow()
+        *self.requested.borrow()
     }
 
-    /// Returns once somebody has asked. Cancel safe.
+    /// Waits until the request is triggered. Cancel safe.
     pub async fn triggered(&self) {
-        // The sender lives in `self`, so the wait ends by a request only.
-        let _ = self.asked.subscribe().wait_for(|asked| *asked).await;
+        // `wait_for` fails only when the sender is dropped, and `self` owns the sender.
+        let _ = self
+            .requested
+            .subscribe()
+            .wait_for(|requested| *requested)
+            .await;
     }
 }
 

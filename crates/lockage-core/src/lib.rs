@@ -1,27 +1,36 @@
-//! The heart of Lockage: schema migrations under a lock, for every replica that starts at once.
+//! The core of Lockage: schema migrations under a lock, for services whose replicas all migrate at their start.
 //!
-//! This crate knows no database. It holds
-//! - the two traits a backend implements, [`LockProvider`] and [`Migrator`], together a [`Session`];
-//! - the typestate [`Unlocked`] / [`Locked`]: only a locked session can write;
-//! - what is decided without a database: [`MigrationSet`], [`plan`](plan::plan), [`survey`](status::compare);
-//! - the [`Runner`] that waits, takes the lock, applies and releases, the same way on every engine;
-//! - [`Backend`] and [`Registry`], through which an engine's crate is found by the scheme of a URL.
+//! This crate contains no driver and no SQL. A backend crate adds an engine; the crate `lockage` links the backends and is
+//! the one that programs use.
+//!
+//! | To … | see |
+//! |---|---|
+//! | migrate a database | [`Runner`] |
+//! | load migrations | [`MigrationSet`] |
+//! | see what a run would do, or the status of each migration | [`plan`], [`status`] |
+//! | write a backend | [`Session`], which is a [`LockProvider`] and a [`Migrator`]; [`Backend`] |
+//! | exclude other migration tools | [`ForeignLocks`] |
+//! | handle errors | [`Error`], [`ErrorKind`], [`RunError`] |
+//!
+//! Only a session that holds the lock can write: [`Unlocked`] has no method that writes, and [`Unlocked::try_lock`] is the
+//! only way to a [`Locked`].
 //!
 //! ```
 //! use lockage_core::Registry;
-//! // A registry is a value; `Registry::linked()` holds every backend that is linked into the program.
+//! // `Registry::linked()` contains every backend that is linked into the program.
 //! assert!(Registry::linked().unwrap().find("oracle").is_err());
 //! ```
 
 mod backend;
+mod capabilities;
 mod connect;
 mod error;
 mod event;
+mod foreign_lock;
 mod history;
 mod interrupt;
 mod lock;
 mod migration;
-mod migrator;
 pub mod plan;
 pub mod redact;
 mod registry;
@@ -29,34 +38,36 @@ mod report;
 mod runner;
 mod session;
 pub mod status;
+mod step;
 mod url;
 
 pub use async_trait::async_trait;
 pub use backend::{Backend, BoxFuture, ParsedStatement};
+pub use capabilities::Capabilities;
 pub use connect::{ConnectOptions, LockStrategy};
 pub use error::{Error, ErrorKind, Location, Result, Status};
 pub use event::{Event, NoObserver, Observer};
+pub use foreign_lock::{ForeignLock, ForeignLocks, FoundTable, Tool};
 pub use history::{History, HistoryRow, State};
 pub use interrupt::Interrupt;
 pub use lock::{
-    ForeignLock, ForeignLocks, FoundTable, LockHolder, LockKey, LockProof, LockProvider, LockWait,
-    Tool,
+    ForeignLockStatus, LockHolder, LockKey, LockProof, LockProvider, LockWait, ResolvedForeignLocks,
 };
 pub use migration::{
     Checksum, Directives, EmbeddedFile, Kind, Migration, MigrationSet, Script, ScriptReader,
     Version,
 };
-pub use migrator::{Action, Canceller, Capabilities, Migrator, Step, StepResult};
-pub use plan::{Plan, PlanOptions};
+pub use plan::{Plan, PlanOptions, Repair, Repairs};
 pub use registry::Registry;
 pub use report::{AppliedMigration, Outcome, PendingMigration, Report, RunError};
-pub use runner::{ForeignLockStatus, Repair, Repairs, Runner};
-pub use session::{Locked, ResolvedForeignLocks, Session, TryLock, Unlocked};
+pub use runner::Runner;
+pub use session::{Canceller, Locked, Migrator, Session, TryLock, Unlocked};
+pub use step::{Action, Step, StepResult};
 pub use url::DatabaseUrl;
 
 #[doc(hidden)]
 pub mod __private {
-    //! What the registration macro needs. Not for use by hand.
+    //! Items for the expansion of macros. They are not part of the public API.
     pub use crate::backend::Registration;
     pub use inventory;
 }

@@ -19,7 +19,9 @@ pub fn is_secret_key(key: &str) -> bool {
         .decode_utf8_lossy()
         .to_ascii_lowercase();
     SECRET_KEYS.contains(&key.as_str())
-        || SECRET_KEY_ENDINGS.iter().any(|ending| key.ends_with(ending))
+        || SECRET_KEY_ENDINGS
+            .iter()
+            .any(|ending| key.ends_with(ending))
 }
 
 /// Returns `text` with [`MASK`] in place of every password.

@@ -1,30 +1,33 @@
 use crate::backend::Registration;
 use crate::{Backend, ConnectOptions, Error, ErrorKind, Result, Unlocked};
 
-/// The backends that a run may use. A value: where linking cannot serve, backends are added by hand.
+/// The backends that a program can use.
+///
+/// [`linked`](Self::linked) contains every linked backend. If link-time registration does not work, for example in a static
+/// library, add backends with [`with`](Self::with).
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     backends: Vec<Backend>,
 }
 
 impl Registry {
-    /// Every backend that is linked into the program.
+    /// Returns the backends that are linked into the program.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`] when two of them serve one scheme.
+    /// [`ErrorKind::InvalidConfig`] if two of them serve the same scheme.
     pub fn linked() -> Result<Self> {
         inventory::iter::<Registration>
             .into_iter()
             .try_fold(Self::default(), |registry, found| registry.with(*found.0))
     }
 
-    /// Adds a backend; one that is there already is not added twice.
+    /// Adds a backend, if it is not in the registry yet.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`] when another backend serves one of its schemes; the message names both.
+    /// [`ErrorKind::InvalidConfig`] if another backend serves one of its schemes; the message names both.
     pub fn with(mut self, backend: Backend) -> Result<Self> {
         for scheme in backend.schemes() {
-            match self.backend_of(scheme) {
+            match self.backend_for_url(scheme) {
                 Some(other) if other.name() == backend.name() => return Ok(self),
                 Some(other) => {
                     return Err(Error::new(
@@ -45,17 +48,17 @@ impl Registry {
         Ok(self)
     }
 
-    /// The backends, by name.
+    /// Returns the backends, sorted by name.
     pub fn backends(&self) -> impl Iterator<Item = &Backend> {
         self.backends.iter()
     }
 
-    /// The backend of a scheme.
+    /// Returns the backend that serves a scheme.
     ///
     /// # Errors
-    /// [`ErrorKind::UnknownBackend`]: the message lists what is linked, the hint how to link what is missing.
+    /// [`ErrorKind::UnknownBackend`]: the message lists the linked backends, and the hint says how to link another one.
     pub fn find(&self, scheme: &str) -> Result<&Backend> {
-        self.backend_of(scheme).ok_or_else(|| {
+        self.backend_for_url(scheme).ok_or_else(|| {
             let linked: Vec<String> =
                 self.backends().map(|b| format!("{} ({})", b.schemes().join(", "), b.name())).collect();
             let linked = if linked.is_empty() { "none".to_owned() } else { linked.join("; ") };
@@ -64,13 +67,13 @@ impl Registry {
                 format!("no linked backend serves the scheme `{scheme}`; linked: {linked}"),
             )
             .with_hint(
-                "a backend is linked by its feature of the crate `lockage`, or by naming its crate once in the program: \
+                "enable the backend's feature of the crate `lockage`, or name the backend's crate once in the program: \
                  `use lockage_postgres as _;`",
             )
         })
     }
 
-    /// Opens a session to the database of a URL.
+    /// Opens a session to the database of [`ConnectOptions::url`].
     ///
     /// # Errors
     /// [`ErrorKind::UnknownBackend`], [`ErrorKind::InvalidConfig`] or [`ErrorKind::Connect`].
@@ -79,7 +82,7 @@ impl Registry {
         backend.connect(options).await.map(Unlocked::new)
     }
 
-    fn backend_of(&self, scheme: &str) -> Option<&Backend> {
+    fn backend_for_url(&self, scheme: &str) -> Option<&Backend> {
         self.backends.iter().find(|backend| {
             backend
                 .schemes()
@@ -99,13 +102,13 @@ mod tests {
             name,
             schemes,
             Capabilities::new(true, "none"),
-            |_| Box::pin(async { Err(Error::new(ErrorKind::Connect, "not a real one")) }),
+            |_| Box::pin(async { Err(Error::new(ErrorKind::Connect, "not a real backend")) }),
             |_, _| Ok(()),
         )
     }
 
     #[test]
-    fn an_unknown_scheme_lists_what_is_linked() {
+    fn unknown_scheme_lists_linked_backends() {
         let registry = Registry::default()
             .with(backend("b", &["bb", "b2"]))
             .unwrap()
@@ -122,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn two_backends_with_one_scheme_are_an_error_that_names_both() {
+    fn two_backends_with_same_scheme_are_an_error() {
         let registry = Registry::default().with(backend("a", &["x"])).unwrap();
         assert_eq!(
             registry

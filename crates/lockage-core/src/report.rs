@@ -4,22 +4,22 @@ use std::time::Duration;
 
 use crate::{Action, Error, History, Migration, Plan, State, Step};
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// At least one step was applied.
+    /// The run executed at least one step.
     Applied,
-    /// Nothing was pending, at the start or by the time another replica had finished.
+    /// Nothing was pending, at the start or after another replica finished.
     UpToDate,
-    /// Something is pending and the run was not meant to apply it.
+    /// A migration is pending, and the call does not apply migrations.
     Pending,
-    /// The run failed; what was applied before that stands in the report.
+    /// The run failed. The report lists what was applied before.
     Failed,
 }
 
 impl Outcome {
-    /// The outcome's name as it stands in JSON output.
+    /// Returns the name that JSON output uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -34,26 +34,26 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AppliedMigration {
-    /// Its version; `None` for a repeatable one.
+    /// The version; `None` for a repeatable migration.
     pub version: Option<String>,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// How long it took.
+    /// The duration.
     pub took: Duration,
 }
 
-/// A migration that is still to be applied.
+/// A migration that is not applied yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PendingMigration {
-    /// Its version; `None` for a repeatable one.
+    /// The version; `None` for a repeatable migration.
     pub version: Option<String>,
-    /// Its name.
+    /// The name.
     pub name: String,
 }
 
 impl PendingMigration {
-    pub(crate) fn of(migration: &Migration) -> Self {
+    pub(crate) fn from_migration(migration: &Migration) -> Self {
         Self {
             version: migration.version().map(ToString::to_string),
             name: migration.name().to_owned(),
@@ -61,28 +61,28 @@ impl PendingMigration {
     }
 }
 
-/// What a run did.
+/// The result of a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Report {
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What was applied, in order.
+    /// The executed migrations, in order. For `down`, the undone ones.
     pub applied: Vec<AppliedMigration>,
-    /// What is still pending.
+    /// The pending migrations.
     pub pending: Vec<PendingMigration>,
-    /// How long the run waited for the lock.
+    /// The time that the run waited for the lock.
     pub waited: Duration,
-    /// Whether the run ever held the lock.
+    /// Whether the run acquired the lock.
     pub took_lock: bool,
-    /// The lock, as the user names it.
+    /// The key of the lock, as text.
     pub lock: String,
     /// The database, without a password.
     pub database: String,
-    /// Versions in the history that are newer than every file: the database is ahead of this program.
-    pub future: Vec<String>,
-    /// The step whose end is not known yet.
-    step: Option<Step>,
+    /// The versions in the history that are newer than every file: the database is ahead of this program.
+    pub ahead: Vec<String>,
+    /// The step that was started and whose result is not known yet.
+    started_step: Option<Step>,
 }
 
 impl Report {
@@ -95,32 +95,34 @@ impl Report {
             took_lock: false,
             lock,
             database,
-            future: Vec::new(),
-            step: None,
+            ahead: Vec::new(),
+            started_step: None,
         }
     }
 
-    pub(crate) fn open_step(&mut self, step: &Step) {
-        self.step = Some(step.clone());
+    pub(crate) fn begin_step(&mut self, step: &Step) {
+        self.started_step = Some(step.clone());
     }
 
-    pub(crate) fn close_step(&mut self) {
-        self.step = None;
+    pub(crate) fn finish_step(&mut self) {
+        self.started_step = None;
     }
 
-    pub(crate) fn is_step_open(&self) -> bool {
-        self.step.is_some()
+    pub(crate) fn has_open_step(&self) -> bool {
+        self.started_step.is_some()
     }
 
-    /// Records the step that was under way when a session was lost, where the history says that it was this run which did it.
-    pub(crate) fn recall(&mut self, history: &History, run_id: &str) {
-        let Some(step) = self.step.take() else { return };
-        let done = history.rows.iter().find(|row| {
+    /// Records the step that was running when a session was lost, if the history shows that this run committed it.
+    pub(crate) fn reconcile(&mut self, history: &History, run_id: &str) {
+        let Some(step) = self.started_step.take() else {
+            return;
+        };
+        let committed = history.rows.iter().find(|row| {
             row.version == step.migration.key()
                 && row.state == State::Applied
                 && row.run_id == run_id
         });
-        match done {
+        match committed {
             Some(row) if step.action == Action::Apply => {
                 self.record(&step, Duration::from_millis(row.duration_ms));
             }
@@ -130,7 +132,7 @@ impl Report {
 
     pub(crate) fn record(&mut self, step: &Step, took: Duration) {
         self.outcome = Outcome::Applied;
-        let PendingMigration { version, name } = PendingMigration::of(&step.migration);
+        let PendingMigration { version, name } = PendingMigration::from_migration(&step.migration);
         self.applied.push(AppliedMigration {
             version,
             name,
@@ -138,13 +140,13 @@ impl Report {
         });
     }
 
-    /// What is pending once all but these steps of a plan are done.
+    /// Sets what is pending: the remaining `steps` of a plan and its deferred migrations.
     pub(crate) fn set_pending(&mut self, steps: &[Step], plan: &Plan) {
         self.pending = steps
             .iter()
             .map(|step| &step.migration)
-            .chain(&plan.beyond)
-            .map(|migration| PendingMigration::of(migration))
+            .chain(&plan.deferred)
+            .map(|migration| PendingMigration::from_migration(migration))
             .collect();
     }
 }

@@ -1,40 +1,40 @@
-//! Lays the files beside the history and says, for each migration, where it stands. Pure; plans and status tables are made from it.
+//! Compares the files with the history and returns the status of each migration. Plans and status tables are built from it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::{History, HistoryRow, Kind, Migration, MigrationSet, State, Version};
 
-/// Where a migration stands.
+/// The status of a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MigrationStatus {
-    /// Applied, and the file is still the one that was applied.
+    /// Applied, and the file is unchanged.
     Applied,
-    /// To be applied.
+    /// Not applied yet.
     Pending,
-    /// To be applied, and older than one that is applied.
+    /// Not applied yet, and older than an applied migration.
     OutOfOrder,
-    /// Begun and not finished: in hand now, or left by a run that died. To be resumed.
+    /// Started and not finished: running now, or left by a run that died. The next run resumes it.
     Running,
-    /// A statement failed, with those before it committed. To be resumed.
+    /// A statement failed after earlier statements were committed. The next run resumes it.
     Failed,
-    /// Its undo script was begun and is not finished.
+    /// The undo script was started and is not finished.
     Undoing,
-    /// Applied, and the file has changed since.
+    /// Applied, and the file has changed since then.
     Diverged,
-    /// In the history, with no file, and older than the newest file.
+    /// In the history without a file, and older than the newest file.
     Missing,
-    /// In the history, in whatever state, with no file, and newer than every file: the database is ahead.
+    /// In the history in any state, without a file, and newer than every file: the database is ahead of the files.
     Future,
     /// Covered by a baseline.
     Ignored,
-    /// The history says something that only a newer Lockage understands.
+    /// In a state that only a newer version of Lockage knows.
     Unknown,
 }
 
 impl MigrationStatus {
-    /// The word in a status table.
+    /// Returns the word in a status table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -51,7 +51,7 @@ impl MigrationStatus {
         }
     }
 
-    /// Whether a run would apply it.
+    /// Returns whether a run would apply the migration.
     pub fn is_pending(self) -> bool {
         matches!(
             self,
@@ -60,43 +60,60 @@ impl MigrationStatus {
     }
 }
 
-/// One migration: its file, its row, or both.
+/// One migration with its status: its file, its history row, or both.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct MigrationEntry {
-    /// Its kind.
+    /// The kind.
     pub kind: Kind,
-    /// Its version; `None` for a repeatable one.
+    /// The version; `None` for a repeatable migration.
     pub version: Option<Version>,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Where it stands.
-    pub standing: MigrationStatus,
-    /// Its file.
+    /// The status.
+    pub status: MigrationStatus,
+    /// The file, if any.
     pub migration: Option<Arc<Migration>>,
-    /// Its row in the history.
+    /// The row in the history, if any.
     pub row: Option<HistoryRow>,
 }
 
-/// Lays a set beside a history: baselines and versioned migrations by version, then repeatable ones by name.
+impl MigrationEntry {
+    /// Returns the migration of the file, or one without a script for a row without a file.
+    pub(crate) fn migration_or_row(&self) -> Arc<Migration> {
+        if let Some(migration) = &self.migration {
+            return Arc::clone(migration);
+        }
+        let row_key = self.row.as_ref().map(|row| row.version.clone());
+        Arc::new(Migration::without_script(
+            self.kind,
+            self.version.clone(),
+            &self.name,
+            row_key,
+        ))
+    }
+}
+
+/// Compares a set with a history. The entries are sorted: baselines and versioned migrations by version, then repeatable
+/// migrations by name.
 pub fn compare(set: &MigrationSet, history: &History) -> Vec<MigrationEntry> {
     compare_up_to(set, history, None)
 }
 
-/// The same, where a fresh database is to go no further than to a version: no later baseline is its start.
+/// Compares a set with a history for a run that stops at the version `to`: a new database then starts at no later baseline.
 pub(crate) fn compare_up_to(
     set: &MigrationSet,
     history: &History,
     to: Option<&Version>,
 ) -> Vec<MigrationEntry> {
-    // Where one version stands there in two spellings, the row that counts is the applied one, and an undone one counts last.
-    let mut by_weight: Vec<&HistoryRow> = history.rows.iter().collect();
-    by_weight.sort_by_key(|row| (row.state == State::Applied, is_live(row)));
-    let rows: HashMap<RowKey, &HistoryRow> = by_weight
+    // A version can have two rows in different spellings. An applied row replaces the others, and an undone row is replaced.
+    let mut by_precedence: Vec<&HistoryRow> = history.rows.iter().collect();
+    by_precedence.sort_by_key(|row| (row.state == State::Applied, is_effective(row)));
+    let rows: HashMap<RowKey, &HistoryRow> = by_precedence
         .into_iter()
-        .map(|row| (RowKey::of_row(row), row))
+        .map(|row| (RowKey::from_row(row), row))
         .collect();
-    let ground = Ground::new(set, history, to);
+    let context = BaselineContext::new(set, history, to);
 
     let mut known = HashSet::new();
     let mut entries = Vec::new();
@@ -104,16 +121,16 @@ pub(crate) fn compare_up_to(
         .iter()
         .filter(|migration| migration.kind() != Kind::Undo)
     {
-        let key = RowKey::of(migration);
+        let key = RowKey::from_migration(migration);
         let row = rows.get(&key).copied();
         if migration.kind() == Kind::Baseline
-            && !ground.starts_with(migration)
-            && !row.is_some_and(|row| is_baseline(row) && is_live(row))
+            && !context.starts_at(migration)
+            && !row.is_some_and(|row| is_baseline(row) && is_effective(row))
         {
             continue;
         }
-        let standing = ground.of_file(migration, row);
-        // A baseline's row is the baseline's, also where only the versioned file of its version is there.
+        let status = context.status_of_file(migration, row);
+        // The row of a baseline is not the row of the versioned migration with the same version.
         let row = row.filter(|row| migration.kind() != Kind::Versioned || !is_baseline(row));
         if row.is_some() {
             known.insert(key);
@@ -122,20 +139,20 @@ pub(crate) fn compare_up_to(
             kind: migration.kind(),
             version: migration.version().cloned(),
             name: migration.name().to_owned(),
-            standing,
+            status,
             migration: Some(Arc::clone(migration)),
             row: row.cloned(),
         });
     }
     for (_, row) in rows
         .into_iter()
-        .filter(|(key, row)| !known.contains(key) && is_live(row))
+        .filter(|(key, row)| !known.contains(key) && is_effective(row))
     {
         entries.push(MigrationEntry {
             kind: row.kind,
             version: row.parsed_version(),
             name: row.name.clone(),
-            standing: ground.of_orphan(row),
+            status: context.status_of_orphan_row(row),
             migration: None,
             row: Some(row.clone()),
         });
@@ -151,7 +168,7 @@ pub(crate) fn compare_up_to(
     entries
 }
 
-fn is_live(row: &HistoryRow) -> bool {
+fn is_effective(row: &HistoryRow) -> bool {
     row.state != State::Undone
 }
 
@@ -159,7 +176,8 @@ fn is_baseline(row: &HistoryRow) -> bool {
     row.kind == Kind::Baseline
 }
 
-/// What makes a file and a row the same migration; a baseline and a versioned migration share the version's row.
+/// The key by which a file and a row are the same migration. A baseline and a versioned migration with the same version
+/// share a row.
 #[derive(PartialEq, Eq, Hash)]
 enum RowKey {
     Version(Version),
@@ -167,76 +185,77 @@ enum RowKey {
 }
 
 impl RowKey {
-    fn of(migration: &Migration) -> Self {
+    fn from_migration(migration: &Migration) -> Self {
         match migration.version() {
             Some(version) => Self::Version(version.clone()),
             None => Self::Text(migration.key()),
         }
     }
 
-    fn of_row(row: &HistoryRow) -> Self {
+    fn from_row(row: &HistoryRow) -> Self {
         row.parsed_version()
             .map_or_else(|| Self::Text(row.version.clone()), Self::Version)
     }
 }
 
-/// What all judgements share: how far the history and the files go, and where the ground floor is.
-struct Ground<'a> {
+/// The context of one comparison: the newest versions and the baselines.
+struct BaselineContext<'a> {
     newest_row: Option<Version>,
     newest_file: Option<&'a Version>,
-    /// The baseline script that a fresh database is to start with.
-    start: Option<&'a Version>,
-    /// The newest baseline that the history holds, in hand or applied.
-    floor: Option<Version>,
-    /// The newest baseline script whose version the history reached on foot: the files up to there may be gone.
-    passed: Option<&'a Version>,
+    /// The baseline script at which a new database starts.
+    initial_baseline: Option<&'a Version>,
+    /// The newest baseline in the history, running or applied.
+    applied_baseline: Option<Version>,
+    /// The newest baseline script whose version was reached by applying the older migrations one by one. Their files can be
+    /// deleted.
+    superseded_baseline: Option<&'a Version>,
 }
 
-impl<'a> Ground<'a> {
+impl<'a> BaselineContext<'a> {
     fn new(set: &'a MigrationSet, history: &History, to: Option<&Version>) -> Self {
-        let live = || history.rows.iter().filter(|row| is_live(row));
+        let effective = || history.rows.iter().filter(|row| is_effective(row));
         let versions = |kind| {
             set.iter_kind(kind)
                 .filter_map(|migration| migration.version())
         };
-        let fresh = live().all(|row| row.kind == Kind::Repeatable);
+        let fresh = effective().all(|row| row.kind == Kind::Repeatable);
         Self {
-            newest_row: live().filter_map(HistoryRow::parsed_version).max(),
+            newest_row: effective().filter_map(HistoryRow::parsed_version).max(),
             newest_file: versions(Kind::Versioned)
                 .chain(versions(Kind::Baseline))
                 .max(),
-            start: versions(Kind::Baseline)
+            initial_baseline: versions(Kind::Baseline)
                 .filter(|version| fresh && to.is_none_or(|to| *version <= to))
                 .max(),
-            floor: live()
+            applied_baseline: effective()
                 .filter(|row| is_baseline(row))
                 .filter_map(HistoryRow::parsed_version)
                 .max(),
-            passed: versions(Kind::Baseline)
+            superseded_baseline: versions(Kind::Baseline)
                 .filter(|version| {
-                    let ahead = set.find(Kind::Versioned, version).is_some();
+                    let has_versioned_file = set.find(Kind::Versioned, version).is_some();
                     history.rows.iter().any(|row| {
                         row.parsed_version().as_ref() == Some(version)
-                            && (row.state == State::Applied || ahead)
+                            && (row.state == State::Applied || has_versioned_file)
                     })
                 })
                 .max(),
         }
     }
 
-    fn starts_with(&self, migration: &Migration) -> bool {
-        migration.kind() == Kind::Baseline && self.start == migration.version()
+    fn starts_at(&self, migration: &Migration) -> bool {
+        migration.kind() == Kind::Baseline && self.initial_baseline == migration.version()
     }
 
     fn covers(&self, kind: Kind, version: Option<&Version>) -> bool {
         kind == Kind::Versioned
             && version.is_some()
-            && (version <= self.start || version <= self.floor.as_ref())
+            && (version <= self.initial_baseline || version <= self.applied_baseline.as_ref())
     }
 
-    fn of_file(&self, migration: &Migration, row: Option<&HistoryRow>) -> MigrationStatus {
+    fn status_of_file(&self, migration: &Migration, row: Option<&HistoryRow>) -> MigrationStatus {
         let (kind, version) = (migration.kind(), migration.version());
-        let Some(row) = row.filter(|row| is_live(row)) else {
+        let Some(row) = row.filter(|row| is_effective(row)) else {
             return match version {
                 _ if self.covers(kind, version) => MigrationStatus::Ignored,
                 Some(version) if Some(version) < self.newest_row.as_ref() => {
@@ -247,7 +266,7 @@ impl<'a> Ground<'a> {
         };
         match &row.state {
             State::Other(_) => MigrationStatus::Unknown,
-            // A marked baseline covers the versioned file of its own version.
+            // A baseline that was marked as applied covers the versioned file with the same version.
             _ if is_baseline(row) && kind == Kind::Versioned => MigrationStatus::Ignored,
             State::Undoing => MigrationStatus::Undoing,
             State::Running => MigrationStatus::Running,
@@ -261,17 +280,17 @@ impl<'a> Ground<'a> {
         }
     }
 
-    fn of_orphan(&self, row: &HistoryRow) -> MigrationStatus {
+    fn status_of_orphan_row(&self, row: &HistoryRow) -> MigrationStatus {
         let version = row.parsed_version();
         let version = version.as_ref();
         match &row.state {
-            // A newer program is at it, or has been: none of this one's business.
+            // A newer program applies it, or has applied it. This program must not touch it.
             _ if version.is_some() && version > self.newest_file => MigrationStatus::Future,
             State::Other(_) => MigrationStatus::Unknown,
-            // `lockage baseline` writes rows that have no file.
+            // `lockage baseline` writes rows without a file.
             State::Applied if is_baseline(row) => MigrationStatus::Applied,
             _ if self.covers(row.kind, version) => MigrationStatus::Ignored,
-            State::Applied if version.is_some() && version <= self.passed => {
+            State::Applied if version.is_some() && version <= self.superseded_baseline => {
                 MigrationStatus::Ignored
             }
             _ => MigrationStatus::Missing,

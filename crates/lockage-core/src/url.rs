@@ -5,9 +5,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::redact::remove_secret_parameters;
 use crate::{Error, ErrorKind, Result};
 
-/// A database URL: a scheme, and whatever the backend of that scheme makes of the rest.
+/// A database URL: a scheme, and a rest that the backend of that scheme parses.
 ///
-/// `Display` and `Debug` leave every password out; [`expose`](Self::expose) is the only way to one.
+/// `Display` and `Debug` omit every password. Only [`as_secret_str`](Self::as_secret_str) and
+/// [`secret_after_scheme`](Self::secret_after_scheme) return it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl {
     text: String,
@@ -17,7 +18,7 @@ pub struct DatabaseUrl {
 /// Keys of an ADO string that name the user.
 const USER_KEYS: [&str; 4] = ["user id", "uid", "user", "username"];
 
-/// Everything but the characters that RFC 3986 calls unreserved.
+/// All characters except the unreserved ones of [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2.3).
 const USERINFO: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -25,10 +26,10 @@ const USERINFO: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 impl DatabaseUrl {
-    /// Reads the scheme.
+    /// Parses a URL. Only the scheme is checked.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`] when there is no scheme; the message shows nothing of the text.
+    /// [`ErrorKind::InvalidConfig`] without a scheme. The message does not contain the text, which could be a password.
     pub fn parse(text: impl Into<String>) -> Result<Self> {
         let text = text.into();
         let scheme_len = text.find(':').unwrap_or(0);
@@ -43,27 +44,29 @@ impl DatabaseUrl {
         Ok(Self { text, scheme_len })
     }
 
-    /// The scheme, as written.
+    /// Returns the scheme as it was written.
     pub fn scheme(&self) -> &str {
         &self.text[..self.scheme_len]
     }
 
-    /// All that follows `scheme:`, a password included.
-    pub fn expose_rest(&self) -> &str {
+    /// Returns the text after `scheme:`, including a password.
+    pub fn secret_after_scheme(&self) -> &str {
         &self.text[self.scheme_len + 1..]
     }
 
-    /// The whole URL, a password included. For the backend that connects; never for an output.
-    pub fn expose(&self) -> &str {
+    /// Returns the complete URL, including a password. It is for connecting and must not be printed.
+    pub fn as_secret_str(&self) -> &str {
         &self.text
     }
 
-    /// The same URL with another password, percent-encoded; an ADO string that names a user (`sqlserver:Server=db;User Id=app`) with
-    /// another value of `Password`. Any other URL without an authority (`sqlite:file`) stays as it is.
+    /// Returns the URL with another password.
+    ///
+    /// A URL with an authority gets the password percent-encoded. An ADO string that names a user
+    /// (`sqlserver:Server=db;User Id=app`) gets another value of `Password`. Any other URL (`sqlite:file`) is unchanged.
     #[must_use]
     pub fn with_password(&self, password: &str) -> Self {
         let Some(authority) = self.authority() else {
-            return self.with_password_of_ado(password);
+            return self.with_ado_password(password);
         };
         let (userinfo, host) = split_userinfo(&self.text[authority.clone()]);
         let user = userinfo
@@ -79,15 +82,15 @@ impl DatabaseUrl {
         }
     }
 
-    fn with_password_of_ado(&self, password: &str) -> Self {
-        let names_user = self.expose_rest().split(';').any(|pair| {
+    fn with_ado_password(&self, password: &str) -> Self {
+        let names_user = self.secret_after_scheme().split(';').any(|pair| {
             let key = pair.split('=').next().unwrap_or_default().trim();
             pair.contains('=') && USER_KEYS.iter().any(|user| user.eq_ignore_ascii_case(key))
         });
         if !names_user {
             return self.clone();
         }
-        let rest = remove_secret_parameters(self.expose_rest());
+        let rest = remove_secret_parameters(self.secret_after_scheme());
         let password = password.replace('"', "\"\"");
         Self {
             text: format!("{}:{rest};Password=\"{password}\"", self.scheme()),
@@ -95,11 +98,11 @@ impl DatabaseUrl {
         }
     }
 
-    /// Where `user:password@host:port` stands in the text.
+    /// Returns the byte range of `user:password@host:port`.
     fn authority(&self) -> Option<std::ops::Range<usize>> {
         let start = self.scheme_len + 3;
         self.text[self.scheme_len + 1..].strip_prefix("//")?;
-        // A password with a raw `/`, `?` or `#` must not leak either: the last `@` before the query ends the userinfo.
+        // The last `@` before the query ends the userinfo, so that a password with an unescaped `/`, `?` or `#` is omitted, too.
         let query = self.text[start..]
             .find('?')
             .map_or(self.text.len(), |i| start + i);
@@ -117,7 +120,7 @@ impl DatabaseUrl {
     }
 }
 
-/// Leaves out what stands for a port and is none: in `app:hunter2` with its `@host` forgotten it is a password.
+/// Removes a port that is not a number: in `app:hunter2` without `@host` it is a password.
 fn remove_invalid_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port))
@@ -140,7 +143,7 @@ fn split_userinfo(authority: &str) -> (Option<&str>, &str) {
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(authority) = self.authority() else {
-            let rest = remove_secret_parameters(self.expose_rest());
+            let rest = remove_secret_parameters(self.secret_after_scheme());
             return write!(f, "{}:{rest}", self.scheme());
         };
         let (userinfo, host) = split_userinfo(&self.text[authority.clone()]);
@@ -175,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_never_shown() {
+    fn display_omits_password() {
         for (text, shown) in [
             (
                 "postgres://app:hunter2@db:5432/shop",
@@ -231,24 +234,24 @@ mod tests {
             let url = DatabaseUrl::parse(text).unwrap();
             assert_eq!(url.to_string(), shown);
             assert!(!format!("{url:?}").contains("ter2"), "{url:?}");
-            assert_eq!(url.expose(), text);
+            assert_eq!(url.as_secret_str(), text);
         }
     }
 
     #[test]
-    fn a_password_can_be_put_in() {
+    fn with_password_replaces_password() {
         let url = DatabaseUrl::parse("postgres://app:old@db/shop")
             .unwrap()
             .with_password("p@ss/word");
-        assert_eq!(url.expose(), "postgres://app:p%40ss%2Fword@db/shop");
+        assert_eq!(url.as_secret_str(), "postgres://app:p%40ss%2Fword@db/shop");
         let url = DatabaseUrl::parse("postgres://app@db/shop")
             .unwrap()
             .with_password("new");
-        assert_eq!(url.expose(), "postgres://app:new@db/shop");
+        assert_eq!(url.as_secret_str(), "postgres://app:new@db/shop");
         let ado = "sqlserver:Server=db,1;User Id=sa;Password='o;ld';Database=x";
         let url = DatabaseUrl::parse(ado).unwrap().with_password("n\"e;w");
         assert_eq!(
-            url.expose(),
+            url.as_secret_str(),
             "sqlserver:Server=db,1;User Id=sa;Database=x;Password=\"n\"\"e;w\""
         );
         assert_eq!(
@@ -258,11 +261,11 @@ mod tests {
         let url = DatabaseUrl::parse("sqlite:file")
             .unwrap()
             .with_password("new");
-        assert_eq!(url.expose(), "sqlite:file");
+        assert_eq!(url.as_secret_str(), "sqlite:file");
     }
 
     #[test]
-    fn a_text_without_a_scheme_is_refused_without_being_shown() {
+    fn url_without_scheme_is_an_error_that_omits_the_text() {
         for text in ["", "hunter2", "//app:hunter2@db", "/path:hunter2", "1a:b"] {
             let error = DatabaseUrl::parse(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidConfig);

@@ -1,9 +1,9 @@
 //! What a run would do, case by case.
 
-mod ledger;
+mod history_notation;
 
-use ledger::{history, messages, options, planned, set, steps};
-use lockage_core::plan::{plan, plan_down};
+use history_notation::{history, messages, options, planned, set, steps};
+use lockage_core::plan::{plan_down, plan_up};
 use lockage_core::{Action, ErrorKind, History, PlanOptions, Version};
 
 fn version(text: &str) -> Version {
@@ -37,12 +37,12 @@ fn pending_migrations_run_in_order() {
     runs("V1 V2", "V1 failed!", "V1 V2");
     runs("V1 V2", "V1 running", "V1 V2");
     let set = set("V1 R:a");
-    let plan = plan(&set, &history(&set, ""), &PlanOptions::default()).unwrap();
+    let plan = plan_up(&set, &history(&set, ""), &PlanOptions::default()).unwrap();
     assert!(plan.steps.iter().all(|step| step.action == Action::Apply));
 }
 
 #[test]
-fn a_target_is_never_exceeded() {
+fn target_version_is_not_exceeded() {
     let to = |text| move |options: &mut PlanOptions| options.to = Some(version(text));
     runs_with(to("2"), "V1 V2 V3 R:a", "", "V1 V2");
     runs_with(to("3"), "V1 V2 V3 R:a", "", "V1 V2 V3 R:a");
@@ -50,7 +50,7 @@ fn a_target_is_never_exceeded() {
     runs_with(to("1"), "V1 V2", "V1 applied, V2 applied", "");
     // The file of the target may be gone; its row is a target too.
     runs_with(to("9"), "V1", "V1 applied, V9 applied", "");
-    runs_with(to("4"), "V1 V5", "", "there is no migration of version 4");
+    runs_with(to("4"), "V1 V5", "", "no migration has the version 4");
     // A run that goes no further than 2 does not start at 3.
     runs_with(to("2"), "V1 V2 B3 V4", "", "V1 V2");
     runs_with(to("3"), "V1 V2 B3 V4", "", "B3");
@@ -58,7 +58,7 @@ fn a_target_is_never_exceeded() {
 }
 
 #[test]
-fn so_many_steps_and_no_more() {
+fn step_limit_is_not_exceeded() {
     let by = |steps| move |options: &mut PlanOptions| options.steps = Some(steps);
     runs_with(by(2), "V1 V2 V3 R:a", "", "V1 V2");
     runs_with(by(9), "V1 V2 R:a R:b", "", "V1 V2 R:a R:b");
@@ -72,7 +72,7 @@ fn so_many_steps_and_no_more() {
 }
 
 #[test]
-fn out_of_order_is_refused_unless_allowed() {
+fn out_of_order_is_an_error_unless_allowed() {
     let rows = "V1 applied, V4 applied";
     runs(
         "V1 V2 V3 V4 V5",
@@ -89,7 +89,7 @@ fn out_of_order_is_refused_unless_allowed() {
 }
 
 #[test]
-fn baselines_are_for_fresh_databases() {
+fn baseline_applies_only_to_new_database() {
     runs("V1 V2 B2 V3 R:a", "", "B2 V3 R:a");
     runs("V1 B2 B4 V5", "", "B4 V5");
     runs("V1 V2 B2 V3", "V1 applied", "V2 V3");
@@ -115,7 +115,7 @@ fn baselines_are_for_fresh_databases() {
 }
 
 #[test]
-fn repeatable_migrations_wait_for_the_last_versioned_one() {
+fn repeatable_migrations_follow_last_versioned_one() {
     runs("V1 R:b R:a", "V1 applied, R:a applied, R:b applied!", "R:b");
     runs("V1 R:a", "V1 applied, R:a failed", "R:a");
     runs("V1 V2 R:a", "V1 applied, R:a applied!", "V2 R:a");
@@ -123,10 +123,10 @@ fn repeatable_migrations_wait_for_the_last_versioned_one() {
 }
 
 #[test]
-fn a_database_may_be_ahead_unless_it_is_said_otherwise() {
+fn database_ahead_is_an_error_only_if_strict() {
     let rows = "V1 applied, V2 applied, V2.5 running, V3 undone";
     let set = set("V1");
-    let ahead = plan(&set, &history(&set, rows), &PlanOptions::default()).unwrap();
+    let ahead = plan_up(&set, &history(&set, rows), &PlanOptions::default()).unwrap();
     assert!(ahead.is_empty());
     assert_eq!(ahead.ahead, ["2", "2.5"]);
     runs_with(
@@ -139,13 +139,13 @@ fn a_database_may_be_ahead_unless_it_is_said_otherwise() {
 }
 
 #[test]
-fn every_contradiction_is_told_at_once() {
+fn all_contradictions_are_reported() {
     let files = set("V1 V2 V4 V5 R:a");
     let rows = history(
         &files,
         "V1 applied!, V3 applied, V4 applied!, V5 sealed, R:a odd",
     );
-    let error = plan(&files, &rows, &PlanOptions::default()).unwrap_err();
+    let error = plan_up(&files, &rows, &PlanOptions::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Diverged);
     assert_eq!(
         messages(&error),
@@ -154,8 +154,8 @@ fn every_contradiction_is_told_at_once() {
             "version 2 (m) is older than a version that is already applied",
             "version 3 (m) is applied and has no file",
             "version 4 (m) changed after it was applied",
-            "version 5 (m) is in the state `sealed`, which a newer Lockage wrote",
-            "the repeatable migration `a` is in the state `odd`, which a newer Lockage wrote",
+            "version 5 (m) is in the state `sealed`, which a newer version of Lockage wrote",
+            "the repeatable migration `a` is in the state `odd`, which a newer version of Lockage wrote",
         ]
     );
     let context: Vec<_> = error.context().collect();
@@ -186,7 +186,7 @@ fn undoes(change: impl FnOnce(&mut PlanOptions), files: &str, rows: &str, expect
 }
 
 #[test]
-fn down_goes_back_newest_first() {
+fn down_undoes_newest_first() {
     let all = "V1 U1 V2 U2 V3 U3 R:a";
     let rows = "V1 applied, V2 applied, V3 applied, R:a applied";
     undoes(|_| (), all, rows, "U3");
@@ -220,7 +220,7 @@ fn down_stops_at_a_baseline() {
 }
 
 #[test]
-fn down_refuses_before_anything_is_undone() {
+fn down_fails_before_undoing_anything() {
     let to_nothing = |options: &mut PlanOptions| options.to = Some(version("0"));
     undoes(
         to_nothing,
@@ -246,7 +246,7 @@ fn down_refuses_before_anything_is_undone() {
         ),
         (
             "V1 applied, V2 odd",
-            "version 2 (m) is in the state `odd`, which a newer Lockage wrote",
+            "version 2 (m) is in the state `odd`, which a newer version of Lockage wrote",
         ),
     ] {
         undoes(|_| (), files, rows, expected);
@@ -263,10 +263,10 @@ fn down_refuses_before_anything_is_undone() {
 }
 
 #[test]
-fn what_is_undone_half_way_stops_the_way_up_and_is_finished_on_the_way_down() {
+fn partly_undone_migration_blocks_up_and_is_finished_by_down() {
     let set = set("V1 U1 V2 U2");
     let history = history(&set, "V1 applied, V2 undoing");
-    let up = plan(&set, &history, &PlanOptions::default()).unwrap_err();
+    let up = plan_up(&set, &history, &PlanOptions::default()).unwrap_err();
     assert_eq!(up.kind(), ErrorKind::Diverged);
     assert!(up.message().contains("partly undone"), "{up}");
     let down = plan_down(&set, &history, &PlanOptions::default()).unwrap();
@@ -275,10 +275,10 @@ fn what_is_undone_half_way_stops_the_way_up_and_is_finished_on_the_way_down() {
 }
 
 #[test]
-fn what_the_options_hold_back_stays_pending_beyond_the_plan() {
+fn migrations_beyond_options_are_deferred() {
     let set = set("V1 V2 V3 R:a");
     let held_back = |options: &PlanOptions| {
-        let plan = plan(&set, &History::default(), options).unwrap();
+        let plan = plan_up(&set, &History::default(), options).unwrap();
         let keys: Vec<String> = plan
             .deferred
             .iter()

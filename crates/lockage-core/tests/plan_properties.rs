@@ -1,11 +1,11 @@
 //! What holds for every plan.
 
-mod ledger;
+mod history_notation;
 
 use std::collections::HashSet;
 
-use ledger::{history, record, set, short, steps};
-use lockage_core::plan::{plan, plan_down};
+use history_notation::{history, record, set, short, steps};
+use lockage_core::plan::{plan_down, plan_up};
 use lockage_core::status::{MigrationStatus, compare};
 use lockage_core::{History, Kind, MigrationSet, Plan, PlanOptions, State, Step, Version};
 use proptest::prelude::*;
@@ -45,7 +45,7 @@ fn all_options() -> impl Strategy<Value = PlanOptions> {
         any::<bool>(),
     )
         .prop_map(|(to, steps, out_of_order, strict)| {
-            ledger::options(|options| {
+            history_notation::options(|options| {
                 options.to = to.map(|to| to.to_string().parse().unwrap());
                 options.steps = steps;
                 options.out_of_order = out_of_order;
@@ -69,7 +69,7 @@ fn releases() -> impl Strategy<Value = (MigrationSet, MigrationSet)> {
     })
 }
 
-fn place(step: &Step) -> (bool, Option<&Version>, &str) {
+fn sort_key(step: &Step) -> (bool, Option<&Version>, &str) {
     let migration = &step.migration;
     (
         migration.version().is_none(),
@@ -85,13 +85,13 @@ proptest! {
     fn steps_are_sorted_unique_and_pending(files in files(), rows in any_history(), options in all_options()) {
         let set = set(&files);
         let history = history(&set, &rows);
-        let Ok(plan) = plan(&set, &history, &options) else { return Ok(()) };
+        let Ok(plan) = plan_up(&set, &history, &options) else { return Ok(()) };
         let pending: Vec<_> = compare(&set, &history)
             .into_iter()
             .filter(|entry| entry.status.is_pending())
             .filter_map(|entry| entry.migration)
             .collect();
-        prop_assert!(plan.steps.windows(2).all(|two| place(&two[0]) < place(&two[1])), "{}", steps(&plan));
+        prop_assert!(plan.steps.windows(2).all(|two| sort_key(&two[0]) < sort_key(&two[1])), "{}", steps(&plan));
         prop_assert!(plan.steps.len() <= options.steps.unwrap_or(usize::MAX));
         for step in &plan.steps {
             prop_assert!(step.migration.kind() != Kind::Undo);
@@ -110,12 +110,12 @@ proptest! {
     }
 
     #[test]
-    fn a_plan_that_was_carried_out_leaves_nothing(files in files(), rows in any_history(), options in all_options()) {
+    fn executed_plan_leaves_nothing_pending(files in files(), rows in any_history(), options in all_options()) {
         let set = set(&files);
         let mut history = history(&set, &rows);
-        let Ok(first) = plan(&set, &history, &options) else { return Ok(()) };
+        let Ok(first) = plan_up(&set, &history, &options) else { return Ok(()) };
         apply(&mut history, &first);
-        let second = plan(&set, &history, &options).unwrap();
+        let second = plan_up(&set, &history, &options).unwrap();
         if options.steps.is_none() {
             prop_assert_eq!(steps(&second), "");
         }
@@ -125,11 +125,11 @@ proptest! {
 
     /// Wherever a run dies, before, in or behind a step, the next one goes on with the rest.
     #[test]
-    fn a_plan_that_was_cut_short_goes_on(files in files(), rows in any_history(), at in 0..10_usize, how in 0..3_usize) {
+    fn interrupted_plan_continues(files in files(), rows in any_history(), at in 0..10_usize, how in 0..3_usize) {
         let set = set(&files);
         let options = PlanOptions::default();
         let mut history = history(&set, &rows);
-        let Ok(whole) = plan(&set, &history, &options) else { return Ok(()) };
+        let Ok(whole) = plan_up(&set, &history, &options) else { return Ok(()) };
         let at = at.min(whole.steps.len());
         let (done, rest) = whole.steps.split_at(at);
         for step in done {
@@ -139,38 +139,38 @@ proptest! {
         if let (Some(step), Some(state)) = (rest.first(), half) {
             record(&mut history, step, state);
         }
-        let on = plan(&set, &history, &options).unwrap();
+        let on = plan_up(&set, &history, &options).unwrap();
         let rest: Vec<_> = rest.iter().map(|step| short(&step.migration)).collect();
         prop_assert_eq!(steps(&on), rest.join(" "));
     }
 
     #[test]
-    fn one_step_at_a_time_is_the_same_way(files in files(), rows in any_history(), to in prop::option::of(1..9_u8)) {
+    fn single_steps_equal_whole_plan(files in files(), rows in any_history(), to in prop::option::of(1..9_u8)) {
         let set = set(&files);
-        let by_one = |count| ledger::options(|options| {
+        let by_one = |count| history_notation::options(|options| {
             options.to = to.map(|to| to.to_string().parse().unwrap());
             options.steps = count;
         });
         let mut history = history(&set, &rows);
-        let Ok(whole) = plan(&set, &history, &by_one(None)) else { return Ok(()) };
+        let Ok(whole) = plan_up(&set, &history, &by_one(None)) else { return Ok(()) };
         for step in &whole.steps {
-            let one = plan(&set, &history, &by_one(Some(1))).unwrap();
+            let one = plan_up(&set, &history, &by_one(Some(1))).unwrap();
             prop_assert_eq!(steps(&one), short(&step.migration));
             apply(&mut history, &one);
         }
-        prop_assert!(plan(&set, &history, &by_one(Some(1))).unwrap().is_empty());
+        prop_assert!(plan_up(&set, &history, &by_one(Some(1))).unwrap().is_empty());
     }
 
     /// While a newer release migrates, and whether or not it gets through, an older one finds nothing to do and nothing wrong.
     #[test]
-    fn an_older_program_starts_beside_a_newer_one((older, newer) in releases(), cut in 0..10_usize, how in 0..2_usize) {
+    fn older_program_finds_newer_schema_current((older, newer) in releases(), cut in 0..10_usize, how in 0..2_usize) {
         let newest = |set: &MigrationSet| set.iter().filter_map(|m| m.version().cloned()).max();
         let options = PlanOptions::default();
         let mut history = History::default();
-        let first = plan(&older, &history, &options).unwrap();
+        let first = plan_up(&older, &history, &options).unwrap();
         apply(&mut history, &first);
         // A release whose new files are not newer than the old ones is out of order.
-        let Ok(steps_of_newer) = plan(&newer, &history, &options) else { return Ok(()) };
+        let Ok(steps_of_newer) = plan_up(&newer, &history, &options) else { return Ok(()) };
         for (index, step) in steps_of_newer.steps.iter().enumerate().take(cut) {
             let last = index + 1 == cut;
             record(&mut history, step, if last && how == 1 { State::Running } else { State::Applied });
@@ -179,12 +179,12 @@ proptest! {
         if added.into_iter().any(|version| Some(version) <= newest(&older).as_ref()) {
             return Ok(());
         }
-        let seen = plan(&older, &history, &options).unwrap();
+        let seen = plan_up(&older, &history, &options).unwrap();
         prop_assert_eq!(steps(&seen), "");
     }
 
     #[test]
-    fn every_file_and_every_row_stands_somewhere_once(files in files(), rows in any_history()) {
+    fn every_file_and_row_gets_exactly_one_status(files in files(), rows in any_history()) {
         let set = set(&files);
         let history = history(&set, &rows);
         let entries = compare(&set, &history);
@@ -201,25 +201,25 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_rows_does_not_matter(files in files(), rows in any_history(), options in all_options(), seed in any::<u64>()) {
+    fn row_order_does_not_matter(files in files(), rows in any_history(), options in all_options(), seed in any::<u64>()) {
         let set = set(&files);
         let forth = history(&set, &rows);
         let mut mixed = forth.clone();
         let len = mixed.rows.len().max(1);
         mixed.rows.rotate_left(usize::try_from(seed % len as u64).unwrap());
         mixed.rows.reverse();
-        let told = |history| match plan(&set, history, &options) {
+        let told = |history| match plan_up(&set, history, &options) {
             Ok(plan) => format!("{} {:?}", steps(&plan), plan.ahead),
-            Err(error) => ledger::messages(&error).join("; "),
+            Err(error) => history_notation::messages(&error).join("; "),
         };
         prop_assert_eq!(told(&forth), told(&mixed));
     }
 
     #[test]
-    fn down_goes_back_over_what_is_applied(files in files(), rows in any_history(), to in 0..9_u8) {
+    fn down_undoes_only_applied_migrations(files in files(), rows in any_history(), to in 0..9_u8) {
         let set = set(&files);
         let to: Version = to.to_string().parse().unwrap();
-        let down = ledger::options(|options| options.to = Some(to.clone()));
+        let down = history_notation::options(|options| options.to = Some(to.clone()));
         let mut history = history(&set, &rows);
         let Ok(back) = plan_down(&set, &history, &down) else { return Ok(()) };
         prop_assert!(back.steps.windows(2).all(|two| two[0].migration.version() > two[1].migration.version()));

@@ -1,47 +1,47 @@
 //! Where migrations stand, case by case.
 
-mod ledger;
+mod history_notation;
 
-use ledger::surveyed;
+use history_notation::compare_text;
 
 #[track_caller]
-fn stand(files: &str, rows: &str, expected: &str) {
+fn assert_status(files: &str, rows: &str, expected: &str) {
     assert_eq!(
-        surveyed(files, rows),
+        compare_text(files, rows),
         expected,
         "files {files}, history {rows}"
     );
 }
 
 #[test]
-fn a_row_decides_where_its_file_stands() {
-    stand("V1", "", "V1 pending");
-    stand("V1", "V1 applied", "V1 applied");
-    stand("V1", "V1 applied!", "V1 diverged");
-    stand("V1", "V1 undone", "V1 pending");
-    stand("V1", "V1 undone!", "V1 pending");
-    stand("V1", "V1 strange", "V1 unknown");
+fn row_state_determines_status() {
+    assert_status("V1", "", "V1 pending");
+    assert_status("V1", "V1 applied", "V1 applied");
+    assert_status("V1", "V1 applied!", "V1 diverged");
+    assert_status("V1", "V1 undone", "V1 pending");
+    assert_status("V1", "V1 undone!", "V1 pending");
+    assert_status("V1", "V1 strange", "V1 unknown");
     // What is half done is resumed, whatever its file has become.
     for state in ["running", "failed"] {
-        stand("V1", &format!("V1 {state}"), &format!("V1 {state}"));
-        stand("V1", &format!("V1 {state}!"), &format!("V1 {state}"));
-        stand("R:a", &format!("R:a {state}!"), &format!("R:a {state}"));
+        assert_status("V1", &format!("V1 {state}"), &format!("V1 {state}"));
+        assert_status("V1", &format!("V1 {state}!"), &format!("V1 {state}"));
+        assert_status("R:a", &format!("R:a {state}!"), &format!("R:a {state}"));
     }
 }
 
 #[test]
-fn repeatable_migrations_come_last_and_again_when_they_change() {
-    stand(
+fn changed_repeatable_migration_is_pending_again() {
+    assert_status(
         "R:b R:a V2 V10",
         "",
         "V2 pending, V10 pending, R:a pending, R:b pending",
     );
-    stand(
+    assert_status(
         "R:a R:b",
         "R:a applied, R:b applied!",
         "R:a applied, R:b pending",
     );
-    stand(
+    assert_status(
         "R:a",
         "R:a applied, R:old applied",
         "R:a applied, R:old missing",
@@ -49,51 +49,51 @@ fn repeatable_migrations_come_last_and_again_when_they_change() {
 }
 
 #[test]
-fn a_spelling_is_no_version_of_its_own() {
-    stand("V001", "V1 applied!", "V001 diverged");
-    stand("V1.0", "V1 running", "V1.0 running");
+fn version_spellings_are_equal() {
+    assert_status("V001", "V1 applied!", "V001 diverged");
+    assert_status("V1.0", "V1 running", "V1.0 running");
     // In one spelling undone or failed, in the other applied: in either order, it is applied.
     for state in ["undone", "failed"] {
-        stand("V1.0", &format!("V1 {state}, V1.0 applied"), "V1.0 applied");
-        stand("V1.0", &format!("V1.0 applied, V1 {state}"), "V1.0 applied");
+        assert_status("V1.0", &format!("V1 {state}, V1.0 applied"), "V1.0 applied");
+        assert_status("V1.0", &format!("V1.0 applied, V1 {state}"), "V1.0 applied");
     }
 }
 
 #[test]
-fn what_is_older_than_the_newest_row_is_out_of_order() {
-    stand(
+fn file_older_than_newest_row_is_out_of_order() {
+    assert_status(
         "V1 V2 V3",
         "V2 applied",
         "V1 out of order, V2 applied, V3 pending",
     );
-    stand("V1 V2", "V2 failed", "V1 out of order, V2 failed");
-    stand("V1 V2", "V2 undone", "V1 pending, V2 pending");
-    stand("V1", "V9 applied", "V1 out of order, V9 future");
-    stand("V1", "R:a applied", "V1 pending, R:a missing");
+    assert_status("V1 V2", "V2 failed", "V1 out of order, V2 failed");
+    assert_status("V1 V2", "V2 undone", "V1 pending, V2 pending");
+    assert_status("V1", "V9 applied", "V1 out of order, V9 future");
+    assert_status("V1", "R:a applied", "V1 pending, R:a missing");
 }
 
 #[test]
-fn a_row_without_a_file_is_missing_or_of_the_future() {
-    stand(
+fn row_without_file_is_missing_or_future() {
+    assert_status(
         "V1 V3",
         "V1 applied, V2 applied, V3 applied",
         "V1 applied, V2 missing, V3 applied",
     );
-    stand(
+    assert_status(
         "V1 V3",
         "V1 applied, V2 failed, V3 applied",
         "V1 applied, V2 missing, V3 applied",
     );
-    stand("V1", "V1 applied, V2 undone", "V1 applied");
-    stand("R:a", "V1 applied, R:a applied", "V1 future, R:a applied");
+    assert_status("V1", "V1 applied, V2 undone", "V1 applied");
+    assert_status("R:a", "V1 applied, R:a applied", "V1 future, R:a applied");
     // A newer program is at work on this database; an older one may start meanwhile.
     for state in ["applied", "running", "failed", "strange"] {
-        stand(
+        assert_status(
             "V1",
             &format!("V1 applied, V2 {state}"),
             "V1 applied, V2 future",
         );
-        stand(
+        assert_status(
             "V1",
             &format!("V1 applied, B2 {state}"),
             "V1 applied, B2 future",
@@ -102,15 +102,15 @@ fn a_row_without_a_file_is_missing_or_of_the_future() {
 }
 
 #[test]
-fn a_fresh_database_starts_at_the_newest_baseline() {
-    stand(
+fn new_database_starts_at_newest_baseline() {
+    assert_status(
         "V1 V2 B2 V3",
         "",
         "V1 ignored, V2 ignored, B2 pending, V3 pending",
     );
-    stand("V1 B2 B4 V5", "", "V1 ignored, B4 pending, V5 pending");
-    stand("V1 B2", "V1 undone", "V1 ignored, B2 pending");
-    stand(
+    assert_status("V1 B2 B4 V5", "", "V1 ignored, B4 pending, V5 pending");
+    assert_status("V1 B2", "V1 undone", "V1 ignored, B2 pending");
+    assert_status(
         "V1 B2",
         "R:a applied",
         "V1 ignored, B2 pending, R:a missing",
@@ -118,14 +118,14 @@ fn a_fresh_database_starts_at_the_newest_baseline() {
 }
 
 #[test]
-fn a_baseline_in_hand_covers_what_it_will_cover_when_it_is_done() {
+fn running_baseline_covers_older_versions() {
     for state in ["running", "failed"] {
-        stand(
+        assert_status(
             "V1 V2 B2 V3",
             &format!("B2 {state}"),
             &format!("V1 ignored, V2 ignored, B2 {state}, V3 pending"),
         );
-        stand(
+        assert_status(
             "V1 V3",
             &format!("B2 {state}"),
             "V1 ignored, B2 missing, V3 pending",
@@ -134,30 +134,30 @@ fn a_baseline_in_hand_covers_what_it_will_cover_when_it_is_done() {
 }
 
 #[test]
-fn a_database_that_started_at_a_baseline_keeps_it() {
+fn applied_baseline_is_kept() {
     let rows = "B2 applied, V3 applied";
-    stand(
+    assert_status(
         "V1 V2 B2 V3",
         rows,
         "V1 ignored, V2 ignored, B2 applied, V3 applied",
     );
-    stand(
+    assert_status(
         "V1 V2 V3",
         rows,
         "V1 ignored, V2 ignored, B2 applied, V3 applied",
     );
-    stand(
+    assert_status(
         "B2 V3",
         "B2 applied!, V3 applied",
         "B2 diverged, V3 applied",
     );
-    stand("B2 V3 B4 V5", rows, "B2 applied, V3 applied, V5 pending");
-    stand(
+    assert_status("B2 V3 B4 V5", rows, "B2 applied, V3 applied, V5 pending");
+    assert_status(
         "V1 V3",
         "V1 applied, B2 applied",
         "V1 applied, B2 applied, V3 pending",
     );
-    stand(
+    assert_status(
         "V3",
         "V1 applied, B2 applied",
         "V1 ignored, B2 applied, V3 pending",
@@ -165,13 +165,13 @@ fn a_database_that_started_at_a_baseline_keeps_it() {
 }
 
 #[test]
-fn a_database_that_is_under_way_has_no_use_for_a_baseline() {
-    stand(
+fn migrated_database_ignores_baseline() {
+    assert_status(
         "V1 V2 B2 V3",
         "V1 applied",
         "V1 applied, V2 pending, V3 pending",
     );
-    stand(
+    assert_status(
         "V1 V2 B2",
         "V1 applied, V2 applied",
         "V1 applied, V2 applied",
@@ -179,27 +179,27 @@ fn a_database_that_is_under_way_has_no_use_for_a_baseline() {
 }
 
 #[test]
-fn files_that_a_baseline_replaced_may_go_once_their_version_was_reached() {
-    stand(
+fn superseded_files_may_be_deleted_after_baseline() {
+    assert_status(
         "B2 V3",
         "V1 applied, V2 applied",
         "V1 ignored, V2 ignored, V3 pending",
     );
-    stand(
+    assert_status(
         "V2 B2 V3",
         "V1 applied, V2 applied",
         "V1 ignored, V2 applied, V3 pending",
     );
     // Undone since, and to be done again.
-    stand(
+    assert_status(
         "V2 B2 V3",
         "V1 applied, V2 undone",
         "V1 ignored, V2 pending, V3 pending",
     );
     // Not reached, or not any more: version 2 cannot be made up for.
-    stand("B2 V3", "V1 applied, V2 undone", "V1 missing, V3 pending");
-    stand("B2 V3", "V1 applied", "V1 missing, V3 pending");
-    stand(
+    assert_status("B2 V3", "V1 applied, V2 undone", "V1 missing, V3 pending");
+    assert_status("B2 V3", "V1 applied", "V1 missing, V3 pending");
+    assert_status(
         "B2 V3",
         "V1 applied, V2 failed",
         "V1 missing, V2 missing, V3 pending",

@@ -1,27 +1,28 @@
 use std::fmt;
 
-/// Who holds a lock, as far as the engine tells.
+/// The holder of a lock. A field is `None` if the engine does not report it, or not to this user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockHolder {
-    /// The server's number for the session, or the process id where the engine has no server.
+    /// The server's id of the session, or the process id for an engine without a server.
     pub session: Option<String>,
     /// The database user.
     pub user: Option<String>,
-    /// The client's host.
+    /// The host of the client.
     pub host: Option<String>,
-    /// What the client calls itself.
+    /// The application name of the client.
     pub application: Option<String>,
-    /// Since when it holds the lock, or since when its session stands where the engine knows only that; RFC 3339, UTC.
+    /// The time since which it holds the lock, in RFC 3339 and UTC. On some engines, the start of its session or of its
+    /// migration.
     pub since: Option<String>,
-    /// The migration in hand.
+    /// The running migration.
     pub migration: Option<String>,
-    /// The statement in hand.
+    /// The running statement.
     pub statement: Option<String>,
-    /// Whether it makes progress, in the engine's words: what it waits for, how far it is, since when it is idle.
+    /// The progress in the engine's words: what it waits for, how much is done, since when it is idle.
     pub progress: Option<String>,
-    /// The query with which an operator sees this holder, where it is another than the backend's
-    /// [`lock_query`](crate::Capabilities::lock_query).
+    /// The query that shows this holder to an operator, if it differs from the backend's
+    /// [`holder_query`](crate::Capabilities::holder_query).
     pub query: Option<String>,
 }
 
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_holder_is_told_as_far_as_it_is_known() {
+    fn display_omits_unknown_fields() {
         let mut holder = LockHolder {
             session: Some("123".into()),
             application: Some("lockage 0.1.0".into()),

@@ -1,13 +1,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Tool;
+use crate::foreign_lock::Tool;
 use crate::{Error, ErrorKind, Result};
 
-/// What a run locks: an integer id, or a readable name. Every process that is to exclude every other must use the same key.
+/// The key of a migration lock: an integer id or a readable name. Processes exclude each other if they use the same key.
 ///
-/// How a key becomes the lock of an engine is documented in that engine's crate, frozen and held by golden-value tests: a key is a
-/// contract between processes of different builds.
+/// The crate of each engine documents how it derives its lock from a key. The derivation never changes, and tests with
+/// golden values verify it: processes of different builds must agree.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LockKey(Repr);
 
@@ -15,26 +15,26 @@ pub struct LockKey(Repr);
 enum Repr {
     Id(i64),
     Name(String),
-    /// Of a neighbour, by the engine's own number or name.
+    /// The lock of another tool, by the number or name that the engine uses.
     Foreign(Option<Tool>, String),
 }
 
 impl LockKey {
-    /// The id that is used when nothing else is said: 4006, shared with Wolverine's message database.
+    /// The default id: 4006, which is also the id of Wolverine's message database.
     pub const DEFAULT_ID: i64 = 4006;
 
-    /// The longest name, in characters.
+    /// The maximum length of a name, in characters.
     pub const MAX_NAME: usize = 200;
 
-    /// A key by its integer id.
+    /// Creates a key from an integer id.
     pub fn id(id: i64) -> Self {
         Self(Repr::Id(id))
     }
 
-    /// A key by a readable name.
+    /// Creates a key from a readable name.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`] for a name that is empty, longer than [`MAX_NAME`](Self::MAX_NAME), or holds control
+    /// [`ErrorKind::InvalidConfig`] for a name that is empty, longer than [`MAX_NAME`](Self::MAX_NAME), or contains control
     /// characters.
     pub fn named(name: impl Into<String>) -> Result<Self> {
         let name = name.into();
@@ -44,7 +44,7 @@ impl LockKey {
         {
             return Err(Error::new(
                 ErrorKind::InvalidConfig,
-                format!("`{}` is no name for a lock", name.escape_debug()),
+                format!("invalid lock name `{}`", name.escape_debug()),
             )
             .with_hint(format!(
                 "a lock's name has 1 to {} printable characters",
@@ -54,13 +54,13 @@ impl LockKey {
         Ok(Self(Repr::Name(name)))
     }
 
-    /// The lock of a neighbour, by the number or name that the engine itself knows it by: what a backend answers when it is asked for
+    /// Creates the key of another tool's lock from the number or name that the engine uses. For backends, as the result of
     /// [`foreign_lock_keys`](crate::LockProvider::foreign_lock_keys).
     pub fn foreign(tool: Option<Tool>, native: impl Into<String>) -> Self {
         Self(Repr::Foreign(tool, native.into()))
     }
 
-    /// The engine's own number or name, where the key is a neighbour's.
+    /// Returns the number or name that the engine uses, if the key is a foreign lock.
     pub fn as_foreign(&self) -> Option<&str> {
         match &self.0 {
             Repr::Foreign(_, native) => Some(native),
@@ -68,7 +68,7 @@ impl LockKey {
         }
     }
 
-    /// The neighbour whose lock it is, where that is known.
+    /// Returns the tool of a foreign lock, if known.
     pub fn tool(&self) -> Option<Tool> {
         match &self.0 {
             Repr::Foreign(tool, _) => *tool,
@@ -76,7 +76,7 @@ impl LockKey {
         }
     }
 
-    /// The integer id, where the key has one.
+    /// Returns the integer id, if the key has one.
     pub fn as_id(&self) -> Option<i64> {
         match &self.0 {
             Repr::Id(id) => Some(*id),
@@ -84,7 +84,7 @@ impl LockKey {
         }
     }
 
-    /// The name, where the key has one.
+    /// Returns the name, if the key has one.
     pub fn as_name(&self) -> Option<&str> {
         match &self.0 {
             Repr::Name(name) => Some(name),
@@ -99,7 +99,7 @@ impl Default for LockKey {
     }
 }
 
-/// The id in decimal, or the name; with the tool where it is a neighbour's.
+/// Prints the id in decimal, or the name; for a foreign lock also the tool.
 impl fmt::Display for LockKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -111,7 +111,7 @@ impl fmt::Display for LockKey {
     }
 }
 
-/// A whole number is an id, anything else a name.
+/// Parses an integer as an id and everything else as a name.
 impl FromStr for LockKey {
     type Err = Error;
 
@@ -128,16 +128,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_ids_or_names() {
+    fn key_is_id_or_name() {
         assert_eq!(LockKey::default().to_string(), "4006");
         assert_eq!("4004".parse::<LockKey>().unwrap(), LockKey::id(4004));
         assert_eq!(
             "orders".parse::<LockKey>().unwrap().as_name(),
             Some("orders")
         );
-        for wrong in [String::new(), " ".into(), "a\nb".into(), "x".repeat(201)] {
+        for invalid in [String::new(), " ".into(), "a\nb".into(), "x".repeat(201)] {
             assert_eq!(
-                LockKey::named(wrong).unwrap_err().kind(),
+                LockKey::named(invalid).unwrap_err().kind(),
                 ErrorKind::InvalidConfig
             );
         }

@@ -1,17 +1,16 @@
-//! The lock: its key, who may hold it, how a run waits for it.
+//! The migration lock: its key, its holder, the proof that it is held, and the schedule of a wait.
 
+mod foreign_lock_status;
 mod holder;
 mod key;
-mod neighbour;
+mod proof;
 mod provider;
-mod traces;
 mod wait;
 
+pub use foreign_lock_status::{ForeignLockStatus, ResolvedForeignLocks};
 pub use holder::LockHolder;
 pub use key::LockKey;
-pub use neighbour::{ForeignLock, ForeignLocks, Tool};
-pub use provider::{LockProof, LockProvider};
-pub use traces::FoundTable;
-pub(crate) use traces::{tables, tools};
+pub use proof::LockProof;
+pub use provider::LockProvider;
 pub use wait::LockWait;
-pub(crate) use wait::Patience;
+pub(crate) use wait::WaitSchedule;

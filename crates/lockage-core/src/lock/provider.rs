@@ -1,95 +1,81 @@
 use async_trait::async_trait;
 
-use super::{ForeignLock, FoundTable, LockHolder, LockKey};
+use super::{LockHolder, LockKey};
+use crate::foreign_lock::{ForeignLock, FoundTable};
 use crate::{Error, ErrorKind, Result};
 
-/// A session's side of the lock. A backend answers only "did you get it?": waiting, its deadline, its events and the release
-/// live in this crate, once for all engines.
+/// The lock operations of a session. A backend implements only a non-blocking [`try_lock`](Self::try_lock); waiting,
+/// deadlines, events and the release are in this crate, once for all engines.
 ///
 /// # Contract
-/// - The lock belongs to the session: when the session ends, in whatever way, the lock is free.
+/// - The lock belongs to the session: when the session ends, for any reason, the lock is free.
 /// - It excludes every other session of every process that uses the same key on the same database.
 /// - Two keys are independent of each other.
 ///
-/// The conformance kit holds a backend to every sentence of this page.
+/// The conformance suite, `lockage-testkit`, tests every sentence of this page.
 ///
 /// # Cancel safety
-/// When a future of this trait is dropped before it is ready, the session's state is unknown. Drop the session too: that
-/// frees the lock.
+/// If a future of this trait is dropped before it is ready, the state of the session is unknown. Drop the session, too:
+/// that frees the lock.
 #[async_trait]
 pub trait LockProvider: Send {
-    /// Tries once to take the lock. `false`: somebody else holds it. Returns within about a second whatever happens, and never
-    /// waits inside a server that keeps a snapshot for a waiter. Idempotent: a second call by the holder is `true`, and one
-    /// [`unlock`](Self::unlock) frees the lock all the same.
+    /// Tries once to acquire the lock. Returns `false` if another session holds it.
+    ///
+    /// Returns within about a second in every case, and never waits inside a server that keeps a snapshot for a waiter.
+    /// Idempotent: a second call by the holder returns `true`, and one [`unlock`](Self::unlock) still frees the lock.
     async fn try_lock(&mut self, key: &LockKey) -> Result<bool>;
 
-    /// Asks the server, not memory, whether this session holds the lock.
+    /// Returns whether this session holds the lock. Asks the server; a cached answer is not allowed.
     async fn holds(&mut self, key: &LockKey) -> Result<bool>;
 
-    /// Gives the lock back.
+    /// Releases the lock.
     ///
     /// # Errors
-    /// [`ErrorKind::LockLost`](crate::ErrorKind::LockLost) when this session did not hold it.
+    /// [`ErrorKind::LockLost`](crate::ErrorKind::LockLost) if this session does not hold it.
     async fn unlock(&mut self, key: &LockKey) -> Result<()>;
 
-    /// Tells who holds the lock; `None` when nobody does. Where the engine does not tell, or not to this user, the fields that
-    /// are not known are `None`. Needs no lock and writes nothing.
+    /// Returns the holder of the lock, or `None` if it is free.
+    ///
+    /// Fields that the engine does not report, or not to this user, are `None`. Needs no lock and writes nothing.
     async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>>;
 
-    /// What the engine itself calls a lock. Two keys with one name are one lock.
+    /// Returns the name of the lock in the engine. Two keys with the same name are the same lock.
     fn native_lock_name(&self, key: &LockKey) -> String {
         key.to_string()
     }
 
-    /// The locks that a neighbour takes when it migrates this database, as keys for the methods above. Takes nothing.
+    /// Returns the locks that another tool acquires when it migrates this database, as keys for the other methods.
+    /// Acquires nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] with the reason where it takes none, or none that can be taken safely. That is the default.
-    async fn foreign_lock_keys(&mut self, _neighbour: &ForeignLock) -> Result<Vec<LockKey>> {
+    /// [`ErrorKind::Unsupported`] with the reason if the tool acquires no lock, or none that is safe to acquire. The
+    /// default implementation returns this error.
+    async fn foreign_lock_keys(&mut self, _lock: &ForeignLock) -> Result<Vec<LockKey>> {
         Err(Error::new(
             ErrorKind::Unsupported,
-            "this backend does not know the locks of other tools",
+            "this backend does not support the locks of other tools",
         ))
     }
 
-    /// The tables of the database whose names, in lower case, are among these, in whatever schema. What there is to see is enough; the
-    /// default sees nothing.
+    /// Returns the tables, in any schema, whose name in lower case is one of `names`. Tables that the user cannot see are
+    /// left out. The default implementation returns none.
     async fn find_tables(&mut self, _names: &[String]) -> Result<Vec<FoundTable>> {
         Ok(Vec::new())
     }
 
-    /// Ends, on the server, the session that holds a lock, as long as it is the one that [`holder`](Self::holder) told. Returns when the
-    /// server was asked to; the lock is free a while later. A session that is gone, or holds the lock no more, is left alone.
+    /// Terminates, on the server, the session that holds the lock, if it is still the `holder` that
+    /// [`holder`](Self::holder) returned.
+    ///
+    /// Returns when the server has accepted the request; the lock is free some time later. Does nothing if that session has
+    /// ended or no longer holds the lock.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`], with what an administrator can do, where this user or this engine cannot. That is the default.
+    /// [`ErrorKind::Unsupported`], with advice for an administrator, if this user or this engine cannot. The default
+    /// implementation returns this error.
     async fn terminate_holder(&mut self, _key: &LockKey, _holder: &LockHolder) -> Result<()> {
         Err(Error::new(
             ErrorKind::Unsupported,
-            "this backend cannot end the session of another process",
+            "this backend cannot terminate the session of another process",
         ))
-    }
-}
-
-/// The proof that a lock is held, without which nothing can be written. Only [`Locked`](crate::Locked) has one.
-#[derive(Debug)]
-pub struct LockProof {
-    key: LockKey,
-    neighbours: Vec<LockKey>,
-}
-
-impl LockProof {
-    pub(crate) fn new(key: LockKey, neighbours: Vec<LockKey>) -> Self {
-        Self { key, neighbours }
-    }
-
-    /// The neighbours' locks that were taken with it. What writes checks them as it checks its own.
-    pub fn neighbours(&self) -> &[LockKey] {
-        &self.neighbours
-    }
-
-    /// The lock that was taken.
-    pub fn key(&self) -> &LockKey {
-        &self.key
     }
 }

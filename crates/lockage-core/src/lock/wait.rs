@@ -2,20 +2,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a run waits for the lock.
+/// The time that a run waits for the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LockWait {
-    /// Give up after this time.
+    /// Fails with a timeout after this time.
     For(Duration),
-    /// Give up at the first refusal.
+    /// Fails after the first try.
     Never,
-    /// Never give up.
+    /// Waits without a timeout.
     Forever,
 }
 
 impl LockWait {
-    /// What a run waits when nothing else is said.
+    /// The default: 60 seconds.
     pub const DEFAULT: Self = Self::For(Duration::from_secs(60));
 }
 
@@ -25,65 +25,66 @@ impl Default for LockWait {
     }
 }
 
-/// The shortest and the longest pause between two tries, before the jitter. Short enough that 64 waiters are through within half a
-/// second of the release, long enough that they are no load.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(40), Duration::from_millis(250));
+/// The minimum and the maximum delay between two tries, before the jitter. It is short enough that 64 waiters finish within
+/// half a second after the release, and long enough that they cause no load.
+const RETRY_DELAY_RANGE: (Duration, Duration) =
+    (Duration::from_millis(40), Duration::from_millis(250));
 
-/// The first message about a wait comes after this time; each further one after twice the time of the one before, at most
-/// [`LAST_TELL`].
-const FIRST_TELL: Duration = Duration::from_secs(1);
-const LAST_TELL: Duration = Duration::from_secs(30);
+/// The time until the first report of a wait. Each later interval is twice as long as the previous one, up to
+/// [`MAX_REPORT_INTERVAL`].
+const FIRST_REPORT_AFTER: Duration = Duration::from_secs(1);
+const MAX_REPORT_INTERVAL: Duration = Duration::from_secs(30);
 
-/// One wait: when it began, when it ends, when to try again, when to say something.
+/// The schedule of one wait: its start and deadline, the delays between tries, and the times of reports.
 #[derive(Debug)]
-pub(crate) struct Patience {
-    begun: Instant,
+pub(crate) struct WaitSchedule {
+    started_at: Instant,
     wait: LockWait,
-    pause: Duration,
-    tell_at: Duration,
-    tell_step: Duration,
+    delay: Duration,
+    report_at: Duration,
+    report_interval: Duration,
 }
 
-impl Patience {
+impl WaitSchedule {
     pub(crate) fn new(wait: LockWait) -> Self {
         Self {
-            begun: Instant::now(),
+            started_at: Instant::now(),
             wait,
-            pause: PAUSES.0,
-            tell_at: FIRST_TELL,
-            tell_step: FIRST_TELL,
+            delay: RETRY_DELAY_RANGE.0,
+            report_at: FIRST_REPORT_AFTER,
+            report_interval: FIRST_REPORT_AFTER,
         }
     }
 
-    pub(crate) fn waited(&self) -> Duration {
-        self.begun.elapsed()
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started_at.elapsed()
     }
 
-    pub(crate) fn is_over(&self) -> bool {
+    pub(crate) fn is_expired(&self) -> bool {
         match self.wait {
-            LockWait::For(limit) => self.waited() >= limit,
+            LockWait::For(limit) => self.elapsed() >= limit,
             LockWait::Never => true,
             LockWait::Forever => false,
         }
     }
 
-    /// Whether it is time to say something about the wait; true once per interval.
-    pub(crate) fn should_tell(&mut self) -> bool {
-        let due = self.waited() >= self.tell_at;
+    /// Returns whether a report is due; true once per interval.
+    pub(crate) fn should_report(&mut self) -> bool {
+        let due = self.elapsed() >= self.report_at;
         if due {
-            self.tell_step = (self.tell_step * 2).min(LAST_TELL);
-            self.tell_at = self.waited() + self.tell_step;
+            self.report_interval = (self.report_interval * 2).min(MAX_REPORT_INTERVAL);
+            self.report_at = self.elapsed() + self.report_interval;
         }
         due
     }
 
-    /// The pause before the next try: grows, is jittered by half so that waiters do not march in step, and never goes past
-    /// the end of the wait.
-    pub(crate) fn next_pause(&mut self) -> Duration {
-        let jittered = self.pause.mul_f64(0.5 + fastrand::f64());
-        self.pause = (self.pause * 2).min(PAUSES.1);
+    /// Returns the delay before the next try. Delays grow up to the maximum and never exceed the deadline. The jitter of one
+    /// half keeps waiters from trying at the same time.
+    pub(crate) fn next_delay(&mut self) -> Duration {
+        let jittered = self.delay.mul_f64(0.5 + fastrand::f64());
+        self.delay = (self.delay * 2).min(RETRY_DELAY_RANGE.1);
         match self.wait {
-            LockWait::For(limit) => jittered.min(limit.saturating_sub(self.waited())),
+            LockWait::For(limit) => jittered.min(limit.saturating_sub(self.elapsed())),
             _ => jittered,
         }
     }
@@ -94,22 +95,24 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_wait_ends_at_its_deadline_and_not_before() {
+    async fn wait_expires_at_deadline() {
         let limit = Duration::from_secs(10);
-        let mut patience = Patience::new(LockWait::For(limit));
+        let mut schedule = WaitSchedule::new(LockWait::For(limit));
         let mut tries = 0;
-        let mut told = Vec::new();
-        while !patience.is_over() {
+        let mut reported_at = Vec::new();
+        while !schedule.is_expired() {
             tries += 1;
-            if patience.should_tell() {
-                told.push(patience.waited().as_secs());
+            if schedule.should_report() {
+                reported_at.push(schedule.elapsed().as_secs());
             }
-            tokio::time::sleep(patience.next_pause()).await;
+            tokio::time::sleep(schedule.next_delay()).await;
         }
-        assert!(patience.waited() >= limit && patience.waited() < limit + Duration::from_millis(5));
+        assert!(
+            schedule.elapsed() >= limit && schedule.elapsed() < limit + Duration::from_millis(5)
+        );
         assert!((26..=90).contains(&tries), "{tries}");
-        assert_eq!(told, [1, 3, 7]);
-        assert!(Patience::new(LockWait::Never).is_over());
-        assert!(!Patience::new(LockWait::Forever).is_over());
+        assert_eq!(reported_at, [1, 3, 7]);
+        assert!(WaitSchedule::new(LockWait::Never).is_expired());
+        assert!(!WaitSchedule::new(LockWait::Forever).is_expired());
     }
 }

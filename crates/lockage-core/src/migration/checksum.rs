@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_checksum_of_a_known_script() {
+    fn checksum_of_known_script_matches_sha256sum() {
         // printf 'SELECT 1;\n' | sha256sum
         assert_eq!(
             Checksum::of(b"SELECT 1;\n").to_string(),
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_and_byte_order_marks_do_not_count() {
+    fn checksum_ignores_line_ends_and_byte_order_mark() {
         let plain = Checksum::of(b"a\nb\n");
         assert_eq!(Checksum::of(b"a\r\nb\r\n"), plain);
         assert_eq!(Checksum::of(b"\xEF\xBB\xBFa\r\nb\n"), plain);
@@ -118,7 +118,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn pieces_give_the_same_sum_as_the_whole(text in "[\r\na\u{FEFF}]{0,40}", cuts in proptest::collection::vec(0usize..200, 0..6)) {
+        fn checksum_is_independent_of_chunks(text in "[\r\na\u{FEFF}]{0,40}", cuts in proptest::collection::vec(0usize..200, 0..6)) {
             let bytes = text.as_bytes();
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
             cuts.sort_unstable();

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn directives_stand_in_the_comments_at_the_head() {
+    fn directives_are_read_from_header_comments() {
         let read = read("-- a comment\n\n--lockage: no-transaction\n-- lockage: statement-timeout=5m\n-- lockage: ddl-lock-timeout = 250ms\n-- lockage: foreign-keys=off\nSELECT 1;\n-- lockage: nonsense").unwrap();
         assert!(!read.transaction);
         assert!(!read.foreign_keys);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn block_comments_belong_to_the_head_and_capitals_do_not_count() {
+    fn header_includes_block_comments_and_ignores_case() {
         for head in [
             "/* license */\n-- lockage: no-transaction\nSELECT 1;",
             "/* license\n * of\n */ -- Lockage: no-transaction\n",
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directive_below_the_head_is_not_passed_over() {
+    fn directive_after_header_is_an_error() {
         let long = format!("SELECT '{}';\n", "x".repeat(200_000));
         for above in ["SELECT 1;\n", "/*! SELECT 1 */;\n", "# of MySQL\n", &long] {
             let error = read(&format!("{above}\n  -- lockage: no-transaction\n")).unwrap_err();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_their_line() {
+    fn invalid_directive_is_reported_with_line() {
         for (head, part) in [
             (
                 "-- lockage: no-transactoin",

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_the_convention() {
+    fn valid_file_names_are_parsed() {
         for (file, kind, version, name) in [
             (
                 "V1__create_users.sql",
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn names_outside_the_convention() {
+    fn invalid_file_names_are_errors() {
         for file in [
             "users.sql",
             "V__a.sql",

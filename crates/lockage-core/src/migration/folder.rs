@@ -87,7 +87,7 @@ mod tests {
     use std::os::unix::ffi::OsStrExt;
 
     #[test]
-    fn what_is_no_file_is_told_beside_the_files() {
+    fn invalid_entries_are_reported_with_files() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let _socket = std::os::unix::net::UnixListener::bind(path("V4__socket.sql")).unwrap();

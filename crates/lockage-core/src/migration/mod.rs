@@ -1,4 +1,4 @@
-//! Migration files: names, directives, checksums, and the set that a folder or a program holds.
+//! Migration files: names, directives, checksums, scripts, and the set of a folder or a program.
 
 mod checksum;
 mod directive;
@@ -17,21 +17,21 @@ pub use script::{Script, ScriptReader};
 pub use set::{EmbeddedFile, MigrationSet};
 pub use version::Version;
 
-/// What a migration file is for; its first letter says so.
+/// The kind of a migration, which is the first letter of its file name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// `V`: once, in the order of the versions.
+    /// `V`: applied once, in the order of the versions.
     Versioned,
-    /// `R`: again whenever its checksum changes, after the versioned ones.
+    /// `R`: applied whenever its checksum changes, after the versioned migrations.
     Repeatable,
-    /// `B`: where a fresh database starts, in place of all versions up to its own.
+    /// `B`: applied to a new database in place of all versions up to its own.
     Baseline,
-    /// `U`: takes the versioned migration of the same version back.
+    /// `U`: undoes the versioned migration of the same version.
     Undo,
 }
 
 impl Kind {
-    /// The word in the history table and in outputs.
+    /// Returns the word in the history table and in outputs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Versioned => "versioned",
@@ -41,7 +41,7 @@ impl Kind {
         }
     }
 
-    /// The kind of a word in the history table.
+    /// Returns the kind for a word of the history table.
     pub fn from_word(word: &str) -> Option<Self> {
         [
             Self::Versioned,
@@ -60,7 +60,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// One migration: what its file's name and head say, and where its script is.
+/// One migration: the parts of its file name, its directives, and its script.
 #[derive(Debug, Clone)]
 pub struct Migration {
     kind: Kind,
@@ -70,21 +70,20 @@ pub struct Migration {
     checksum: Checksum,
     directives: Directives,
     script: Script,
-    /// What a row has for its version, where there is no file.
+    /// The version text of the history row, for a migration without a file.
     row_key: Option<String>,
 }
 
 impl Migration {
-    /// A migration that only the history knows; its key is what stands there, whether it is a version or not.
-    pub(crate) fn of_row(row: &crate::HistoryRow) -> Self {
-        Self {
-            row_key: Some(row.version.clone()),
-            ..Self::without_file(row.kind, row.parsed_version(), &row.name)
-        }
-    }
-
-    /// A migration that has no file: one that only the history knows, or a mark in it.
-    pub(crate) fn without_file(kind: Kind, version: Option<Version>, name: &str) -> Self {
+    /// Creates a migration without a file and without statements.
+    ///
+    /// `row_key` is the version text of its history row, if that is not the version itself.
+    pub(crate) fn without_script(
+        kind: Kind,
+        version: Option<Version>,
+        name: &str,
+        row_key: Option<String>,
+    ) -> Self {
         Self {
             kind,
             version,
@@ -93,41 +92,41 @@ impl Migration {
             checksum: Checksum::of(b""),
             directives: Directives::default(),
             script: Script::Text("".into()),
-            row_key: None,
+            row_key,
         }
     }
 
-    /// What it is for.
+    /// Returns the kind.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Its version; `None` for a repeatable one.
+    /// Returns the version; `None` for a repeatable migration.
     pub fn version(&self) -> Option<&Version> {
         self.version.as_ref()
     }
 
-    /// Its name, with spaces for underscores.
+    /// Returns the name, with spaces in place of underscores.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its file, as messages show it.
+    /// Returns the file name, as messages show it.
     pub fn file(&self) -> &str {
         &self.file
     }
 
-    /// SHA-256 of the script.
+    /// Returns the checksum of the script.
     pub fn checksum(&self) -> Checksum {
         self.checksum
     }
 
-    /// What the comment lines at its head ask for.
+    /// Returns the directives in the header of the script.
     pub fn directives(&self) -> &Directives {
         &self.directives
     }
 
-    /// What stands in the `version` column of the history: the version in its canonical spelling, or `R:` and the name.
+    /// Returns the value of the history's `version` column: the version in its canonical spelling, or `R:` and the name.
     pub fn key(&self) -> String {
         match (&self.row_key, &self.version) {
             (Some(key), _) => key.clone(),
@@ -136,10 +135,10 @@ impl Migration {
         }
     }
 
-    /// Opens the script. The reader fails at its end when the script is no longer the one that was checked.
+    /// Opens the script. The reader fails at the end of the script if the checksum changed since the set was loaded.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidMigration`](crate::ErrorKind::InvalidMigration) when the file cannot be opened.
+    /// [`ErrorKind::InvalidMigration`](crate::ErrorKind::InvalidMigration) if the file cannot be opened.
     pub fn open(&self) -> crate::Result<ScriptReader> {
         self.script.open(&self.file, Some(self.checksum))
     }

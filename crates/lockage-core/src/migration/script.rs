@@ -17,7 +17,7 @@ pub enum Script {
     /// In the program.
     Text(Cow<'static, str>),
     /// Made in the program from a script whose checksum counts in its place.
-    Filled(String),
+    Rendered(String),
 }
 
 impl Script {
@@ -29,7 +29,7 @@ impl Script {
                 Inner::File(File::open(path).map_err(|error| unreadable(file, error))?)
             }
             Self::Text(text) => Inner::Text(text.clone(), 0),
-            Self::Filled(text) => {
+            Self::Rendered(text) => {
                 expected = None;
                 Inner::Text(Cow::Owned(text.clone()), 0)
             }
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_script_that_changed_is_not_read_to_its_end() {
+    fn changed_script_fails_at_end_of_reading() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("V1__a.sql");
         std::fs::write(&path, "SELECT 1;").unwrap();

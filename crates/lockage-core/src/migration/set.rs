@@ -84,7 +84,7 @@ impl MigrationSet {
     ///
     /// # Errors
     /// What `fill` says, and [`ErrorKind::InvalidMigration`] for a file that can no longer be read.
-    pub fn filled(&self, fill: impl Fn(&str) -> Result<String>) -> Result<Self> {
+    pub fn render(&self, fill: impl Fn(&str) -> Result<String>) -> Result<Self> {
         let fill = |migration: &Arc<Migration>| {
             let mut text = String::new();
             migration
@@ -92,7 +92,7 @@ impl MigrationSet {
                 .read_to_string(&mut text)
                 .map_err(|error| unreadable(&migration.file, error))?;
             let mut filled = Migration::clone(migration);
-            filled.script = Script::Filled(fill(&text)?);
+            filled.script = Script::Rendered(fill(&text)?);
             Ok(Arc::new(filled))
         };
         Ok(Self {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_is_sorted_by_version_and_then_by_name() {
+    fn set_is_sorted_by_version_then_name() {
         let set = MigrationSet::from_texts([
             ("R__b.sql", ""),
             ("V10__x.sql", ""),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_at_once() {
+    fn all_invalid_files_are_reported() {
         let error = MigrationSet::from_texts([
             ("V1__a.sql", "-- lockage: what"),
             ("one.sql", ""),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_utf8_is_told_with_its_byte() {
+    fn invalid_utf8_is_reported_with_byte_offset() {
         let folder = tempfile::tempdir().unwrap();
         let mut bytes = vec![b'a'; 70_000];
         bytes.extend_from_slice(b"\xC3\xA9 \xFF");
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn directives_are_read_behind_a_byte_order_mark_and_with_crlf() {
+    fn directives_are_read_after_byte_order_mark_and_with_crlf() {
         let set = MigrationSet::from_texts([(
             "V1__a.sql",
             "\u{FEFF}-- lockage: no-transaction\r\nSELECT 1;\r\n",
@@ -292,20 +292,20 @@ mod tests {
     }
 
     #[test]
-    fn a_filled_script_runs_with_its_values_and_counts_as_it_was_written() {
+    fn rendered_script_keeps_checksum_of_template() {
         let set = MigrationSet::from_texts([("V1__a.sql", "CREATE TABLE {s}.a (n int);")]).unwrap();
-        let filled = set.filled(|text| Ok(text.replace("{s}", "x"))).unwrap();
+        let filled = set.render(|text| Ok(text.replace("{s}", "x"))).unwrap();
         let (before, after) = (set.iter().next().unwrap(), filled.iter().next().unwrap());
         assert_eq!(before.checksum(), after.checksum());
         let mut text = String::new();
         after.open().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "CREATE TABLE x.a (n int);");
-        let refused = set.filled(|_| Err(Error::new(ErrorKind::InvalidConfig, "no")));
+        let refused = set.render(|_| Err(Error::new(ErrorKind::InvalidConfig, "no")));
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidConfig);
     }
 
     #[test]
-    fn folders_are_read_with_the_folders_in_them() {
+    fn subfolders_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let empty = MigrationSet::from_folder(folder.path()).unwrap_err();
         assert_eq!(empty.kind(), ErrorKind::InvalidConfig);

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_version_is_refused() {
+    fn invalid_versions_are_errors() {
         for text in [
             "",
             ".",

@@ -1,102 +1,92 @@
-//! Waiting for the lock, in sight of the history.
+//! Waiting for the lock while watching the history.
 
-use super::{Aim, Runner};
-use crate::lock::Patience;
-use crate::{
-    Error, ErrorKind, Event, LockHolder, LockKey, LockWait, Locked, Plan, Report, Result, TryLock,
-    Unlocked,
-};
+use super::Runner;
+use super::operation::Run;
+use crate::event::Event;
+use crate::lock::{LockHolder, LockKey, LockWait, WaitSchedule};
+use crate::plan::Plan;
+use crate::session::{Locked, TryLock, Unlocked};
+use crate::{Error, ErrorKind, Result};
 
-/// How the wait ended.
+/// The result of the wait for the lock.
 pub(super) enum Acquired {
-    /// With the lock.
+    /// The run holds the lock.
     Locked(Box<Locked>),
-    /// Without it: another run has done the work.
-    Current(Unlocked, Plan),
+    /// Another run did the work. This run did not acquire the lock.
+    AlreadyCurrent(Unlocked, Plan),
 }
 
 impl Runner {
-    /// Tries until the lock is ours, or nothing is left to do, or the wait is over. Nothing waits inside the server: a try is a
-    /// statement of its own, so a waiter never blocks the holder's `CREATE INDEX CONCURRENTLY`.
+    /// Tries until the lock is acquired, no migration is pending, or the wait times out.
+    ///
+    /// Nothing waits inside the server: each try is a separate statement, so a waiter never blocks the holder's
+    /// `CREATE INDEX CONCURRENTLY`.
     pub(super) async fn acquire(
         &self,
-        session: Unlocked,
-        aim: Aim<'_>,
-        report: &mut Report,
+        mut session: Unlocked,
+        run: &mut Run<'_>,
     ) -> Result<Acquired> {
-        let mut session = session;
-        let neighbours = self.or_interrupted(self.neighbours(&mut session)).await?;
-        let mut patience = Patience::new(self.wait);
+        let foreign_keys = self
+            .with_interrupt(self.resolve_foreign_locks(&mut session))
+            .await?;
+        let mut schedule = WaitSchedule::new(self.wait);
         let acquired = self
-            .or_interrupted(self.try_until(session, &neighbours, aim, report, &mut patience))
+            .with_interrupt(self.try_lock_until(session, &foreign_keys, run, &mut schedule))
             .await;
-        report.waited = patience.waited();
+        run.report.waited = schedule.elapsed();
         acquired
     }
 
-    async fn neighbours(&self, session: &mut Unlocked) -> Result<Vec<LockKey>> {
-        if self.align.is_none() {
+    async fn resolve_foreign_locks(&self, session: &mut Unlocked) -> Result<Vec<LockKey>> {
+        if self.foreign_locks.is_empty() {
             return Ok(Vec::new());
         }
-        let neighbours = session.neighbours(&self.align).await?;
-        for (_, reason) in &neighbours.left_out {
+        let resolved = session.resolve_foreign_locks(&self.foreign_locks).await?;
+        for (_, reason) in &resolved.unavailable {
             self.observer.on_event(&Event::Notice {
                 severity: "WARNING",
                 message: reason.message(),
             });
         }
-        Ok(neighbours.locks)
+        Ok(resolved.keys)
     }
 
-    async fn try_until(
+    async fn try_lock_until(
         &self,
         mut session: Unlocked,
-        neighbours: &[LockKey],
-        aim: Aim<'_>,
-        report: &Report,
-        patience: &mut Patience,
+        foreign_keys: &[LockKey],
+        run: &Run<'_>,
+        schedule: &mut WaitSchedule,
     ) -> Result<Acquired> {
         loop {
-            match session.try_lock_all(&self.key, neighbours).await? {
+            match session.try_lock_all(&self.key, foreign_keys).await? {
                 TryLock::Acquired(locked) => return Ok(Acquired::Locked(Box::new(locked))),
                 TryLock::Busy(busy) => session = busy,
             }
-            let key = session.refused().unwrap_or(&self.key).clone();
-            let over = patience.is_over();
-            if !over {
-                if patience.should_tell() {
-                    // Who holds it is a courtesy: a user without the right to see it still waits.
+            let key = session.contended_key().unwrap_or(&self.key).clone();
+            let expired = schedule.is_expired();
+            if !expired {
+                if schedule.should_report() {
+                    // A user without the right to see the holder still waits.
                     let holder = session.holder(&key).await.unwrap_or_default();
                     self.observer.on_event(&Event::Waiting {
                         key: &key,
-                        waited: patience.waited(),
+                        waited: schedule.elapsed(),
                         holder: holder.as_ref(),
                     });
                 }
-                tokio::time::sleep(patience.next_pause()).await;
+                tokio::time::sleep(schedule.next_delay()).await;
             }
-            // Behind the pause and before the next try: a lock that is free because the work is done is left alone.
-            if let Some(plan) = self.glance(&mut session, aim, report).await?
+            // After the delay and before the next try: if the lock is free because the work is done, do not acquire it.
+            if let Some(plan) = self.plan_without_lock(&mut session, run).await?
                 && plan.is_empty()
             {
-                return Ok(Acquired::Current(session, plan));
+                return Ok(Acquired::AlreadyCurrent(session, plan));
             }
-            if over {
+            if expired {
                 let holder = session.holder(&key).await.unwrap_or_default();
-                return Err(lock_timeout(&key, self.wait, patience, holder));
+                return Err(lock_timeout(&key, self.wait, schedule, holder));
             }
-        }
-    }
-
-    /// Drops the work, and with it the session, when the run is asked to stop.
-    pub(super) async fn or_interrupted<T>(
-        &self,
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        tokio::select! {
-            biased;
-            () = self.interrupt.triggered() => Err(interrupted()),
-            done = work => done,
         }
     }
 }
@@ -104,17 +94,17 @@ impl Runner {
 fn lock_timeout(
     key: &LockKey,
     wait: LockWait,
-    patience: &Patience,
+    schedule: &WaitSchedule,
     holder: Option<LockHolder>,
 ) -> Error {
     let holder = holder.map_or_else(
         || "an unknown session".to_owned(),
         |holder| holder.to_string(),
     );
-    // Who does not wait has no use for how long one look took.
+    // Without a wait, the duration of a single try is not useful.
     let waited = match wait {
         LockWait::Never => String::new(),
-        _ => format!(" within {:.1} s", patience.waited().as_secs_f64()),
+        _ => format!(" within {:.1} s", schedule.elapsed().as_secs_f64()),
     };
     Error::new(
         ErrorKind::LockTimeout,
@@ -122,9 +112,7 @@ fn lock_timeout(
             "the lock {key} was not obtained{waited}; it is held by {holder}. Nothing was written"
         ),
     )
-    .with_hint("wait longer with --wait, LOCKAGE_WAIT or Runner::wait; `lockage lock status` shows the holder")
-}
-
-pub(super) fn interrupted() -> Error {
-    Error::new(ErrorKind::Interrupted, "the run was interrupted")
+    .with_hint(
+        "wait longer with --wait, LOCKAGE_WAIT or Runner::wait; `lockage lock status` shows the holder",
+    )
 }

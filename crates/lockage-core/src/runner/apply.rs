@@ -1,98 +1,104 @@
-//! What happens under the lock.
+//! Executing a plan under the lock.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::acquire::interrupted;
-use super::look::end;
-use super::{Aim, Runner};
-use crate::{Action, Canceller, Error, ErrorKind, Event, Locked, Report, Result};
+use super::Runner;
+use super::connect::{close_session, interrupted_error};
+use super::operation::{Operation, Run};
+use crate::event::Event;
+use crate::plan::Plan;
+use crate::session::{Canceller, Locked};
+use crate::step::{Action, Step};
+use crate::{Error, ErrorKind, Result};
 
-/// How long a cancelled statement, and the release after a failure, may take before the session is dropped instead.
-const GRACE: Duration = Duration::from_secs(10);
+/// The time limit for the end of a cancelled statement, and for the release of the lock. Afterwards the session is dropped.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The pause between two requests to cancel.
-const CANCEL_AGAIN: Duration = Duration::from_millis(200);
+/// The interval between two requests to cancel.
+const CANCEL_RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 impl Runner {
-    /// Looks again, now that nobody else can write, applies, and releases.
-    pub(super) async fn run_locked(
-        &self,
-        mut locked: Locked,
-        aim: Aim<'_>,
-        report: &mut Report,
-    ) -> Result<()> {
-        let done = self.apply_all(&mut locked, aim, report).await;
+    /// Plans again, since no other run can write now, executes the plan, and releases the lock.
+    pub(super) async fn execute_locked(&self, mut locked: Locked, run: &mut Run<'_>) -> Result<()> {
+        let done = self.execute_plan(&mut locked, run).await;
         let key = locked.key().clone();
-        if done.as_ref().is_err_and(is_lost) {
-            // Dropping the session is the release: nothing that it still holds outlives it.
+        if done.as_ref().is_err_and(is_session_lost) {
+            // Dropping the session is the release: what it still holds ends with it.
             return done;
         }
         self.observer.on_event(&Event::Releasing { key: &key });
-        let released = match tokio::time::timeout(GRACE, release(locked)).await {
+        let released = match tokio::time::timeout(CANCEL_TIMEOUT, release(locked)).await {
             Ok(released) => {
                 released.inspect(|()| self.observer.on_event(&Event::Released { key: &key }))
             }
-            // The session was dropped with the release unfinished, which ends it and frees the lock.
+            // The timeout dropped the session, which frees the lock.
             Err(_) => Ok(()),
         };
         done.and(released)
     }
 
-    async fn apply_all(
-        &self,
-        locked: &mut Locked,
-        aim: Aim<'_>,
-        report: &mut Report,
-    ) -> Result<()> {
+    async fn execute_plan(&self, locked: &mut Locked, run: &mut Run<'_>) -> Result<()> {
         let canceller = locked.canceller();
-        let history = self.or_cancelled(canceller, locked.history()).await?;
-        report.recall(&history, &self.connect.run_id);
-        let plan = self.decide(aim, &history, report)?;
+        let history = self.with_cancellation(canceller, locked.history()).await?;
+        run.report.reconcile(&history, &self.connect.run_id);
+        let mut plan = self.plan_for_operation(&history, run)?;
         self.observer.on_event(&Event::Locked {
             key: &self.key,
-            waited: report.waited,
+            waited: run.report.waited,
             steps: plan.steps.len(),
         });
-        report.future.clone_from(&plan.future);
-        report.set_pending(&plan.steps, &plan);
+        run.report.ahead.clone_from(&plan.ahead);
+        run.report.set_pending(&plan.steps, &plan);
         if plan.is_empty() {
             return Ok(());
         }
-        self.inspect(&plan.steps)?;
+        run.check_scripts(self.backend()?, &mut plan)?;
         let canceller = locked.canceller();
-        self.or_cancelled(canceller, locked.ensure_history())
+        self.with_cancellation(canceller, locked.ensure_history())
             .await?;
-        for (index, step) in plan.steps.iter().enumerate() {
-            if self.interrupt.is_triggered() {
-                return Err(interrupted());
-            }
-            self.observer.on_event(&Event::StepStarted {
-                step,
-                index,
-                steps: plan.steps.len(),
-            });
-            let begun = Instant::now();
-            report.open_step(step);
-            let canceller = locked.canceller();
-            self.or_cancelled(canceller, locked.apply(step, &*self.observer))
-                .await?;
-            let took = begun.elapsed();
-            report.close_step();
-            // A rebuild takes back what it applies again.
-            if !matches!(aim, Aim::Rebuild) || step.action == Action::Apply {
-                report.record(step, took);
-            }
-            report.set_pending(&plan.steps[index + 1..], &plan);
-            self.observer.on_event(&Event::StepFinished { step, took });
+        for index in 0..plan.steps.len() {
+            self.execute_step(locked, run, &plan, index).await?;
         }
         Ok(())
     }
 
-    /// Does one thing under the lock. When the run is asked to stop meanwhile, the statement in hand is cancelled on the server
-    /// and its end awaited, so that the session stays fit to release the lock. What had just finished counts, and the run
-    /// stops behind it.
-    async fn or_cancelled<T>(
+    async fn execute_step(
+        &self,
+        locked: &mut Locked,
+        run: &mut Run<'_>,
+        plan: &Plan,
+        index: usize,
+    ) -> Result<()> {
+        if self.interrupt.is_triggered() {
+            return Err(interrupted_error());
+        }
+        let step: &Step = &plan.steps[index];
+        self.observer.on_event(&Event::StepStarted {
+            step,
+            index,
+            steps: plan.steps.len(),
+        });
+        let started_at = Instant::now();
+        run.report.begin_step(step);
+        let canceller = locked.canceller();
+        self.with_cancellation(canceller, locked.apply(step, &*self.observer))
+            .await?;
+        let took = started_at.elapsed();
+        run.report.finish_step();
+        // A rebuild reports what it applies, not what it undoes before that.
+        if !matches!(run.operation, Operation::Rebuild) || step.action == Action::Apply {
+            run.report.record(step, took);
+        }
+        run.report.set_pending(&plan.steps[index + 1..], plan);
+        self.observer.on_event(&Event::StepFinished { step, took });
+        Ok(())
+    }
+
+    /// Awaits `work`. When the run is interrupted, cancels the running statement on the server and waits for its end, so that
+    /// the session can still release the lock. If the statement had just finished, its result counts, and the run stops
+    /// after it.
+    async fn with_cancellation<T>(
         &self,
         canceller: Arc<dyn Canceller>,
         work: impl Future<Output = Result<T>>,
@@ -103,12 +109,12 @@ impl Runner {
             done = &mut work => return done,
             () = self.interrupt.triggered() => {}
         }
-        // A request may arrive when its statement has just ended; the next one is then cancelled. A slow request does not keep
-        // the run from seeing that end.
+        // A request that arrives after the end of its statement does not cancel the next statement, so it is repeated. It
+        // runs beside `work`, so that a slow request does not delay the result.
         let cancel = async {
             loop {
                 let _ = canceller.cancel().await;
-                tokio::time::sleep(CANCEL_AGAIN).await;
+                tokio::time::sleep(CANCEL_RETRY_INTERVAL).await;
             }
         };
         let end = async {
@@ -118,23 +124,23 @@ impl Runner {
                 never = cancel => never,
             }
         };
-        match tokio::time::timeout(GRACE, end).await {
+        match tokio::time::timeout(CANCEL_TIMEOUT, end).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) if is_lost(&error) => Err(error),
-            Ok(Err(error)) => Err(interrupted().with_source(error)),
+            Ok(Err(error)) if is_session_lost(&error) => Err(error),
+            Ok(Err(error)) => Err(interrupted_error().with_source(error)),
             Err(_) => Err(Error::new(
                 ErrorKind::SessionLost,
-                "the statement in hand could not be cancelled in time; the session was dropped",
+                "the running statement could not be cancelled in time; the session was dropped",
             )),
         }
     }
 }
 
-/// Whether the session is no good any more.
-fn is_lost(error: &Error) -> bool {
+/// Returns whether the session can no longer be used.
+fn is_session_lost(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::LockLost | ErrorKind::SessionLost)
 }
 
 async fn release(locked: Locked) -> Result<()> {
-    end(locked.release().await?).await
+    close_session(locked.release().await?).await
 }

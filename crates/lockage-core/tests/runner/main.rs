@@ -1,12 +1,12 @@
-//! The run, against a database in memory and with time that stands still unless somebody waits for it.
+//! Runs against a database in memory, with the paused clock of tokio: time passes only while every task waits.
 
-mod contended;
-mod dropped;
-mod failing;
-mod interrupted;
-mod mended;
-mod plain;
-mod session;
-mod told;
-mod waiting;
-mod world;
+mod cancellation;
+mod contention;
+mod failure;
+mod fake_database;
+mod fake_session;
+mod interruption;
+mod recorder;
+mod repair;
+mod up_and_down;
+mod wait_until_current;

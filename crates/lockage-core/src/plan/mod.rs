@@ -1,0 +1,18 @@
+//! Plans: pure functions from files and history to the steps of a run, or to an error.
+
+mod baseline;
+mod divergence;
+mod down;
+mod rebuild;
+mod repair;
+#[cfg(test)]
+mod test_support;
+mod types;
+mod up;
+
+pub(crate) use baseline::plan_baseline;
+pub use down::plan_down;
+pub(crate) use rebuild::plan_rebuild;
+pub use repair::{Repair, Repairs};
+pub use types::{Plan, PlanOptions};
+pub use up::plan_up;

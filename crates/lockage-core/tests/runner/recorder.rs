@@ -1,0 +1,47 @@
+//! What a run tells its observer.
+
+use std::sync::{Arc, Mutex};
+
+use lockage_core::{Event, Observer, Runner};
+
+/// Events in short: `connected`, `started V1__a.sql`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct EventRecorder(Arc<Mutex<Vec<String>>>);
+
+impl EventRecorder {
+    /// Listens to a runner.
+    pub(crate) fn attach(runner: &Runner) -> (Runner, Self) {
+        let recorder = Self::default();
+        (runner.clone().observer(recorder.clone()), recorder)
+    }
+
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Observer for EventRecorder {
+    fn on_event(&self, event: &Event<'_>) {
+        let text = match event {
+            Event::Connected { .. } => "connected".to_owned(),
+            Event::Waiting {
+                key,
+                waited,
+                holder,
+            } => {
+                let holder = holder
+                    .and_then(|holder| holder.host.as_deref())
+                    .unwrap_or("nobody known");
+                format!("waiting for {key} {} s behind {holder}", waited.as_secs())
+            }
+            Event::Locked { key, steps, .. } => format!("locked {key} for {steps}"),
+            Event::StepStarted { step, index, .. } => format!("started {index} {}", step.migration),
+            Event::Statement { done, total } => format!("statement {done} of {total}"),
+            Event::StepFinished { step, .. } => format!("finished {}", step.migration),
+            Event::Releasing { .. } => "releasing".to_owned(),
+            Event::Released { .. } => "released".to_owned(),
+            _ => return,
+        };
+        self.0.lock().unwrap().push(text);
+    }
+}
