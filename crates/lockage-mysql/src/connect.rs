@@ -1,239 +1,248 @@
-//! From an address to an open connection.
+//! Opens connections from a connect config.
 
+use std::fmt::Display;
 use std::time::Duration;
 
-use lockage_core::{ConnectOptions, Error, ErrorKind, Result};
+use lockage_core::{ConnectOptions, Error, ErrorKind, Result, Status};
 use mysql_async::{Conn, DriverError, Opts, OptsBuilder};
 
-use crate::address::{Address, Trust};
+use crate::config::{ConnectConfig, SslMode};
 use crate::dialect::backticked;
-use crate::error;
-use crate::wire::Wire;
+use crate::driver::DriverConnection;
+use crate::error::{self, UNKNOWN_DATABASE};
 
-/// A connection on which nothing comes is probed after this time.
-const KEEPALIVE: Duration = Duration::from_secs(5);
+/// After this idle time the kernel probes a connection.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(5);
 
-/// How long a host may take to take a connection: time for the first packet to be lost twice.
-const KNOCK: Duration = Duration::from_secs(6);
+/// How long a host may take to accept a connection: enough for the first packet to be lost twice.
+const TCP_CONNECT_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// No packet of ours is refused by the driver; the server's own `max_allowed_packet` decides.
-const LONGEST_PACKET: usize = 1024 * 1024 * 1024;
+/// The driver must not reject any packet: the server's own `max_allowed_packet` decides.
+const MAX_PACKET: usize = 1024 * 1024 * 1024;
 
-/// Opens connections to one database, all in the same way.
+/// Opens connections to one database.
 #[derive(Debug, Clone)]
-pub(crate) struct Gangway {
-    address: Address,
+pub(crate) struct Connector {
+    config: ConnectConfig,
     timeout: Duration,
     /// The URL without its password.
-    shown: String,
+    url: String,
 }
 
-impl Gangway {
+impl Connector {
+    /// Parses the URL.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidConfig`].
     pub(crate) fn new(options: &ConnectOptions) -> Result<Self> {
-        let address = Address::parse(&options.url)?;
+        let config = ConnectConfig::parse(&options.url)?;
         #[cfg(not(feature = "tls"))]
-        if !matches!(address.trust, Trust::Disabled | Trust::Preferred) {
+        if !matches!(config.ssl_mode, SslMode::Disabled | SslMode::Preferred) {
             return Err(Error::new(
                 ErrorKind::InvalidConfig,
                 format!(
-                    "this program is built without TLS, which {} asks for",
+                    "{} requires TLS, and this program was built without it",
                     options.url
                 ),
             )
-            .with_hint("build it with the feature `tls` of lockage-mysql"));
+            .with_hint("enable the feature `tls` of lockage-mysql"));
         }
         Ok(Self {
-            address,
+            config,
             timeout: options.connect_timeout,
-            shown: options.url.to_string(),
+            url: options.url.to_string(),
         })
     }
 
+    /// Returns the database in the URL.
     pub(crate) fn database(&self) -> &str {
-        &self.address.database
+        &self.config.database
     }
 
-    /// Opens a connection to the database, which is made first where it is missing and that is asked for.
-    pub(crate) async fn open_or_create(&self, create: bool) -> Result<Wire> {
+    /// Opens a connection to the database. If it does not exist and `create` is true, creates it first.
+    pub(crate) async fn open_or_create(&self, create: bool) -> Result<DriverConnection> {
         let database = self.database();
-        match self.dial(Some(database)).await {
-            Err(Refused::Server(1049, _)) if create => {
-                let mut wire = self
-                    .dial(None)
+        match self.connect_once(Some(database)).await {
+            Err(ConnectFailure::Server(UNKNOWN_DATABASE, _)) if create => {
+                let mut driver = self
+                    .connect_once(None)
                     .await
-                    .map_err(|refused| self.explain(refused))?;
-                let name = backticked(database);
-                wire.run(&format!(
-                    "CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4; USE {name}"
-                ))
-                .await
-                .map_err(|broken| error::plain(broken.error))?;
-                Ok(wire)
+                    .map_err(|failure| self.connect_error(failure))?;
+                driver.run(&create_database_sql(database)).await?;
+                Ok(driver)
             }
-            dialled => dialled.map_err(|refused| self.explain(refused)),
+            connected => connected.map_err(|failure| self.connect_error(failure)),
         }
     }
 
-    /// Opens one more connection, to the server that answers now.
-    pub(crate) async fn open(&self) -> Result<Wire> {
-        self.dial(Some(self.database()))
+    /// Opens another connection, possibly to another server at the same address.
+    pub(crate) async fn open(&self) -> Result<DriverConnection> {
+        self.connect_once(Some(self.database()))
             .await
-            .map_err(|refused| self.explain(refused))
+            .map_err(|failure| self.connect_error(failure))
     }
 
-    /// The same for a run that is under way: where nobody answers, its server went away.
-    pub(crate) async fn open_another(&self) -> Result<Wire> {
-        match self.dial(Some(self.database())).await {
-            Ok(wire) => Ok(wire),
-            Err(Refused::Server(number, cause)) => {
-                Err(self.explain(Refused::Server(number, cause)))
-            }
-            Err(refused) => {
-                let error = self.explain(refused);
-                Err(match error.is_temporary() {
-                    true => error.with_status(Status::ConnectionLost),
-                    false => error,
-                })
-            }
-        }
+    /// Opens another connection during a run. If the server does not answer, the error has the status
+    /// [`Status::ConnectionLost`].
+    pub(crate) async fn reopen(&self) -> Result<DriverConnection> {
+        let failure = match self.connect_once(Some(self.database())).await {
+            Ok(driver) => return Ok(driver),
+            Err(failure) => failure,
+        };
+        let is_rejected = matches!(failure, ConnectFailure::Server(..));
+        let error = self.connect_error(failure);
+        Err(if !is_rejected && error.is_temporary() {
+            error.with_status(Status::ConnectionLost)
+        } else {
+            error
+        })
     }
 
-    /// Whether the server is reached over a network.
+    /// Returns whether the connection uses a network.
     pub(crate) fn is_remote(&self) -> bool {
-        self.address.socket.is_none()
+        self.config.socket.is_none()
     }
 
-    /// Opens one more connection, where the server answers in time.
-    pub(crate) async fn glimpse(&self, patience: Duration) -> Glimpse {
-        match tokio::time::timeout(patience, self.dial(Some(self.database()))).await {
-            Ok(Ok(wire)) => Glimpse::Open(Box::new(wire)),
-            Ok(Err(Refused::Server(..))) => Glimpse::Refused,
-            Ok(Err(Refused::Way(_) | Refused::Late)) | Err(_) => Glimpse::Nothing,
+    /// Tries to open another connection within `timeout`.
+    pub(crate) async fn try_open(&self, timeout: Duration) -> ProbeOutcome {
+        match tokio::time::timeout(timeout, self.connect_once(Some(self.database()))).await {
+            Ok(Ok(driver)) => ProbeOutcome::Connected(Box::new(driver)),
+            Ok(Err(ConnectFailure::Server(..))) => ProbeOutcome::Rejected,
+            Ok(Err(ConnectFailure::Network(_) | ConnectFailure::Timeout)) | Err(_) => {
+                ProbeOutcome::NoAnswer
+            }
         }
     }
 
-    /// Whether anybody takes a connection at the address of the server, be it a server that has no time.
-    pub(crate) async fn is_answered(&self) -> bool {
-        let address = (self.address.host.as_str(), self.address.port);
-        let knocked = tokio::time::timeout(KNOCK, tokio::net::TcpStream::connect(address)).await;
-        matches!(knocked, Ok(Ok(_)))
+    /// Returns whether the host accepts TCP connections at the server's port. A server without time to log a client in passes,
+    /// too.
+    pub(crate) async fn is_port_open(&self) -> bool {
+        let address = (self.config.host.as_str(), self.config.port);
+        let connecting = tokio::net::TcpStream::connect(address);
+        let connected = tokio::time::timeout(TCP_CONNECT_TIMEOUT, connecting).await;
+        matches!(connected, Ok(Ok(_)))
     }
 
-    async fn dial(&self, database: Option<&str>) -> Result<Wire, Refused> {
-        let whole = async {
-            if self.encrypts() {
+    async fn connect_once(
+        &self,
+        database: Option<&str>,
+    ) -> Result<DriverConnection, ConnectFailure> {
+        let connecting = async {
+            if self.uses_tls() {
                 match Conn::new(self.options(database, true)).await {
                     Err(mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer))
-                        if self.address.trust == Trust::Preferred => {}
-                    other => return other,
+                        if self.config.ssl_mode == SslMode::Preferred => {}
+                    connected => return connected,
                 }
             }
             Conn::new(self.options(database, false)).await
         };
-        match tokio::time::timeout(self.timeout, whole).await {
-            Ok(Ok(conn)) => Ok(Wire::new(conn)),
+        match tokio::time::timeout(self.timeout, connecting).await {
+            Ok(Ok(conn)) => Ok(DriverConnection::new(conn)),
             Ok(Err(error)) => match error::number(&error) {
-                Some(number) => Err(Refused::Server(number, error)),
-                None => Err(Refused::Way(error)),
+                Some(number) => Err(ConnectFailure::Server(number, error)),
+                None => Err(ConnectFailure::Network(error)),
             },
-            Err(_) => Err(Refused::Late),
+            Err(_) => Err(ConnectFailure::Timeout),
         }
     }
 
-    fn encrypts(&self) -> bool {
-        // What goes through a socket never leaves the machine.
+    fn uses_tls(&self) -> bool {
+        // Data in a socket never leaves the host.
         cfg!(feature = "tls")
-            && self.address.trust != Trust::Disabled
-            && self.address.socket.is_none()
+            && self.config.ssl_mode != SslMode::Disabled
+            && self.config.socket.is_none()
     }
 
-    fn options(&self, database: Option<&str>, encrypted: bool) -> Opts {
-        let address = &self.address;
+    fn options(&self, database: Option<&str>, tls: bool) -> Opts {
+        let config = &self.config;
         let options = OptsBuilder::default()
-            .ip_or_hostname(address.host.clone())
-            .tcp_port(address.port)
-            .socket(address.socket.clone())
-            .user(Some(address.user.clone()))
-            .pass(address.password.clone())
+            .ip_or_hostname(config.host.clone())
+            .tcp_port(config.port)
+            .socket(config.socket.clone())
+            .user(Some(config.user.clone()))
+            .pass(config.password.clone())
             .db_name(database.map(str::to_owned))
-            .tcp_keepalive(Some(KEEPALIVE))
+            .tcp_keepalive(Some(TCP_KEEPALIVE))
             .prefer_socket(false)
             .stmt_cache_size(0)
             .connect_attribute("program_name", "lockage")
             .connect_attribute("_pid", std::process::id().to_string())
-            // Said here, so that the driver does not ask the server.
-            .max_allowed_packet(Some(LONGEST_PACKET))
+            // With these two set, the driver does not query the server for them.
+            .max_allowed_packet(Some(MAX_PACKET))
             .wait_timeout(Some(28_800));
         #[cfg(feature = "tls")]
-        let options = options.ssl_opts(encrypted.then(|| crate::tls::options(address)));
+        let options = options.ssl_opts(tls.then(|| crate::tls::options(config)));
         #[cfg(not(feature = "tls"))]
-        let _ = encrypted;
+        let _ = tls;
         options.into()
     }
 
-    fn explain(&self, refused: Refused) -> Error {
-        let shown = &self.shown;
-        match refused {
-            Refused::Server(_, cause) => {
-                let cause = error::plain(cause);
-                let mut made = Error::new(
-                    if cause.kind() == ErrorKind::MigrationFailed {
-                        ErrorKind::Connect
-                    } else {
-                        cause.kind()
-                    },
-                    format!("cannot connect to {shown}: {}", cause.message()),
-                );
-                if let Some(hint) = cause.hint() {
-                    made = made.with_hint(hint);
-                }
-                if cause.is_temporary() {
-                    made = made.with_status(Status::Temporary);
-                }
-                made.with_source(cause)
+    fn connect_error(&self, failure: ConnectFailure) -> Error {
+        let (kind, is_temporary, cause) = match failure {
+            ConnectFailure::Timeout => return timeout_error(&self.url, self.timeout),
+            ConnectFailure::Server(_, cause) => {
+                let cause = error::into_error(cause);
+                let kind = match cause.kind() {
+                    ErrorKind::MigrationFailed => ErrorKind::Connect,
+                    kind => kind,
+                };
+                (kind, cause.is_temporary(), cause)
             }
-            Refused::Way(cause) => {
-                // A server that is about to end hangs up in the middle of the greeting.
-                let passing = matches!(
+            ConnectFailure::Network(cause) => {
+                // A server that shuts down disconnects during the handshake.
+                let is_temporary = matches!(
                     &cause,
                     mysql_async::Error::Io(mysql_async::IoError::Io(_))
                         | mysql_async::Error::Driver(DriverError::ConnectionClosed)
                 );
-                let cause = error::plain(cause);
-                let mut made = Error::new(
-                    ErrorKind::Connect,
-                    format!("cannot connect to {shown}: {}", cause.message()),
-                );
-                if let Some(hint) = cause.hint() {
-                    made = made.with_hint(hint);
-                }
-                let made = if passing { made.with_status(Status::Temporary) } else { made };
-                made.with_source(cause)
+                (ErrorKind::Connect, is_temporary, error::into_error(cause))
             }
-            Refused::Late => Error::new(
-                ErrorKind::Connect,
-                format!("{shown} did not answer within {:?}", self.timeout),
-            )
-            .with_status(Status::Temporary),
+        };
+        let mut error = Error::new(
+            kind,
+            format!("cannot connect to {}: {}", self.url, cause.message()),
+        );
+        if let Some(hint) = cause.hint() {
+            error = error.with_hint(hint);
         }
+        if is_temporary {
+            error = error.with_status(Status::Temporary);
+        }
+        error.with_source(cause)
     }
 }
 
-/// What comes of trying to open a connection.
-pub(crate) enum Glimpse {
-    Open(Box<Wire>),
-    /// The server answers, and does not let us in.
-    Refused,
-    /// Nothing that makes sense came in time.
-    Nothing,
+/// Returns the SQL that creates a database and selects it.
+pub(crate) fn create_database_sql(database: &str) -> String {
+    let name = backticked(database);
+    format!("CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4; USE {name}")
 }
 
-/// Why there is no connection.
-enum Refused {
-    /// The server said so, by a number.
+/// Returns the error of a server that did not answer while a session was opened.
+pub(crate) fn timeout_error(url: &impl Display, timeout: Duration) -> Error {
+    Error::new(
+        ErrorKind::Connect,
+        format!("{url} did not answer within {timeout:?}"),
+    )
+    .with_status(Status::Temporary)
+}
+
+/// The outcome of an attempt to connect.
+pub(crate) enum ProbeOutcome {
+    Connected(Box<DriverConnection>),
+    /// The server answered and rejected the login.
+    Rejected,
+    /// No valid answer arrived in time.
+    NoAnswer,
+}
+
+/// Why a connection was not opened.
+enum ConnectFailure {
+    /// The server sent an error with this number.
     Server(u16, mysql_async::Error),
-    /// It was not reached, or not trusted.
-    Way(mysql_async::Error),
-    /// It did not answer in time.
-    Late,
+    /// The server was not reached, or its certificate was rejected.
+    Network(mysql_async::Error),
+    /// The server did not answer in time.
+    Timeout,
 }

@@ -1,58 +1,61 @@
+//! One session on a server.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lockage_core::{
-    Canceller, ConnectOptions, Error, ErrorKind, LockKey, LockStrategy, Migration, Result,
-};
-use lockage_sql::{Connection, Dialect, CommandError, StatementMode, Command, Row, Resolution, MigrationContext};
-use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
+use lockage_core::{Canceller, ConnectOptions, Error, ErrorKind, LockKey, Result, Status};
+use lockage_sql::{Command, CommandError, Connection, Dialect, Row};
 
-use crate::connect::Gangway;
+use crate::batch;
+use crate::cancel::MysqlCanceller;
+use crate::connect::{Connector, create_database_sql, timeout_error};
 use crate::dialect::{DIALECT, backticked};
-use crate::end;
-use crate::error;
-use crate::facts::{Facts, QUESTIONS};
-use crate::gone;
-use crate::heartbeat::{Heartbeat, SharedWire};
-use crate::keepsake::Luggage;
-use crate::kill::KillSwitch;
+use crate::disconnect;
+use crate::driver::DriverConnection;
+use crate::error::{self, UNKNOWN_DATABASE};
+use crate::keepalive::KeepAlive;
+use crate::liveness::LivenessMonitor;
 use crate::lock;
-use crate::lookout::Lookout;
-use crate::manner::Script;
-use crate::schema;
-use crate::settings;
-use crate::statement::{Class, classify};
-use crate::wire::Wire;
+use crate::server_info::{SERVER_INFO_QUERY, ServerInfo};
+use crate::session_settings::{WSREP_SYNC_WAIT, session_defaults};
+use crate::session_state::ScriptSessionState;
+use crate::shared_driver::SharedDriver;
 
 /// One session on a server.
 #[derive(Debug)]
 pub(crate) struct MysqlConnection {
-    pub(crate) wire: SharedWire,
-    /// Whether a call to the server was begun and has not come back.
-    busy: Arc<AtomicBool>,
-    gangway: Gangway,
-    pub(crate) facts: Facts,
-    /// The database in which history and unqualified names stand.
-    pub(crate) home: String,
-    kill: KillSwitch,
-    heartbeat: Option<Heartbeat>,
-    pub(crate) script: std::sync::Mutex<Script>,
-    /// The tables, in lower case, whose engines have no transactions; `None` when that must be asked again.
-    pub(crate) without_transactions: Option<Vec<String>>,
-    in_transaction: bool,
-    /// After how long a silence the server ends this session, where it was asked to.
-    silence: Option<Duration>,
+    pub(crate) driver: SharedDriver,
+    /// Whether a call to the server has started and not ended.
+    is_busy: Arc<AtomicBool>,
+    pub(crate) connector: Connector,
+    pub(crate) server: ServerInfo,
+    /// The database that contains the history, in which unqualified names are resolved when a migration starts.
+    pub(crate) initial_database: String,
+    canceller: MysqlCanceller,
+    pub(crate) keepalive: Option<KeepAlive>,
+    /// The statement timeout of the current migration.
+    pub(crate) statement_timeout: Option<Duration>,
+    /// The session state of the current migration.
+    pub(crate) session_state: ScriptSessionState,
+    /// The tables, in lower case, whose engines have no transactions; `None` if they must be read again.
+    pub(crate) nontransactional_tables: Option<Vec<String>>,
+    pub(crate) in_transaction: bool,
+    /// The idle time after which the server ends this session, if a limit was set.
+    pub(crate) idle_timeout: Option<Duration>,
 }
 
 impl MysqlConnection {
-    pub(crate) async fn open(gangway: Gangway, options: &ConnectOptions) -> Result<Self> {
-        let wire = gangway.open_or_create(options.create).await?;
-        let home = options.schema.clone();
-        let opened = Self::begin(gangway.clone(), wire, home);
-        match tokio::time::timeout(options.connect_timeout, opened).await {
-            // Nobody has lost what had not begun.
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Connect`], in most cases.
+    pub(crate) async fn open(connector: Connector, options: &ConnectOptions) -> Result<Self> {
+        let driver = connector.open_or_create(options.create).await?;
+        let opening = Self::initialize(connector, driver, options.schema.clone());
+        match tokio::time::timeout(options.connect_timeout, opening).await {
+            // A session that was never used cannot be lost.
             Ok(Err(error)) if error.kind() == ErrorKind::SessionLost => Err(Error::new(
                 ErrorKind::Connect,
                 format!("cannot connect to {}: {}", options.url, error.message()),
@@ -60,133 +63,131 @@ impl MysqlConnection {
             .with_status(Status::Temporary)
             .with_source(error)),
             Ok(opened) => opened,
-            Err(_) => Err(Error::new(
-                ErrorKind::Connect,
-                format!(
-                    "{} did not answer within {:?}",
-                    options.url, options.connect_timeout
-                ),
-            )
-            .with_status(Status::Temporary)),
+            Err(_) => Err(timeout_error(&options.url, options.connect_timeout)),
         }
     }
 
-    async fn begin(gangway: Gangway, mut wire: Wire, schema: Option<String>) -> Result<Self> {
-        let sets = wire
-            .run(&format!("{}; {QUESTIONS}", settings::beginning()))
-            .await;
-        let sets = sets.map_err(|broken| error::plain(broken.error))?;
+    /// Sets up the session of a new driver connection, and reads the server's version and settings.
+    pub(crate) async fn initialize(
+        connector: Connector,
+        mut driver: DriverConnection,
+        schema: Option<String>,
+    ) -> Result<Self> {
+        let sql = format!("{}; {SERVER_INFO_QUERY}", session_defaults());
+        let sets = driver.run(&sql).await?;
         let [.., variables, status, session] = &sets[..] else {
             return Err(Error::new(
                 ErrorKind::Connect,
-                "the server does not answer questions on itself",
+                "could not read the server's version and settings",
             ));
         };
-        let facts = Facts::read(variables, status, session.first())?;
-        if facts.clustered {
-            wire.execute(settings::READ_THE_NEWEST)
-                .await
-                .map_err(error::plain)?;
+        let server = ServerInfo::read(variables, status, session.first())?;
+        if server.clustered {
+            driver.execute(WSREP_SYNC_WAIT).await?;
         }
         if let Some(schema) = &schema {
-            // Where it is missing, the history is empty and the schema is made under the lock.
-            match wire.execute(&format!("USE {}", backticked(schema))).await {
-                Err(error) if error::number(&error) != Some(1049) => {
-                    return Err(error::plain(error));
-                }
-                _ => {}
-            }
+            // If the database does not exist, the history is empty, and the database is created under the lock.
+            use_database(&mut driver, schema).await?;
         }
-        wire.watch(Lookout::new(&gangway, &facts));
-        let kill = KillSwitch::new(gangway.clone(), facts.clone());
+        driver.set_monitor(Box::new(LivenessMonitor::new(&connector, &server)));
         Ok(Self {
-            busy: wire.busy(),
-            wire: Arc::new(Mutex::new(Some(wire))),
-            home: schema
-                .or_else(|| facts.database.clone())
-                .unwrap_or_else(|| gangway.database().to_owned()),
-            gangway,
-            facts,
-            kill,
-            heartbeat: None,
-            script: std::sync::Mutex::default(),
-            without_transactions: None,
+            is_busy: driver.is_busy(),
+            driver: SharedDriver::new(driver),
+            initial_database: schema
+                .or_else(|| server.database.clone())
+                .unwrap_or_else(|| connector.database().to_owned()),
+            canceller: MysqlCanceller::new(connector.clone(), server.clone()),
+            connector,
+            server,
+            keepalive: None,
+            statement_timeout: None,
+            session_state: ScriptSessionState::default(),
+            nontransactional_tables: None,
             in_transaction: false,
-            silence: None,
+            idle_timeout: None,
         })
     }
 
-    /// The lock's name: of the database that the URL names, whatever the schema.
+    /// Returns the name of a lock. It contains the database of the URL, whatever the schema.
     pub(crate) fn lock_name(&self, key: &LockKey) -> String {
-        lock::lock_name(key, self.database())
+        lock::lock_name(key, self.current_database())
     }
 
-    /// An error, with a word on whether the server is gone.
-    async fn judge(&self, error: Error) -> Error {
+    /// Returns the database of the session at its start.
+    pub(crate) fn current_database(&self) -> &str {
+        let database = self.server.database.as_deref();
+        database.unwrap_or_else(|| self.connector.database())
+    }
+
+    /// Returns whether the session may end while it is idle, because no task keeps it alive.
+    pub(crate) fn needs_keepalive(&self) -> bool {
+        self.keepalive.is_none()
+    }
+
+    /// Adds the status of a lost session to an error.
+    async fn classify_loss(&self, error: Error) -> Error {
         if error.kind() != ErrorKind::SessionLost {
             return error;
         }
-        let silent = match (self.silence, reach(&self.wire).await) {
-            (Some(limit), Ok(wire)) => wire.silence() >= limit,
+        let idle_too_long = match (self.idle_timeout, self.driver.borrow().await) {
+            (Some(limit), Ok(driver)) => driver.idle_time() >= limit,
             _ => false,
         };
-        gone::judge(&self.gangway, &self.facts, silent, error).await
+        disconnect::classify(&self.connector, &self.server, idle_too_long, error).await
     }
 
-    async fn lost(&self, failure: CommandError) -> CommandError {
-        CommandError {
-            error: self.judge(failure.error).await,
-            ..failure
+    /// Adds the status of a lost session to the error of a call.
+    pub(crate) async fn with_classified_loss<T>(&self, result: Result<T>) -> Result<T> {
+        match result {
+            Ok(value) => Ok(value),
+            Err(error) => Err(self.classify_loss(error).await),
         }
     }
 
-    /// What came of a call, with a word on whether the server is gone.
-    pub(crate) async fn judged<T>(&self, done: Result<T>) -> Result<T> {
-        match done {
-            Ok(done) => Ok(done),
-            Err(error) => Err(self.judge(error).await),
-        }
-    }
-
-    pub(crate) fn has_heartbeat(&self) -> bool {
-        self.heartbeat.is_some()
-    }
-
-    pub(crate) fn database(&self) -> &str {
-        let named = self.facts.database.as_deref();
-        named.unwrap_or_else(|| self.gangway.database())
+    async fn session_lost(&self, failed: CommandError) -> CommandError {
+        let CommandError {
+            command,
+            position,
+            cause,
+            error,
+            ..
+        } = failed;
+        CommandError::new(command, self.classify_loss(error).await)
+            .with_cause(cause)
+            .with_position(position)
     }
 }
 
-/// Makes a database where it is missing, and goes there.
-async fn ensure(wire: &mut Wire, schema: &str) -> Result<(), mysql_async::Error> {
-    let name = backticked(schema);
-    match wire.execute(&format!("USE {name}")).await {
-        Err(error) if error::number(&error) == Some(1049) => {}
-        done => return done,
-    }
-    let sql = format!("CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4; USE {name}");
-    wire.run(&sql)
+/// Selects a database; returns `false` if it does not exist.
+async fn use_database(driver: &mut DriverConnection, database: &str) -> Result<bool> {
+    match driver
+        .execute(&format!("USE {}", backticked(database)))
         .await
-        .map(drop)
-        .map_err(|broken| broken.error)
+    {
+        Ok(()) => Ok(true),
+        Err(failed) if failed.number() == Some(UNKNOWN_DATABASE) => Ok(false),
+        Err(failed) => Err(failed.into()),
+    }
 }
 
-/// The connection, for one call.
-pub(crate) async fn reach(wire: &SharedWire) -> Result<MappedMutexGuard<'_, Wire>> {
-    MutexGuard::try_map(wire.lock().await, Option::as_mut)
-        .map_err(|_| Error::new(ErrorKind::SessionLost, "the session has ended").with_status(Status::Temporary))
+/// Selects a database, and creates it first if it does not exist.
+async fn ensure_database(driver: &mut DriverConnection, database: &str) -> Result<()> {
+    // An existing database requires no privilege to create one.
+    if !use_database(driver, database).await? {
+        driver.run(&create_database_sql(database)).await?;
+    }
+    Ok(())
 }
 
 impl Drop for MysqlConnection {
     fn drop(&mut self) {
-        self.heartbeat = None;
-        if self.busy.load(Ordering::SeqCst) {
-            // The server would go on with the statement, and keep the lock until it ends.
-            self.kill.clone().end_in_background();
+        self.keepalive = None;
+        if self.is_busy.load(Ordering::SeqCst) {
+            // The server would continue the statement, and keep the lock until its end.
+            self.canceller.clone().terminate_in_background();
         }
-        if let Ok(mut wire) = self.wire.try_lock() {
-            *wire = None;
+        if let Some(mut driver) = self.driver.try_borrow() {
+            *driver = None;
         }
     }
 }
@@ -198,194 +199,68 @@ impl Connection for MysqlConnection {
     }
 
     fn user(&self) -> Option<&str> {
-        self.facts
-            .user
-            .as_deref()
-            .map(|account| account.split('@').next().unwrap_or(account))
+        let account = self.server.user.as_deref()?;
+        Some(account.split('@').next().unwrap_or(account))
     }
 
     async fn query(&mut self, sql: &str) -> Result<Vec<Row>, CommandError> {
-        let mut wire = reach(&self.wire)
+        let mut driver = self
+            .driver
+            .borrow()
             .await
             .map_err(|error| CommandError::new(0, error))?;
-        let asked = wire.run(sql).await;
-        drop(wire);
-        match asked {
+        let result = driver.run(sql).await;
+        drop(driver);
+        match result {
             Ok(sets) => Ok(sets.into_iter().next().unwrap_or_default()),
-            Err(broken) => Err(self.lost(error::failure(0, sql, broken.error)).await),
+            Err(failed) => {
+                let failed = error::command_error(0, sql, failed.error);
+                Err(self.session_lost(failed).await)
+            }
         }
     }
 
-    async fn run(
+    async fn execute(
         &mut self,
-        pieces: &[Command<'_>],
-        done: &mut (dyn FnMut(usize) + Send),
+        commands: &[Command<'_>],
+        on_done: &mut (dyn FnMut(usize) + Send),
     ) -> Result<(), CommandError> {
-        let limit = self.script().statement_timeout;
-        let mut wire = reach(&self.wire)
+        let timeout = self.statement_timeout;
+        let mut driver = self
+            .driver
+            .borrow()
             .await
             .map_err(|error| CommandError::new(0, error))?;
-        let ran = crate::pieces::run(&mut wire, &self.kill, limit, pieces, done).await;
-        self.in_transaction = wire.in_transaction();
-        drop(wire);
-        match ran {
+        let result = batch::run(&mut driver, &self.canceller, timeout, commands, on_done).await;
+        self.in_transaction = driver.in_transaction();
+        drop(driver);
+        match result {
             Ok(()) => Ok(()),
-            Err(failure) => Err(self.lost(failure).await),
+            Err(failed) => Err(self.session_lost(failed).await),
         }
     }
 
     async fn history_schema(&mut self) -> Result<Option<String>> {
-        Ok(Some(self.home.clone()))
+        Ok(Some(self.initial_database.clone()))
     }
 
     async fn ensure_schema(&mut self, schema: &str) -> Result<()> {
-        let made = ensure(&mut *reach(&self.wire).await?, schema).await;
-        self.judged(made.map_err(error::plain)).await
+        let created = ensure_database(&mut *self.driver.borrow().await?, schema).await;
+        self.with_classified_loss(created).await
     }
 
     fn lock_condition(&self, key: &LockKey) -> Option<String> {
         Some(lock::condition(&self.lock_name(key)))
     }
 
-    fn prepare(&self, work: &MigrationContext<'_>) -> Vec<String> {
-        *self.script() = Script {
-            statement_timeout: work.statement_timeout,
-            luggage: Luggage::of(work.migration),
-        };
-        settings::before_migration(work, &self.home)
-    }
-
-    fn after_session_setting(&self, statement: &str) -> Vec<String> {
-        match self.silence {
-            Some(_) if statement.to_ascii_lowercase().contains("_timeout") => {
-                vec![settings::silence(self.silence)]
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn before_commit(&self, _migration: &Migration) -> Vec<Command<'static>> {
-        Vec::new()
-    }
-
-    fn allows_transaction(&self, statement: &str) -> bool {
-        !matches!(classify(statement), Class::Ddl(_))
-    }
-
-    async fn statement_mode(&mut self, statement: &str) -> Result<StatementMode> {
-        let manner = self.manner_of(statement).await;
-        self.judged(manner).await
-    }
-
-    fn has_session_state(&self) -> bool {
-        self.script().luggage.is_any()
-    }
-
-    async fn keepsake(&mut self, statement: &str) -> Result<Option<String>> {
-        let packed = self.pack(statement).await;
-        self.judged(packed).await
-    }
-
-    async fn restore(&mut self, keepsake: &str) -> Result<()> {
-        let unpacked = self.unpack(keepsake).await;
-        self.judged(unpacked).await
-    }
-
-    fn in_transaction(&self) -> Option<bool> {
-        Some(self.in_transaction)
-    }
-
-    async fn resolve_with_snapshot(&mut self, statement: &str, before: Option<&str>) -> Result<Resolution> {
-        let mut wire = reach(&self.wire).await?;
-        let settled = schema::settle(&mut wire, &self.facts, &self.home, statement, before).await;
-        drop(wire);
-        self.judged(settled).await
-    }
-
-    fn default_lock_strategy(&self) -> LockStrategy {
-        if self.facts.clustered {
-            LockStrategy::Table
-        } else {
-            LockStrategy::Advisory
-        }
-    }
-
-    async fn set_idle_timeout(&mut self, silence: Option<Duration>) -> Result<()> {
-        self.heartbeat = None;
-        let sql = settings::silence(silence);
-        let set = reach(&self.wire).await?.execute(&sql).await;
-        self.judged(set.map_err(error::plain)).await?;
-        self.silence = silence;
-        self.heartbeat = silence.map(|silence| Heartbeat::start(&self.wire, silence));
-        Ok(())
-    }
-
-    fn session_exists_sql(&self) -> Option<String> {
-        let (here, id) = (self.facts.is_this_server(), self.facts.connection);
-        Some(format!(
-            "NOT ({here}) OR EXISTS (SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {id})"
-        ))
-    }
-
-    async fn open_sibling(&mut self) -> Result<Box<dyn Connection>> {
-        let wire = self.gangway.open_another().await?;
-        match Self::begin(self.gangway.clone(), wire, Some(self.home.clone())).await {
-            Ok(opened) => Ok(Box::new(opened)),
-            Err(error) if error.kind() == ErrorKind::SessionLost => Err(error.with_status(Status::ConnectionLost)),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn must_check_table_lock(&self) -> bool {
-        // On a cluster there is no other lock.
-        !self.facts.clustered
-    }
-
-    async fn native_lock_held_by_other(&mut self, key: &LockKey) -> Result<bool> {
-        let name = self.lock_name(key);
-        let used = lock::is_used(&mut *reach(&self.wire).await?, &name).await;
-        self.judged(used).await
-    }
-
-    async fn end_holder(&mut self, session: &str, since: Option<&str>) -> Result<bool> {
-        let Some(id) = self.facts.own_session(session) else {
-            // Of another node: what it had begun there is in order before our taking the row, or fails by it.
-            return Ok(true);
-        };
-        let mut wire = reach(&self.wire).await?;
-        let ended = end::end_vanished(&mut wire, &self.facts, id, since).await;
-        drop(wire);
-        self.judged(ended).await
-    }
-
-    fn ending(&self, session: &str) -> Option<String> {
-        Some(match session.split_once('@') {
-            Some((number, node)) if !self.reaches(session) => {
-                format!(
-                    "run at the node {node}, as an administrator or as the holder's own account: KILL {number}"
-                )
-            }
-            Some((number, _)) => format!("KILL {number}"),
-            None => format!("KILL {session}"),
-        })
-    }
-
-    fn reaches(&self, session: &str) -> bool {
-        self.facts.own_session(session).is_some()
-    }
-
-    fn session_id(&self) -> Option<String> {
-        Some(self.facts.session_id())
-    }
-
     fn canceller(&self) -> Arc<dyn Canceller> {
-        Arc::new(self.kill.clone())
+        Arc::new(self.canceller.clone())
     }
 
     async fn close(mut self) -> Result<()> {
-        self.heartbeat = None;
-        match self.wire.lock().await.take() {
-            Some(wire) => wire.close().await.map_err(error::plain),
+        self.keepalive = None;
+        match self.driver.take().await {
+            Some(driver) => Ok(driver.close().await?),
             None => Ok(()),
         }
     }

@@ -1,78 +1,95 @@
-//! From MySQL's and MariaDB's error numbers to kinds.
+//! Converts errors of the driver: error numbers of MySQL and MariaDB to error kinds.
 
-use lockage_core::{Error, ErrorKind};
-use lockage_sql::{FailureCause, CommandError, KnownError, ErrorPosition};
+use lockage_core::{Error, ErrorKind, Status};
+use lockage_sql::{CommandError, ErrorPosition, FailureCause, KnownError};
 use mysql_async::{DriverError, IoError};
 
 use ErrorKind::{Connect, MigrationFailed, SessionLost, Unexpected, Unsupported};
 
-const fn entry(numbers: &'static [u32], kind: ErrorKind) -> KnownError {
+const fn known(numbers: &'static [u32], kind: ErrorKind) -> KnownError {
     KnownError::new(numbers, kind)
 }
 
-/// The numbers that mean something to us; whatever is missing is a statement that failed.
+/// The error numbers with a meaning of their own. Any other number is a statement that failed.
 const TABLE: &[KnownError] = &[
-    // Access denied; no such user, plug-in or proxy.
-    entry(&[1045, 1698, 1251, 1275, 1524], Connect).with_hint("check user and password"),
-    entry(&[1044], Connect).with_hint("the user needs rights on this database: GRANT ALL ON `database`.* TO the user"),
-    // Host not allowed; host blocked; TLS demanded.
-    entry(&[1130, 1129, 3159], Connect),
+    // Access denied; unknown user, plug-in or proxy.
+    known(&[1045, 1698, 1251, 1275, 1524], Connect).with_hint("check user and password"),
+    known(&[1044], Connect)
+        .with_hint("grant the user privileges on this database: GRANT ALL ON `database`.* TO the user"),
+    // Host not allowed; host blocked; TLS required.
+    known(&[1130, 1129, 3159], Connect),
     // Unknown database.
-    entry(&[1049], Connect).with_cause(FailureCause::MissingTable).with_hint("make the database, or let --create (ConnectOptions::create) make it"),
-    // Too many connections, of all or of this user; the server starts or stops; the account is locked for a while.
-    entry(&[1040, 1203, 1226, 1053, 3032, 3955], Connect).with_status(Status::Temporary),
-    // The cluster's node is not ready: no quorum, or still joining.
-    entry(&[1047], Connect).with_status(Status::Temporary).with_hint(
-        "this node of the cluster is not ready: without quorum, or still joining; see SHOW STATUS LIKE 'wsrep_%'",
+    known(&[1049], Connect)
+        .with_cause(FailureCause::MissingTable)
+        .with_hint("create the database, or use --create (ConnectOptions::create)"),
+    // Too many connections, in total or of this user; the server starts or stops; the account is locked for a while.
+    known(&[1040, 1203, 1226, 1053, 3032, 3955], Connect).with_status(Status::Temporary),
+    // The node of a cluster is not ready: it has no quorum, or is still joining.
+    known(&[1047], Connect).with_status(Status::Temporary).with_hint(
+        "this node of the cluster has no quorum or is still joining; see SHOW STATUS LIKE 'wsrep_%'",
     ),
-    // Killed, closed by the server, timed out; packets out of order; the server went away while it answered.
-    entry(&[1927, 2006, 2013, 2055, 1080, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 4031], SessionLost).with_status(Status::Temporary),
-    // No such table, in a view, or in no such database.
-    entry(&[1146, 1932], MigrationFailed).with_cause(FailureCause::MissingTable),
-    // Lock wait timeout; deadlock; a lock for which nobody wanted to wait; the definition changed meanwhile.
-    entry(&[1205, 1213, 3572, 3058, 1412, 1020], MigrationFailed).with_cause(FailureCause::LockTimeout),
-    // No right to: use a table, a column, a routine, an operation, a definer; drop, see or set something.
-    entry(&[1142, 1143, 1370, 1227, 1095, 1403, 1410, 1449, 4165], MigrationFailed).with_hint("the user lacks a right; see SHOW GRANTS"),
-    // A routine that the binary log would not replay.
-    entry(&[1418, 1419], MigrationFailed).with_hint(
-        "the binary log is on: the user needs SUPER, or the server log_bin_trust_function_creators = 1",
+    // Killed, closed by the server, timed out; packets out of order; the server disconnected during its reply.
+    known(
+        &[1927, 2006, 2013, 2055, 1080, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 4031],
+        SessionLost,
+    )
+    .with_status(Status::Temporary),
+    // No such table; no such table in the engine.
+    known(&[1146, 1932], MigrationFailed).with_cause(FailureCause::MissingTable),
+    // Lock wait timeout; deadlock; NOWAIT; deadlock of user-level locks; table definition or row changed meanwhile.
+    known(&[1205, 1213, 3572, 3058, 1412, 1020], MigrationFailed)
+        .with_cause(FailureCause::LockTimeout),
+    // No privilege for a table, a column, a routine, an operation, a definer; for dropping, seeing or setting something.
+    known(&[1142, 1143, 1370, 1227, 1095, 1403, 1410, 1449, 4165], MigrationFailed)
+        .with_hint("the user lacks a privilege; see SHOW GRANTS"),
+    // A routine that the binary log cannot replay safely.
+    known(&[1418, 1419], MigrationFailed).with_hint(
+        "the binary log is enabled: grant the user SUPER, or set log_bin_trust_function_creators = 1 on the server",
     ),
-    // A transaction that was begun as one that only reads.
-    entry(&[1792], MigrationFailed).with_hint("what a migration does is written down in its transaction: leave READ ONLY out of the script"),
+    // A write in a read-only transaction.
+    known(&[1792], MigrationFailed)
+        .with_hint("the history row is written in the same transaction; remove READ ONLY"),
     // --read-only, super_read_only, offline mode.
-    entry(&[1290, 1836, 3100], MigrationFailed).with_hint("the server is read-only: is this a replica?"),
-    entry(&[1021, 1114, 3, 28, 1041, 1037, 1038], MigrationFailed).with_hint("the server is out of disk or memory; make room and run again"),
-    entry(&[1235, 1286, 1178, 1289, 1556], Unsupported),
-    // A statement that took longer than it may.
-    entry(&[1969, 3024], MigrationFailed).with_hint("the server's own time limit for a statement ended it"),
+    known(&[1290, 1836, 3100], MigrationFailed)
+        .with_hint("the server is read-only; check whether it is a replica"),
+    known(&[1021, 1114, 3, 28, 1041, 1037, 1038], MigrationFailed)
+        .with_hint("the server is out of disk space or memory; free some and run again"),
+    known(&[1235, 1286, 1178, 1289, 1556], Unsupported),
+    // A statement that exceeded a time limit of the server.
+    known(&[1969, 3024], MigrationFailed)
+        .with_hint("the server cancelled the statement after its own time limit"),
 ];
 
-/// Judges an error of the driver. `piece` is the index of what failed, `sql` its text.
-pub(crate) fn failure(piece: usize, sql: &str, error: mysql_async::Error) -> CommandError {
-    let place = match &error {
-        mysql_async::Error::Server(server) => place(sql, server.code, &server.message),
-        _ => None,
-    };
-    let (cause, error) = judge(error);
-    CommandError {
-        place,
-        cause,
-        ..CommandError::new(piece, error)
-    }
-}
-
-/// Judges an error of the driver outside a piece.
-pub(crate) fn plain(error: mysql_async::Error) -> Error {
-    judge(error).1
-}
-
 /// Unknown database.
-const NO_DATABASE: u16 = 1049;
+pub(crate) const UNKNOWN_DATABASE: u16 = 1049;
 
-/// Another session's lock was in the way, or, on a cluster, another node was first.
+/// A deadlock was resolved against this session, or, on a cluster, another node committed first.
 pub(crate) const DEADLOCK: u16 = 1213;
 
-/// The number of a server's error.
+/// No such session.
+pub(crate) const NO_SUCH_SESSION: u16 = 1094;
+
+/// The numbers with which the server says that it ends a session: killed, idle for too long.
+const DISCONNECT_ERRORS: [&str; 2] = ["1927", "4031"];
+
+/// Converts an error of the driver. `index` is the index of the failed command, `sql` its text.
+pub(crate) fn command_error(index: usize, sql: &str, error: mysql_async::Error) -> CommandError {
+    let position = match &error {
+        mysql_async::Error::Server(server) => error_position(sql, server.code, &server.message),
+        _ => None,
+    };
+    let (cause, error) = classify(error);
+    CommandError::new(index, error)
+        .with_cause(cause)
+        .with_position(position)
+}
+
+/// Converts an error of the driver outside a batch of commands.
+pub(crate) fn into_error(error: mysql_async::Error) -> Error {
+    classify(error).1
+}
+
+/// Returns the error number, if the server sent the error.
 pub(crate) fn number(error: &mysql_async::Error) -> Option<u16> {
     match error {
         mysql_async::Error::Server(server) => Some(server.code),
@@ -80,120 +97,114 @@ pub(crate) fn number(error: &mysql_async::Error) -> Option<u16> {
     }
 }
 
-/// Whether an answer means that the server does not show something to this user, or cannot; not that it was busy or is gone.
-pub(crate) fn hides(error: &mysql_async::Error) -> bool {
-    number(error)
-        .map(lookup)
-        .is_some_and(|known| known.cause() != FailureCause::LockTimeout && !known.is_temporary())
+/// Returns whether the server hides something from this user or cannot show it, as opposed to a server that is busy or
+/// disconnected.
+pub(crate) fn is_access_denied(error: &mysql_async::Error) -> bool {
+    number(error).map(find).is_some_and(|known| {
+        known.cause() != FailureCause::LockTimeout && known.status() != Status::Temporary
+    })
 }
 
-/// Killed; silent for too long.
-const GOODBYES: [&str; 2] = ["1927", "4031"];
-
-/// Whether the loss of a session is what the server itself said.
-pub(crate) fn says_goodbye(error: &Error) -> bool {
+/// Returns whether the server itself said that it ends the session.
+pub(crate) fn is_server_disconnect(error: &Error) -> bool {
     error
         .context()
-        .any(|(key, value)| key == "mysql_error" && GOODBYES.contains(&value))
+        .any(|(key, value)| key == "mysql_error" && DISCONNECT_ERRORS.contains(&value))
 }
 
-fn lookup(number: u16) -> &'static KnownError {
+fn find(number: u16) -> &'static KnownError {
     KnownError::find(TABLE, number.into())
 }
 
-fn judge(error: mysql_async::Error) -> (FailureCause, Error) {
+fn classify(error: mysql_async::Error) -> (FailureCause, Error) {
     match error {
         mysql_async::Error::Server(server) => {
-            let found = lookup(server.code);
-            let mut made = found.error(server.message.clone());
-            if server.code == NO_DATABASE {
-                made = made.with_status(Status::DatabaseMissing);
+            let known = find(server.code);
+            let mut error = known.error(server.message.clone());
+            if server.code == UNKNOWN_DATABASE {
+                error = error.with_status(Status::DatabaseMissing);
             }
-            let made = made
+            let error = error
                 .with_context("mysql_error", server.code.to_string())
                 .with_context("sqlstate", server.state.clone());
-            (found.cause(), made.with_source(server))
+            (known.cause(), error.with_source(server))
         }
+        error => (FailureCause::Other, classify_driver_error(error)),
+    }
+}
+
+/// Converts an error that the server did not send.
+fn classify_driver_error(error: mysql_async::Error) -> Error {
+    match error {
         mysql_async::Error::Io(IoError::Io(source)) => {
-            let made = Error::new(SessionLost, format!("the connection broke: {source}"));
-            (FailureCause::Other, made.with_status(Status::Temporary).with_source(source))
+            Error::new(SessionLost, format!("the connection failed: {source}"))
+                .with_status(Status::Temporary)
+                .with_source(source)
         }
         mysql_async::Error::Driver(
             source @ (DriverError::ConnectionClosed
             | DriverError::PoolDisconnected
             | DriverError::PacketOutOfOrder),
-        ) => (
-            FailureCause::Other,
-            Error::new(SessionLost, "the connection is closed")
-                .with_status(Status::Temporary)
-                .with_source(source),
-        ),
-        mysql_async::Error::Driver(source @ DriverError::UnknownAuthPlugin { .. }) => {
-            let made = Error::new(
-                Connect,
-                format!(
-                    "the server wants to be logged in to in a way that is not known here: {source}"
-                ),
-            );
-            (
-                FailureCause::Other,
-                made.with_hint("check the user: MySQL asks so where there is no such account")
-                    .with_source(source),
-            )
-        }
-        mysql_async::Error::Driver(DriverError::PacketTooLarge) => (
-            FailureCause::Other,
-            Error::new(
-                MigrationFailed,
-                "a statement is longer than a packet can be",
-            ),
+        ) => Error::new(SessionLost, "the connection is closed")
+            .with_status(Status::Temporary)
+            .with_source(source),
+        mysql_async::Error::Driver(source @ DriverError::UnknownAuthPlugin { .. }) => Error::new(
+            Connect,
+            format!("the server requires an authentication method that is not supported: {source}"),
+        )
+        .with_hint("check the user: MySQL requires it for an account that does not exist")
+        .with_source(source),
+        mysql_async::Error::Driver(DriverError::PacketTooLarge) => Error::new(
+            MigrationFailed,
+            "a statement is longer than the maximum packet",
         ),
         mysql_async::Error::Other(source) if source.is::<mysql_async::LocalInfileError>() => {
-            let made = Error::new(
+            Error::new(
                 Unsupported,
-                "the server asked for a file of this machine; that is refused",
+                "LOAD DATA LOCAL is not supported: the server requested a file of the client",
             )
-            .with_hint("use INSERT, or LOAD DATA without LOCAL");
-            (FailureCause::Other, made.with_source(source))
+            .with_hint("use INSERT, or LOAD DATA without LOCAL")
+            .with_source(source)
         }
-        error => (
-            FailureCause::Other,
-            Error::new(Unexpected, error.to_string()).with_source(error),
-        ),
+        error => Error::new(Unexpected, error.to_string()).with_source(error),
     }
 }
 
-/// How much of the rest of a statement a syntax error shows.
-const NEAR: usize = 80;
+/// The maximum number of characters of a statement that a syntax error quotes.
+const MAX_QUOTED: usize = 80;
 
-/// Where in a statement a syntax error is: `… near 'FROM t' at line 3`. What stands in quotes is the rest of the statement from there on,
-/// cut after 80 characters, so it tells the column as well.
-fn place(sql: &str, number: u16, message: &str) -> Option<ErrorPosition> {
+/// The text before the quotation.
+const NEAR_MARKER: &str = " near '";
+
+/// Returns the position of a syntax error in a statement: `… near 'FROM t' at line 3`.
+///
+/// The quotation is the text of the statement from the error on, cut after 80 characters, so it determines the column.
+fn error_position(sql: &str, number: u16, message: &str) -> Option<ErrorPosition> {
     if !matches!(number, 1064 | 1149) {
         return None;
     }
     let (before, line) = message.rsplit_once(" at line ")?;
     let line: u32 = line.trim().parse().ok()?;
-    let from = sql
+    let line_start = sql
         .split_inclusive('\n')
         .take(line.saturating_sub(1) as usize)
         .map(str::len)
         .sum::<usize>();
-    let near = before
-        .split_once(" near '")
-        .map(|(_, near)| near.strip_suffix('\'').unwrap_or(near));
-    let place = near.and_then(|near| {
-        let rest = sql.get(from..)?;
-        let at = if near.is_empty() {
-            sql.trim_end().len().checked_sub(from)?
-        } else if near.chars().count() < NEAR {
-            rest.trim_end().strip_suffix(near.trim_end())?.len()
+    let quoted = before
+        .split_once(NEAR_MARKER)
+        .map(|(_, quoted)| quoted.strip_suffix('\'').unwrap_or(quoted));
+    let position = quoted.and_then(|quoted| {
+        let text = sql.get(line_start..)?;
+        let at = if quoted.is_empty() {
+            sql.trim_end().len().checked_sub(line_start)?
+        } else if quoted.chars().count() < MAX_QUOTED {
+            text.trim_end().strip_suffix(quoted.trim_end())?.len()
         } else {
-            rest.find(near)?
+            text.find(quoted)?
         };
-        Some(ErrorPosition::Byte(from + at))
+        Some(ErrorPosition::Byte(line_start + at))
     });
-    place.or(Some(ErrorPosition::Line(line)))
+    position.or(Some(ErrorPosition::Line(line)))
 }
 
 #[cfg(test)]
@@ -209,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_stands_in_the_table_twice() {
+    fn error_numbers_are_unique() {
         let mut numbers: Vec<u32> = TABLE
             .iter()
             .flat_map(KnownError::numbers)
@@ -223,8 +234,8 @@ mod tests {
     }
 
     #[test]
-    fn numbers_decide() {
-        let failed = |code| failure(0, "", server(code, "text"));
+    fn error_number_determines_kind_and_cause() {
+        let failed = |code| command_error(0, "", server(code, "text"));
         assert_eq!(failed(1146).cause, FailureCause::MissingTable);
         assert_eq!(failed(1205).cause, FailureCause::LockTimeout);
         assert_eq!(failed(1045).error.kind(), Connect);
@@ -237,37 +248,37 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hidden_is_told_from_what_is_busy_or_gone() {
+    fn access_denied_excludes_busy_and_lost_connections() {
         for code in [1142, 1044, 1356, 1227] {
-            assert!(hides(&server(code, "")), "{code}");
+            assert!(is_access_denied(&server(code, "")), "{code}");
         }
         for code in [DEADLOCK, 1205, 1047, 1927, 2013] {
-            assert!(!hides(&server(code, "")), "{code}");
+            assert!(!is_access_denied(&server(code, "")), "{code}");
         }
     }
 
     #[test]
-    fn a_syntax_error_tells_its_place() {
+    fn syntax_error_has_position() {
         let sql = "SELECT 1,\n  2 FORM\n  t";
         let at = |near: &str, line: u32| {
             let message = format!(
                 "You have an error in your SQL syntax; check … near '{near}' at line {line}"
             );
-            failure(0, sql, server(1064, &message)).place
+            command_error(0, sql, server(1064, &message)).position
         };
         assert_eq!(at("t", 3), Some(ErrorPosition::Byte(sql.len() - 1)));
         assert_eq!(at("FORM\n  t", 2), Some(ErrorPosition::Byte(14)));
         assert_eq!(at("", 3), Some(ErrorPosition::Byte(sql.len())));
         assert_eq!(at("something else", 2), Some(ErrorPosition::Line(2)));
         let long = format!("CREATE TABEL t ({})", "a, ".repeat(60));
-        let near: String = long[7..].chars().take(NEAR).collect();
+        let near: String = long[7..].chars().take(MAX_QUOTED).collect();
         let message = format!("near … near '{near}' at line 1");
         assert_eq!(
-            failure(0, &long, server(1064, &message)).place,
+            command_error(0, &long, server(1064, &message)).position,
             Some(ErrorPosition::Byte(7))
         );
         assert_eq!(
-            failure(0, sql, server(1054, "near 't' at line 3")).place,
+            command_error(0, sql, server(1054, "near 't' at line 3")).position,
             None
         );
     }

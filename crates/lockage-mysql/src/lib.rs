@@ -1,111 +1,97 @@
-//! MySQL, MariaDB and Galera for Lockage, on [`mysql_async`] with rustls.
+//! MySQL, MariaDB and Galera for Lockage, with [`mysql_async`] and rustls.
 //!
 //! # The lock
-//! `GET_LOCK` on the connection that migrates, which is never one of a pool. Its name is scoped by the database, since such names are one space
-//! for the whole server: `lockage:4006:shop` for an id, `lockage:=orders:shop` for a name, and `lockage#` with a part of a SHA-256 where that
-//! would be too long or hold other characters than `a-z 0-9 _ - .`. The server frees it when the session ends. A holder whose host vanished
-//! is noticed after 15 seconds (`wait_timeout`); a live one gives signs of life.
+//! The connection that migrates holds a lock of `GET_LOCK`. It is never a connection of a pool. All databases of a server share one
+//! namespace of locks, so the name contains the database: `lockage:4006:shop` for an id, `lockage:=orders:shop` for a name, and
+//! `lockage#` with a part of a SHA-256 if that would be too long or would contain other characters than `a-z 0-9 _ - .`. The server
+//! releases the lock when the session ends. A holder whose host vanished is detected after 15 seconds (`wait_timeout`); a live holder
+//! sends pings.
 //!
-//! On a node of a Galera or Percona XtraDB cluster `GET_LOCK` excludes nobody on the other nodes. There the lock is a row in the table
-//! `lockage_lock` with a lease of 15 seconds.
+//! On a node of a Galera or Percona XtraDB cluster, `GET_LOCK` does not exclude sessions on the other nodes. There the lock is a row
+//! in the table `lockage_lock`, with a lease of 15 seconds.
 //!
 //! # Exactly once
-//! DDL commits by itself here, so a script runs statement by statement, with a row in `lockage_journal` for each. Statements that write rows
-//! share a transaction with theirs. Before a statement that commits by itself the row says what the schema looks like; when a run dies in
-//! between, the next one compares, and either goes on behind the statement, or runs it again, or stops and says what there is to see.
-//! User variables and prepared statements are kept in the journal too, and `SET` and `USE` are run again, so that a script may be gone on
-//! with anywhere. `LOCK TABLES`, `XA` and `LOAD DATA LOCAL` are refused.
+//! DDL commits by itself on these servers, so a script runs statement by statement, each with a row in `lockage_journal`. A statement
+//! that writes rows shares a transaction with its journal row. Before a statement that commits by itself, the journal row records the
+//! schema. When a run dies during the statement, the next run compares the schemas. Then it continues after the statement, repeats it,
+//! or stops and reports what it found.
+//!
+//! The journal also stores user variables and prepared statements, and `SET` and `USE` run again, so a script can be resumed after any
+//! statement. `LOCK TABLES`, `XA` and `LOAD DATA LOCAL` are rejected.
 //!
 //! # The session
-//! `utf8mb4`, `time_zone = '+00:00'`, `REPEATABLE READ`, and `sql_mode = 'STRICT_TRANS_TABLES, NO_ZERO_IN_DATE, NO_ZERO_DATE,
-//! ERROR_FOR_DIVISION_BY_ZERO, NO_ENGINE_SUBSTITUTION'`, whatever the server's own are; each migration begins with them anew. The limit on
-//! waiting for tables is `lock_wait_timeout` and `innodb_lock_wait_timeout`, in whole seconds.
+//! The session uses `utf8mb4`, `time_zone = '+00:00'`, `REPEATABLE READ`, and `sql_mode = 'STRICT_TRANS_TABLES, NO_ZERO_IN_DATE,
+//! NO_ZERO_DATE, ERROR_FOR_DIVISION_BY_ZERO, NO_ENGINE_SUBSTITUTION'`, whatever the server's own settings are. They are reset before
+//! each migration. The limit for waiting for tables is set with `lock_wait_timeout` and `innodb_lock_wait_timeout`, in whole seconds.
 
-mod address;
+mod batch;
+mod cancel;
+mod config;
 mod connect;
 mod connection;
 mod dialect;
-mod end;
+mod disconnect;
+mod driver;
 mod error;
-mod facts;
-mod gone;
-mod heartbeat;
-mod keepsake;
-mod kill;
+mod foreign_lock;
+mod hex;
+mod keepalive;
+mod lease_support;
+mod liveness;
 mod lock;
-mod lookout;
-mod manner;
-mod neighbour;
-mod pieces;
+mod recovery;
 mod schema;
-mod settings;
+mod script_hooks;
+mod server_info;
+mod session_settings;
+mod session_state;
+mod shared_driver;
 mod statement;
+mod statement_mode;
 #[cfg(feature = "tls")]
 mod tls;
-mod wire;
+mod value_kind;
 
-use lockage_core::{
-    Backend, Capabilities, ConnectOptions, Error, ErrorKind, Location, LockStrategy, Migration,
-    Result, Session,
-};
+use lockage_core::{Capabilities, ConnectOptions, Migration, ParsedStatement, Result};
 use lockage_sql::{Connection, SqlSession};
 
 pub use lockage_core;
 
-use connect::Gangway;
+use connect::Connector;
 use connection::MysqlConnection;
 pub use dialect::DIALECT;
 
-/// What this backend says of itself.
 const CAPABILITIES: Capabilities = Capabilities::new(false, "GET_LOCK of the session")
     .with_holder_query("SELECT IS_USED_LOCK('lockage:4006:<database>')");
 
-/// The backend for `mysql:` and `mariadb:` URLs; either serves both servers.
-///
-/// `mysql://user:password@host:3306/database`, with `ssl-mode` (`disabled`, `preferred`, `required`, `verify-ca`, `verify-identity`),
-/// `ssl-ca`, `ssl-cert`, `ssl-key` and `socket` as parameters.
-pub const BACKEND: Backend = Backend::new(
-    "lockage-mysql",
-    &["mysql", "mariadb"],
-    CAPABILITIES,
-    |options| Box::pin(open(options)),
-    check_script,
-);
+lockage_sql::sql_backend! {
+    /// The backend for `mysql:` and `mariadb:` URLs. Either scheme serves both servers.
+    ///
+    /// The URL is `mysql://user:password@host:3306/database`. Its parameters are `ssl-mode` (`disabled`, `preferred`, `required`,
+    /// `verify-ca`, `verify-identity`), `ssl-ca`, `ssl-cert`, `ssl-key` and `socket`.
+    pub const BACKEND = "lockage-mysql" {
+        schemes: ["mysql", "mariadb"],
+        capabilities: CAPABILITIES,
+        dialect: DIALECT,
+        open: open,
+        check_statement: check_statement,
+    }
+}
 
-lockage_core::register_backend!(BACKEND);
-
-/// Opens a connection for rows. It has no lock: what changes the schema goes through [`BACKEND`] and a
+/// Opens a connection that reads and writes rows. It cannot hold a lock: changes of the schema go through [`BACKEND`] and a
 /// [`Runner`](lockage_core::Runner).
 ///
 /// # Errors
-/// [`ErrorKind::InvalidConfig`] and [`ErrorKind::Connect`].
+/// [`ErrorKind::InvalidConfig`](lockage_core::ErrorKind::InvalidConfig) and [`ErrorKind::Connect`](lockage_core::ErrorKind::Connect).
 pub async fn connect(options: &ConnectOptions) -> Result<impl Connection + use<>> {
-    MysqlConnection::open(Gangway::new(options)?, options).await
+    MysqlConnection::open(Connector::new(options)?, options).await
 }
 
-async fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
-    if options.lock_strategy == LockStrategy::Transaction {
-        return Err(Error::new(
-            ErrorKind::InvalidConfig,
-            "MySQL has no lock that ends with a transaction",
-        )
-        .with_hint("leave --lock-strategy out, or make it advisory or table"));
-    }
-    Ok(Box::new(SqlSession::new(
-        connect(options).await?,
-        options.clone(),
-        CAPABILITIES,
-    )))
+async fn open(options: &ConnectOptions) -> Result<SqlSession<MysqlConnection>> {
+    let connection = MysqlConnection::open(Connector::new(options)?, options).await?;
+    Ok(SqlSession::new(connection, options.clone(), CAPABILITIES))
 }
 
-fn check_script(migration: &Migration, each: &mut dyn FnMut(lockage_core::ParsedStatement<'_>)) -> Result<()> {
-    let mut refused = None;
-    lockage_sql::check_script(DIALECT.syntax, false, migration, &mut |found| {
-        if refused.is_none() {
-            let place = || Location::at(migration.file(), found.line, 1);
-            refused = statement::refuse(found.text).map(|error| error.with_location(place()));
-        }
-        each(found);
-    })?;
-    refused.map_or(Ok(()), Err)
+fn check_statement(_migration: &Migration, statement: &ParsedStatement<'_>) -> Result<()> {
+    statement::check_supported(statement.text)
 }

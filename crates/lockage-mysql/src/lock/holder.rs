@@ -1,68 +1,64 @@
-//! Who holds a lock.
+//! Describes the holder of a lock.
 
 use lockage_core::{LockHolder, Result};
 
 use crate::dialect::literal;
-use crate::error;
-use crate::wire::Wire;
+use crate::driver::{DriverConnection, first_value};
 
-/// Told in place of what the user may not see.
-const NOT_SHOWN: &str = "what it does is shown with the right PROCESS";
+/// Reported as the progress of a session that the user may not see.
+const HIDDEN_HOLDER: &str = "its activity is visible with the privilege PROCESS";
 
-/// The holder of a lock. The number of its session every user may see; the rest stands in the process list, where a user without the right
-/// `PROCESS` sees only sessions of its own account.
-pub(crate) async fn holder(wire: &mut Wire, name: &str) -> Result<Option<LockHolder>> {
+/// Returns the holder of a lock.
+///
+/// Every user can see the number of its session. The rest comes from the process list, in which a user without the privilege `PROCESS`
+/// sees only sessions of its own account.
+pub(crate) async fn holder(
+    driver: &mut DriverConnection,
+    name: &str,
+) -> Result<Option<LockHolder>> {
     let name = literal(name);
-    let sets = wire
-        .run(&format!("SELECT IS_USED_LOCK({name})"))
-        .await
-        .map_err(|broken| error::plain(broken.error))?;
-    let Some(session) = sets
-        .into_iter()
-        .flatten()
-        .next()
-        .and_then(|row| row.into_iter().next()?)
-    else {
+    let sets = driver.run(&format!("SELECT IS_USED_LOCK({name})")).await?;
+    let Some(session) = first_value(sets) else {
         return Ok(None);
     };
     let mut holder = LockHolder::default();
+    read_process_list(driver, &session, &mut holder).await;
+    holder.application = application(driver, &session).await;
+    holder.session = Some(session);
+    Ok(Some(holder))
+}
+
+/// Adds what the process list shows about a session.
+async fn read_process_list(driver: &mut DriverConnection, session: &str, holder: &mut LockHolder) {
     let sql = format!(
         "SELECT USER, HOST, INFO, COMMAND, TIME, STATE \
          /*M! , IF(MAX_STAGE > 1, CONCAT('stage ', STAGE, ' of ', MAX_STAGE, ', ', ROUND(PROGRESS), ' %'), NULL) */ \
          FROM information_schema.PROCESSLIST WHERE ID = {session}"
     );
-    // Where the list cannot be read, the number alone is told.
-    let row = wire
-        .ask(&sql)
-        .await
-        .ok()
-        .and_then(|sets| sets.into_iter().flatten().next());
-    match row {
-        Some(row) => {
-            let mut columns = row
-                .into_iter()
-                .map(|column| column.filter(|text| !text.is_empty()));
-            let mut next = || columns.next().flatten();
-            holder.user = next();
-            holder.host = next().map(|host| without_port(&host).to_owned());
-            holder.statement = next();
-            holder.progress = progress(next().as_deref(), next(), next(), next());
-        }
-        None => holder.progress = Some(NOT_SHOWN.into()),
-    }
-    holder.application = application(wire, &session).await;
-    holder.session = Some(session);
-    Ok(Some(holder))
+    // If the list cannot be read, only the number of the session is reported.
+    let sets = driver.query_sets(&sql).await.ok();
+    let Some(row) = sets.and_then(|sets| sets.into_iter().flatten().next()) else {
+        holder.progress = Some(HIDDEN_HOLDER.into());
+        return;
+    };
+    let mut columns = row
+        .into_iter()
+        .map(|column| column.filter(|text| !text.is_empty()));
+    let mut next = || columns.next().flatten();
+    holder.user = next();
+    holder.host = next().map(|host| without_port(&host).to_owned());
+    holder.statement = next();
+    holder.progress = progress(next().as_deref(), next(), next(), next());
 }
 
-/// What the program of a session calls itself, where the server keeps that and shows it to this account.
-async fn application(wire: &mut Wire, session: &str) -> Option<String> {
+/// Returns the name and process id of a session's program, if the server stores them and shows them to this account.
+async fn application(driver: &mut DriverConnection, session: &str) -> Option<String> {
     for attributes in ["session_connect_attrs", "session_account_connect_attrs"] {
         let sql = format!(
             "SELECT MAX(IF(ATTR_NAME = 'program_name', ATTR_VALUE, NULL)), MAX(IF(ATTR_NAME = '_pid', ATTR_VALUE, NULL)) \
              FROM performance_schema.{attributes} WHERE PROCESSLIST_ID = {session}"
         );
-        let Ok(sets) = wire.ask(&sql).await else {
+        let Ok(sets) = driver.query_sets(&sql).await else {
             continue;
         };
         let row = sets.into_iter().flatten().next().unwrap_or_default();
@@ -77,20 +73,20 @@ async fn application(wire: &mut Wire, session: &str) -> Option<String> {
     None
 }
 
-/// What a session does, since when, and how far it is where MariaDB tells.
+/// Returns what a session does, for how long, and at which stage it is (MariaDB).
 fn progress(
     command: Option<&str>,
     seconds: Option<String>,
     state: Option<String>,
     stage: Option<String>,
 ) -> Option<String> {
-    let doing = match (command?, state) {
+    let activity = match (command?, state) {
         ("Sleep", _) => "idle".to_owned(),
         (_, Some(state)) => lower_first(&state),
-        (_, None) => "at work".to_owned(),
+        (_, None) => "active".to_owned(),
     };
     let parts = [
-        Some(doing),
+        Some(activity),
         seconds.map(|seconds| format!("for {seconds} s")),
         stage.map(|stage| format!("({stage})")),
     ];
@@ -104,7 +100,7 @@ fn lower_first(text: &str) -> String {
     })
 }
 
-/// The process list shows `host:port`.
+/// Removes the port from `host:port`.
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
@@ -117,7 +113,7 @@ mod tests {
     use super::{progress, without_port};
 
     #[test]
-    fn progress_is_told_in_the_words_of_the_server() {
+    fn progress_uses_words_of_the_server() {
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(
             progress(Some("Sleep"), text("3"), None, None),
@@ -145,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_shown_without_its_port() {
+    fn port_is_stripped_from_host() {
         assert_eq!(without_port("db:51234"), "db");
         assert_eq!(without_port("localhost"), "localhost");
         assert_eq!(without_port("::1:51234"), "::1");

@@ -1,73 +1,77 @@
+//! Implements [`LockProvider`] with `GET_LOCK`.
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Error, ErrorKind, FoundTable, LockHolder, LockKey, LockProvider, ForeignLock, Result,
+    Error, ErrorKind, ForeignLock, FoundTable, LockHolder, LockKey, LockProvider, Result,
 };
-use lockage_sql::Connection;
+use lockage_sql::LeaseSupport;
 
-use crate::connection::{MysqlConnection, reach};
-use crate::end;
+use crate::connection::MysqlConnection;
+use crate::foreign_lock;
 use crate::lock;
-use crate::neighbour;
 
-/// After how long a silence the server ends the session of a holder.
-const SILENCE: Duration = Duration::from_secs(15);
+/// After this idle time the server ends the session of a holder.
+const HOLDER_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[async_trait]
 impl LockProvider for MysqlConnection {
     async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
         let name = self.lock_name(key);
-        if self.facts.clustered {
+        if self.server.clustered {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                "GET_LOCK is known to one node of a cluster only and excludes nobody on the others",
+                "GET_LOCK locks only on one node of a cluster and does not exclude sessions on other nodes",
             )
-            .with_hint("leave --lock-strategy out, or make it table"));
+            .with_hint("omit --lock-strategy, or use --lock-strategy table"));
         }
-        if !self.has_heartbeat() {
-            // Before the lock, not behind it: who vanishes while it is granted must not keep it either.
-            self.set_idle_timeout(Some(SILENCE)).await?;
+        if self.needs_keepalive() {
+            // Before the lock is acquired: a client that vanishes while the server grants it must not keep it either.
+            self.set_idle_timeout(Some(HOLDER_IDLE_TIMEOUT)).await?;
         }
-        let tried = lock::try_lock(&mut *reach(&self.wire).await?, key, &name).await;
-        self.judged(tried).await
+        let acquired = lock::try_lock(&mut *self.driver.borrow().await?, key, &name).await;
+        self.with_classified_loss(acquired).await
     }
 
     async fn holds(&mut self, key: &LockKey) -> Result<bool> {
         let name = self.lock_name(key);
-        let held = lock::holds(&mut *reach(&self.wire).await?, &name).await;
-        self.judged(held).await
+        let holds = lock::holds(&mut *self.driver.borrow().await?, &name).await;
+        self.with_classified_loss(holds).await
     }
 
     async fn unlock(&mut self, key: &LockKey) -> Result<()> {
         let name = self.lock_name(key);
-        let unlocked = lock::unlock(&mut *reach(&self.wire).await?, key, &name).await;
-        self.judged(unlocked).await?;
+        let unlocked = lock::unlock(&mut *self.driver.borrow().await?, key, &name).await;
+        self.with_classified_loss(unlocked).await?;
         self.set_idle_timeout(None).await
     }
 
     async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
         let name = self.lock_name(key);
-        let holder = lock::holder(&mut *reach(&self.wire).await?, &name).await;
-        self.judged(holder).await
+        let holder = lock::holder(&mut *self.driver.borrow().await?, &name).await;
+        self.with_classified_loss(holder).await
     }
 
     fn native_lock_name(&self, key: &LockKey) -> String {
         self.lock_name(key)
     }
 
-    async fn foreign_lock_keys(&mut self, neighbour: &ForeignLock) -> Result<Vec<LockKey>> {
-        neighbour::locks(neighbour, self.database(), self.facts.flavour)
+    async fn foreign_lock_keys(&mut self, foreign_lock: &ForeignLock) -> Result<Vec<LockKey>> {
+        foreign_lock::keys(foreign_lock, self.current_database(), self.server.product)
     }
 
     async fn find_tables(&mut self, names: &[String]) -> Result<Vec<FoundTable>> {
-        let found = neighbour::tables(&mut *reach(&self.wire).await?, &self.home, names).await;
-        self.judged(found).await
+        let mut driver = self.driver.borrow().await?;
+        let tables = foreign_lock::find_tables(&mut driver, &self.initial_database, names).await;
+        drop(driver);
+        self.with_classified_loss(tables).await
     }
 
     async fn terminate_holder(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
         let name = self.lock_name(key);
-        let ended = end::end(&mut *reach(&self.wire).await?, &name, holder).await;
-        self.judged(ended).await
+        let terminated =
+            lock::terminate_holder(&mut *self.driver.borrow().await?, &name, holder).await;
+        self.with_classified_loss(terminated).await
     }
 }

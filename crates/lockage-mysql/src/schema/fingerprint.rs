@@ -1,15 +1,16 @@
-//! The whole schema of a database as a number an object, by which a change anywhere is seen.
+//! A hash for each object of a database, which detects a change anywhere in the schema.
 
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use super::short_hex;
 use crate::dialect::literal;
-use crate::statement::{Change, Object};
-use crate::wire::{Broken, Wire};
+use crate::driver::{DriverConnection, QueryError};
+use crate::statement::{Object, ObjectChange};
 
-/// What is looked at: the kind of object, the view of `information_schema`, the columns of the database and of the object's name, and what
-/// makes up the object there. Statistics and counters are left out: they change by themselves.
+/// The kind of an object, the view of `information_schema`, its columns for the database and for the object's name, and the columns
+/// that define the object. Statistics and counters are omitted: they change by themselves.
 const VIEWS: &[(&str, &str, &str, &str, &str)] = &[
     (
         "t",
@@ -98,15 +99,18 @@ const VIEWS: &[(&str, &str, &str, &str, &str)] = &[
     ),
 ];
 
-/// A number for each object of a database.
+/// A hash for each object of a database, by kind and name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fingerprint(BTreeMap<(String, String), String>);
 
 impl Fingerprint {
-    /// Takes the fingerprint in one query; what the user may not see is not in it.
-    pub(super) async fn take(wire: &mut Wire, database: &str) -> Result<Self, Broken> {
-        let rows = wire
-            .ask(&query(database))
+    /// Reads the fingerprint in one query. Objects that the user cannot see are omitted.
+    pub(super) async fn read(
+        driver: &mut DriverConnection,
+        database: &str,
+    ) -> Result<Self, QueryError> {
+        let rows = driver
+            .query_sets(&query(database))
             .await?
             .into_iter()
             .next()
@@ -125,21 +129,21 @@ impl Fingerprint {
         ))
     }
 
-    /// One number for all objects but these.
-    pub(super) fn without(&self, changes: &[Change]) -> String {
+    /// Returns one hash for all objects except those of `changes`.
+    pub(super) fn excluding(&self, changes: &[ObjectChange]) -> String {
         let mut hasher = Sha256::new();
-        let rest = self.0.iter().filter(|((kind, name), _)| {
+        let others = self.0.iter().filter(|((kind, name), _)| {
             !changes.iter().any(|change| {
                 kind_of(change.object) == kind && change.name.name.to_lowercase() == *name
             })
         });
-        for ((kind, name), number) in rest {
-            for part in [kind, name, number] {
+        for ((kind, name), hash) in others {
+            for part in [kind, name, hash] {
                 hasher.update(part);
                 hasher.update([0]);
             }
         }
-        super::short_hex(&hasher.finalize())
+        short_hex(&hasher.finalize())
     }
 }
 
@@ -152,7 +156,7 @@ fn kind_of(object: Object) -> &'static str {
     }
 }
 
-/// Adds up, in the server, what the rows of each object hold, in whatever order they come.
+/// Returns a query in which the server combines the hashes of each object's rows. The order of the rows does not matter.
 fn query(database: &str) -> String {
     let database = literal(database);
     let parts: Vec<String> = VIEWS

@@ -1,35 +1,35 @@
-//! What an `ALTER TABLE` leaves behind, as far as a look at the table can tell.
+//! Reads the clauses of an `ALTER TABLE`, and determines how their effect can be verified in the table.
 
 use super::cursor::{Cursor, Name, unquoted};
 
-/// Something that can be looked for in a table.
+/// A part of a table whose existence can be queried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
     Column(String),
-    /// An index, or a constraint of whatever kind.
+    /// An index, or a constraint of any kind.
     Key(String),
     PrimaryKey,
     Partition(String),
 }
 
-/// What a clause does, where a look can tell whether it did.
+/// The effect of a clause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Clause {
-    /// It is there afterwards, and was not before.
+    /// The part exists after the clause, and did not exist before.
     Adds(Part),
-    /// It is gone afterwards, and was there before.
+    /// The part does not exist after the clause, and existed before.
     Drops(Part),
-    /// The table has another name afterwards.
+    /// The table has another name after the clause.
     RenamesTable(Name),
-    /// A look at names does not tell.
-    Silent,
-    /// Not even a look at the whole definition tells, and twice is not the same as once.
-    Hidden,
+    /// The names of the table's parts do not show the effect.
+    Unverifiable,
+    /// Not even the table's definition shows the effect, and the clause is not idempotent.
+    Invisible,
 }
 
-/// The parts by which a look at names tells, and whether each is there afterwards. What is dropped and added again is there before and
-/// after.
-pub(crate) fn telling(clauses: &[Clause]) -> Vec<(&Part, bool)> {
+/// Returns the parts whose existence shows the effect of the clauses, and whether each exists after it. A part that is dropped and
+/// added again is omitted: it exists before and after.
+pub(crate) fn verifiable(clauses: &[Clause]) -> Vec<(&Part, bool)> {
     clauses
         .iter()
         .filter_map(|clause| match clause {
@@ -44,7 +44,7 @@ pub(crate) fn telling(clauses: &[Clause]) -> Vec<(&Part, bool)> {
         .collect()
 }
 
-/// Reads what stands behind the table's name.
+/// Reads the clauses after the table's name.
 pub(super) fn clauses(actions: &Cursor<'_>) -> Vec<Clause> {
     actions.parts().into_iter().flat_map(clause).collect()
 }
@@ -57,36 +57,38 @@ fn clause(mut at: Cursor<'_>) -> Vec<Clause> {
         "ADD" => adds(at),
         "DROP" => drops(at),
         "CHANGE" => {
-            at.takes(&["COLUMN"]);
-            at.takes(&["IF", "EXISTS"]);
+            at.eat(&["COLUMN"]);
+            at.eat(&["IF", "EXISTS"]);
             match (at.next().and_then(unquoted), at.next().and_then(unquoted)) {
                 (Some(old), Some(new)) => renames(Part::Column, old, new),
-                _ => vec![Clause::Silent],
+                _ => vec![Clause::Unverifiable],
             }
         }
-        "RENAME" => renames_something(at),
+        "RENAME" => renames_in_table(at),
         "EXCHANGE" | "DISCARD" | "IMPORT" | "TRUNCATE" | "CONVERT"
-            if !at.sees(&["TO", "CHARACTER"]) && !at.sees(&["TO", "CHARSET"]) =>
+            if !at.peek_keyword(&["TO", "CHARACTER"]) && !at.peek_keyword(&["TO", "CHARSET"]) =>
         {
-            vec![Clause::Hidden]
+            vec![Clause::Invisible]
         }
-        _ => vec![Clause::Silent],
+        _ => vec![Clause::Unverifiable],
     }
 }
 
 fn adds(mut at: Cursor<'_>) -> Vec<Clause> {
-    if at.takes(&["PARTITION"]) {
-        at.takes(&["IF", "NOT", "EXISTS"]);
-        let name = if at.takes(&["(", "PARTITION"]) {
+    if at.eat(&["PARTITION"]) {
+        at.eat(&["IF", "NOT", "EXISTS"]);
+        let name = if at.eat(&["(", "PARTITION"]) {
             at.next().and_then(unquoted)
         } else {
             None
         };
-        return vec![name.map_or(Clause::Silent, |name| Clause::Adds(Part::Partition(name)))];
+        return vec![name.map_or(Clause::Unverifiable, |name| {
+            Clause::Adds(Part::Partition(name))
+        })];
     }
-    if at.takes(&["CONSTRAINT"]) {
-        at.takes(&["IF", "NOT", "EXISTS"]);
-        if at.sees(&["PRIMARY", "KEY"]) {
+    if at.eat(&["CONSTRAINT"]) {
+        at.eat(&["IF", "NOT", "EXISTS"]);
+        if at.peek_keyword(&["PRIMARY", "KEY"]) {
             return vec![Clause::Adds(Part::PrimaryKey)];
         }
         let name = match at.peek() {
@@ -99,35 +101,35 @@ fn adds(mut at: Cursor<'_>) -> Vec<Clause> {
             }
             _ => at.next().and_then(unquoted),
         };
-        if at.sees(&["PRIMARY", "KEY"]) {
+        if at.peek_keyword(&["PRIMARY", "KEY"]) {
             return vec![Clause::Adds(Part::PrimaryKey)];
         }
-        return vec![name.map_or(Clause::Silent, |name| Clause::Adds(Part::Key(name)))];
+        return vec![name.map_or(Clause::Unverifiable, |name| Clause::Adds(Part::Key(name)))];
     }
-    if at.takes(&["PRIMARY", "KEY"]) {
+    if at.eat(&["PRIMARY", "KEY"]) {
         return vec![Clause::Adds(Part::PrimaryKey)];
     }
-    let special = at.takes_any(&["UNIQUE", "FULLTEXT", "SPATIAL"]).is_some();
-    if at.takes_any(&["INDEX", "KEY"]).is_some() || special {
-        at.takes(&["IF", "NOT", "EXISTS"]);
-        // An index without a name gets one from the server.
+    let special = at.eat_any(&["UNIQUE", "FULLTEXT", "SPATIAL"]).is_some();
+    if at.eat_any(&["INDEX", "KEY"]).is_some() || special {
+        at.eat(&["IF", "NOT", "EXISTS"]);
+        // The server chooses the name of an index without one.
         let name = match at.peek() {
             Some(word) if word == "(" || word.eq_ignore_ascii_case("USING") => None,
             _ => at.next().and_then(unquoted),
         };
-        return vec![name.map_or(Clause::Silent, |name| Clause::Adds(Part::Key(name)))];
+        return vec![name.map_or(Clause::Unverifiable, |name| Clause::Adds(Part::Key(name)))];
     }
     if at
-        .takes_any(&["FOREIGN", "CHECK", "SYSTEM", "PERIOD"])
+        .eat_any(&["FOREIGN", "CHECK", "SYSTEM", "PERIOD"])
         .is_some()
     {
-        return vec![Clause::Silent];
+        return vec![Clause::Unverifiable];
     }
-    at.takes(&["COLUMN"]);
-    at.takes(&["IF", "NOT", "EXISTS"]);
-    if at.sees(&["("]) {
-        let inner: Vec<_> = at.rest().iter().skip(1).copied().collect();
-        return inside(&inner)
+    at.eat(&["COLUMN"]);
+    at.eat(&["IF", "NOT", "EXISTS"]);
+    if at.peek_keyword(&["("]) {
+        let inner: Vec<_> = at.remaining().iter().skip(1).copied().collect();
+        return in_parentheses(&inner)
             .into_iter()
             .map(|name| Clause::Adds(Part::Column(name)))
             .collect();
@@ -135,12 +137,14 @@ fn adds(mut at: Cursor<'_>) -> Vec<Clause> {
     vec![
         at.next()
             .and_then(unquoted)
-            .map_or(Clause::Silent, |name| Clause::Adds(Part::Column(name))),
+            .map_or(Clause::Unverifiable, |name| {
+                Clause::Adds(Part::Column(name))
+            }),
     ]
 }
 
-/// The first names of the definitions in `(a INT, b INT)`, its first parenthesis taken off.
-fn inside(tokens: &[&str]) -> Vec<String> {
+/// Returns the names of the columns in `(a INT, b INT)`. The tokens start after the first parenthesis.
+fn in_parentheses(tokens: &[&str]) -> Vec<String> {
     let mut depth = 1_u32;
     let mut first = true;
     let mut names = Vec::new();
@@ -163,56 +167,56 @@ fn inside(tokens: &[&str]) -> Vec<String> {
 }
 
 fn drops(mut at: Cursor<'_>) -> Vec<Clause> {
-    if at.takes(&["PRIMARY", "KEY"]) {
+    if at.eat(&["PRIMARY", "KEY"]) {
         return vec![Clause::Drops(Part::PrimaryKey)];
     }
-    if at.takes_any(&["SYSTEM", "PERIOD"]).is_some() {
-        return vec![Clause::Silent];
+    if at.eat_any(&["SYSTEM", "PERIOD"]).is_some() {
+        return vec![Clause::Unverifiable];
     }
-    let part: fn(String) -> Part = if at.takes(&["PARTITION"]) {
+    let part: fn(String) -> Part = if at.eat(&["PARTITION"]) {
         Part::Partition
-    } else if at.takes(&["FOREIGN", "KEY"])
+    } else if at.eat(&["FOREIGN", "KEY"])
         || at
-            .takes_any(&["INDEX", "KEY", "CONSTRAINT", "CHECK"])
+            .eat_any(&["INDEX", "KEY", "CONSTRAINT", "CHECK"])
             .is_some()
     {
         Part::Key
     } else {
-        at.takes(&["COLUMN"]);
+        at.eat(&["COLUMN"]);
         Part::Column
     };
-    at.takes(&["IF", "EXISTS"]);
+    at.eat(&["IF", "EXISTS"]);
     vec![
         at.next()
             .and_then(unquoted)
-            .map_or(Clause::Silent, |name| Clause::Drops(part(name))),
+            .map_or(Clause::Unverifiable, |name| Clause::Drops(part(name))),
     ]
 }
 
-fn renames_something(mut at: Cursor<'_>) -> Vec<Clause> {
-    let part: fn(String) -> Part = if at.takes(&["COLUMN"]) {
+fn renames_in_table(mut at: Cursor<'_>) -> Vec<Clause> {
+    let part: fn(String) -> Part = if at.eat(&["COLUMN"]) {
         Part::Column
-    } else if at.takes_any(&["INDEX", "KEY"]).is_some() {
+    } else if at.eat_any(&["INDEX", "KEY"]).is_some() {
         Part::Key
     } else {
-        at.takes_any(&["TO", "AS", "="]);
-        return vec![at.name().map_or(Clause::Silent, Clause::RenamesTable)];
+        at.eat_any(&["TO", "AS", "="]);
+        return vec![at.name().map_or(Clause::Unverifiable, Clause::RenamesTable)];
     };
-    at.takes(&["IF", "EXISTS"]);
+    at.eat(&["IF", "EXISTS"]);
     match (
         at.next().and_then(unquoted),
-        at.takes(&["TO"]),
+        at.eat(&["TO"]),
         at.next().and_then(unquoted),
     ) {
         (Some(old), true, Some(new)) => renames(part, old, new),
-        _ => vec![Clause::Silent],
+        _ => vec![Clause::Unverifiable],
     }
 }
 
-/// A new name is looked for only where it is another one: names differ by more than case there.
+/// Names that differ only in case are equal on the server, so they do not show the effect.
 fn renames(part: fn(String) -> Part, old: String, new: String) -> Vec<Clause> {
     if old.to_lowercase() == new.to_lowercase() {
-        return vec![Clause::Silent];
+        return vec![Clause::Unverifiable];
     }
     vec![Clause::Drops(part(old)), Clause::Adds(part(new))]
 }
@@ -234,8 +238,8 @@ mod tests {
     }
 
     #[test]
-    fn what_clauses_add_and_drop() {
-        use Clause::{Adds, Drops, Hidden, RenamesTable, Silent};
+    fn clauses_are_read_with_their_effects() {
+        use Clause::{Adds, Drops, Invisible, RenamesTable, Unverifiable};
         for (actions, expected) in [
             ("ADD a INT", vec![Adds(column("a"))]),
             (
@@ -248,8 +252,8 @@ mod tests {
             ),
             ("ADD COLUMN IF NOT EXISTS a INT", vec![Adds(column("a"))]),
             ("ADD UNIQUE KEY u (a)", vec![Adds(key("u"))]),
-            ("ADD UNIQUE (a)", vec![Silent]),
-            ("ADD INDEX USING BTREE (a)", vec![Silent]),
+            ("ADD UNIQUE (a)", vec![Unverifiable]),
+            ("ADD INDEX USING BTREE (a)", vec![Unverifiable]),
             ("ADD FULLTEXT f (a)", vec![Adds(key("f"))]),
             (
                 "ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES t (b)",
@@ -259,7 +263,7 @@ mod tests {
                 "ADD CONSTRAINT PRIMARY KEY (a)",
                 vec![Adds(Part::PrimaryKey)],
             ),
-            ("ADD FOREIGN KEY (a) REFERENCES t (b)", vec![Silent]),
+            ("ADD FOREIGN KEY (a) REFERENCES t (b)", vec![Unverifiable]),
             (
                 "DROP PRIMARY KEY, ADD PRIMARY KEY (a)",
                 vec![Drops(Part::PrimaryKey), Adds(Part::PrimaryKey)],
@@ -272,7 +276,7 @@ mod tests {
                 "CHANGE a b INT",
                 vec![Drops(column("a")), Adds(column("b"))],
             ),
-            ("CHANGE a A INT", vec![Silent]),
+            ("CHANGE a A INT", vec![Unverifiable]),
             (
                 "RENAME COLUMN a TO b",
                 vec![Drops(column("a")), Adds(column("b"))],
@@ -284,14 +288,17 @@ mod tests {
                     name: "t".into(),
                 })],
             ),
-            ("MODIFY a BIGINT, ENGINE = InnoDB", vec![Silent, Silent]),
+            (
+                "MODIFY a BIGINT, ENGINE = InnoDB",
+                vec![Unverifiable, Unverifiable],
+            ),
             (
                 "ADD PARTITION (PARTITION p1 VALUES LESS THAN (10))",
                 vec![Adds(Part::Partition("p1".into()))],
             ),
-            ("TRUNCATE PARTITION p1", vec![Hidden]),
-            ("CONVERT TO CHARACTER SET utf8mb4", vec![Silent]),
-            ("EXCHANGE PARTITION p WITH TABLE t", vec![Hidden]),
+            ("TRUNCATE PARTITION p1", vec![Invisible]),
+            ("CONVERT TO CHARACTER SET utf8mb4", vec![Unverifiable]),
+            ("EXCHANGE PARTITION p WITH TABLE t", vec![Invisible]),
         ] {
             assert_eq!(read(actions), expected, "{actions}");
         }

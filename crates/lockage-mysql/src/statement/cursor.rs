@@ -1,3 +1,5 @@
+//! A cursor over the tokens of a statement.
+
 use lockage_sql::script::tokens;
 
 use crate::dialect::DIALECT;
@@ -9,7 +11,7 @@ pub(super) struct Cursor<'t> {
     at: usize,
 }
 
-/// The name of something, with the database where it is named.
+/// The name of an object, with its database if the statement names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Name {
     pub(crate) database: Option<String>,
@@ -24,61 +26,68 @@ impl<'t> Cursor<'t> {
         }
     }
 
+    /// Returns the next token.
     pub(super) fn peek(&self) -> Option<&'t str> {
-        self.ahead(0)
+        self.lookahead(0)
     }
 
-    pub(super) fn ahead(&self, count: usize) -> Option<&'t str> {
+    /// Returns the token `count` tokens after the next.
+    pub(super) fn lookahead(&self, count: usize) -> Option<&'t str> {
         self.tokens.get(self.at + count).copied()
     }
 
+    /// Consumes the next token.
     pub(super) fn next(&mut self) -> Option<&'t str> {
         let token = self.peek()?;
         self.at += 1;
         Some(token)
     }
 
-    /// Whether the words come next.
-    pub(super) fn sees(&self, words: &[&str]) -> bool {
+    /// Returns whether the next tokens are these keywords.
+    pub(super) fn peek_keyword(&self, words: &[&str]) -> bool {
         words
             .iter()
             .enumerate()
-            .all(|(count, word)| is(self.ahead(count), word))
+            .all(|(count, word)| is_keyword(self.lookahead(count), word))
     }
 
-    /// Takes the words where they come next.
-    pub(super) fn takes(&mut self, words: &[&str]) -> bool {
-        let seen = self.sees(words);
-        if seen {
+    /// Consumes these keywords if they are next.
+    pub(super) fn eat(&mut self, words: &[&str]) -> bool {
+        let found = self.peek_keyword(words);
+        if found {
             self.at += words.len();
         }
-        seen
+        found
     }
 
-    /// Takes one of the words where it comes next.
-    pub(super) fn takes_any(&mut self, words: &[&str]) -> Option<&'t str> {
+    /// Consumes one of these keywords if it is next.
+    pub(super) fn eat_any(&mut self, words: &[&str]) -> Option<&'t str> {
         let token = self.peek()?;
-        words.iter().any(|word| is(Some(token), word)).then(|| {
-            self.at += 1;
-            token
-        })
+        words
+            .iter()
+            .any(|word| is_keyword(Some(token), word))
+            .then(|| {
+                self.at += 1;
+                token
+            })
     }
 
-    /// Goes to behind the first of the words outside parentheses. `false`: there is none such, and nothing is left.
-    pub(super) fn skip_behind(&mut self, word: &str) -> bool {
+    /// Consumes all tokens up to and including the first such keyword outside parentheses. Returns `false` if the keyword does not
+    /// occur; all tokens are consumed then.
+    pub(super) fn skip_past(&mut self, word: &str) -> bool {
         let mut depth = 0_u32;
         while let Some(token) = self.next() {
             match token {
                 "(" => depth += 1,
                 ")" => depth = depth.saturating_sub(1),
-                _ if depth == 0 && is(Some(token), word) => return true,
+                _ if depth == 0 && is_keyword(Some(token), word) => return true,
                 _ => {}
             }
         }
         false
     }
 
-    /// A name with or without its database.
+    /// Consumes a name, with or without its database.
     pub(super) fn name(&mut self) -> Option<Name> {
         let first = unquoted(self.next()?)?;
         if self.peek() != Some(".") {
@@ -94,20 +103,20 @@ impl<'t> Cursor<'t> {
         })
     }
 
-    /// Names with commas between them.
+    /// Consumes names that are separated by commas.
     pub(super) fn names(&mut self) -> Option<Vec<Name>> {
         let mut names = vec![self.name()?];
-        while self.takes(&[","]) {
+        while self.eat(&[","]) {
             names.push(self.name()?);
         }
         Some(names)
     }
 
-    /// What is left, in parts that commas outside parentheses divide.
+    /// Splits the remaining tokens at commas outside parentheses.
     pub(super) fn parts(&self) -> Vec<Self> {
         let mut depth = 0_u32;
         let mut parts = vec![Vec::new()];
-        for token in &self.tokens[self.at.min(self.tokens.len())..] {
+        for token in self.remaining() {
             match *token {
                 "(" => depth += 1,
                 ")" => depth = depth.saturating_sub(1),
@@ -127,25 +136,26 @@ impl<'t> Cursor<'t> {
             .collect()
     }
 
-    /// Whether a word stands anywhere in what is left, outside parentheses.
-    pub(super) fn holds(&self, word: &str) -> bool {
-        self.clone().skip_behind(word)
+    /// Returns whether the remaining tokens contain a keyword outside parentheses.
+    pub(super) fn contains(&self, word: &str) -> bool {
+        self.clone().skip_past(word)
     }
 
-    pub(super) fn rest(&self) -> &[&'t str] {
+    /// Returns the remaining tokens.
+    pub(super) fn remaining(&self) -> &[&'t str] {
         &self.tokens[self.at.min(self.tokens.len())..]
     }
 }
 
-/// Whether a token is a word, unquoted, in any case.
-fn is(token: Option<&str>, word: &str) -> bool {
+/// Returns whether a token is an unquoted keyword, in upper or lower case.
+fn is_keyword(token: Option<&str>, word: &str) -> bool {
     token.is_some_and(|token| token.eq_ignore_ascii_case(word))
 }
 
-/// The name that a token stands for; `None` where it is no name.
+/// Returns the name in a token; `None` if the token is not a name.
 pub(super) fn unquoted(token: &str) -> Option<String> {
     match token.strip_prefix('`') {
-        Some(rest) => Some(rest.strip_suffix('`')?.replace("``", "`")),
+        Some(quoted) => Some(quoted.strip_suffix('`')?.replace("``", "`")),
         None => {
             let first = token.chars().next()?;
             (first.is_alphanumeric() || "_$".contains(first) || !first.is_ascii())
@@ -154,7 +164,7 @@ pub(super) fn unquoted(token: &str) -> Option<String> {
     }
 }
 
-/// The text of a string literal without its quotes; `None` where a token is none, or one with escapes.
+/// Returns the text of a string literal; `None` if the token is not a string literal or contains escapes.
 pub(super) fn literal_text(token: &str) -> Option<String> {
     let quote = token
         .chars()

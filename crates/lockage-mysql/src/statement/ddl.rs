@@ -1,88 +1,11 @@
-//! Statements that commit by themselves: what they are about, and what the schema shows when they have run.
+//! Reads statements that commit by themselves: which objects they change, and how their effect can be verified.
 
-use super::alter::{Clause, Part, clauses, telling};
+use super::alter::{Clause, Part, clauses};
 use super::cursor::{Cursor, Name};
+use super::effect::{Change, DdlEffect, Object, ObjectChange};
 
-/// What a statement that commits by itself does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Deed {
-    /// Twice is the same as once.
-    Repeatable,
-    /// The schema tells whether it ran, by these objects. All of them change, or none.
-    Changes(Vec<Change>),
-    /// It empties a table.
-    Truncates(Name),
-    /// Neither is known.
-    Opaque,
-}
-
-/// One object, and what becomes of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Change {
-    pub(crate) object: Object,
-    pub(crate) name: Name,
-    pub(crate) becomes: Becomes,
-}
-
-impl Change {
-    /// Whether the object alone tells if the change took place.
-    pub(crate) fn tells(&self) -> bool {
-        match &self.becomes {
-            Becomes::Other(clauses) => {
-                !telling(clauses).is_empty()
-                    || clauses
-                        .iter()
-                        .any(|clause| matches!(clause, Clause::RenamesTable(_)))
-            }
-            _ => true,
-        }
-    }
-}
-
-/// What becomes of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Becomes {
-    /// It is there.
-    There,
-    /// It is there, and filled with rows.
-    Filled,
-    /// It is gone.
-    Gone,
-    /// It has another definition, told by these clauses.
-    Other(Vec<Clause>),
-}
-
-/// What kind of object it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Object {
-    Database,
-    Table,
-    View,
-    Sequence,
-    Trigger,
-    Procedure,
-    Function,
-    Event,
-}
-
-impl Object {
-    /// The word in SQL.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Database => "DATABASE",
-            Self::Table => "TABLE",
-            Self::View => "VIEW",
-            Self::Sequence => "SEQUENCE",
-            Self::Trigger => "TRIGGER",
-            Self::Procedure => "PROCEDURE",
-            Self::Function => "FUNCTION",
-            Self::Event => "EVENT",
-        }
-    }
-}
-
-/// Words behind which an account, a server or the whole instance changes.
-const ELSEWHERE: &[&str] = &[
+/// Keywords after CREATE, ALTER or DROP for objects outside the schema: accounts, servers, the instance.
+const ACCOUNT_OR_SERVER_DDL: &[&str] = &[
     "USER",
     "ROLE",
     "SERVER",
@@ -96,8 +19,8 @@ const ELSEWHERE: &[&str] = &[
     "LIBRARY",
 ];
 
-/// Statements for which twice is the same as once.
-const REPEATABLE: &[&[&str]] = &[
+/// Statements that can run twice with the same effect.
+const IDEMPOTENT: &[&[&str]] = &[
     &["GRANT"],
     &["FLUSH"],
     &["OPTIMIZE"],
@@ -113,8 +36,8 @@ const REPEATABLE: &[&[&str]] = &[
     &["KILL"],
 ];
 
-/// Statements of which nothing is known afterwards.
-const OPAQUE: &[&[&str]] = &[
+/// Statements whose effect cannot be verified.
+const UNVERIFIABLE: &[&[&str]] = &[
     &["REVOKE"],
     &["INSTALL"],
     &["UNINSTALL"],
@@ -131,85 +54,89 @@ const OPAQUE: &[&[&str]] = &[
     &["SHUTDOWN"],
 ];
 
-/// The deed of a statement that commits by itself; `None` for any other.
-pub(super) fn deed(mut at: Cursor<'_>) -> Option<Deed> {
-    if REPEATABLE.iter().any(|words| at.sees(words)) {
-        return Some(Deed::Repeatable);
+/// Returns the effect of a statement that commits by itself; `None` for any other statement.
+pub(super) fn ddl_effect(mut at: Cursor<'_>) -> Option<DdlEffect> {
+    if IDEMPOTENT.iter().any(|words| at.peek_keyword(words)) {
+        return Some(DdlEffect::Idempotent);
     }
-    if OPAQUE.iter().any(|words| at.sees(words)) {
-        return Some(Deed::Opaque);
+    if UNVERIFIABLE.iter().any(|words| at.peek_keyword(words)) {
+        return Some(DdlEffect::Unknown);
     }
     match at.next()?.to_ascii_uppercase().as_str() {
         "CREATE" => create(at),
-        "ALTER" => Some(alter(at).unwrap_or(Deed::Opaque)),
-        "DROP" => drop_(at),
-        "RENAME" => Some(rename(at).unwrap_or(Deed::Opaque)),
+        "ALTER" => Some(alter(at).unwrap_or(DdlEffect::Unknown)),
+        "DROP" => drop_objects(at),
+        "RENAME" => Some(rename(at).unwrap_or(DdlEffect::Unknown)),
         "TRUNCATE" => {
-            at.takes(&["TABLE"]);
-            Some(at.name().map_or(Deed::Opaque, Deed::Truncates))
+            at.eat(&["TABLE"]);
+            Some(at.name().map_or(DdlEffect::Unknown, DdlEffect::Truncates))
         }
         _ => None,
     }
 }
 
-fn one(object: Object, name: Name, becomes: Becomes) -> Deed {
-    Deed::Changes(vec![Change {
+fn single_object(object: Object, name: Name, change: Change) -> DdlEffect {
+    DdlEffect::Changes(vec![ObjectChange {
         object,
         name,
-        becomes,
+        change,
     }])
 }
 
-fn create(mut at: Cursor<'_>) -> Option<Deed> {
-    let replaces = at.takes(&["OR", "REPLACE"]);
-    if at.takes(&["TEMPORARY"]) {
+fn create(mut at: Cursor<'_>) -> Option<DdlEffect> {
+    let replaces = at.eat(&["OR", "REPLACE"]);
+    if at.eat(&["TEMPORARY"]) {
         return None;
     }
-    // `DEFINER = 'a'@'b' SQL SECURITY INVOKER ALGORITHM = MERGE AGGREGATE UNIQUE …` stand in front of the kind.
+    // Options precede the kind: `DEFINER = 'a'@'b' SQL SECURITY INVOKER ALGORITHM = MERGE AGGREGATE UNIQUE …`.
     let object = loop {
-        if ELSEWHERE.iter().any(|word| at.sees(&[word])) {
-            return Some(if replaces || at.holds("EXISTS") {
-                Deed::Repeatable
+        if ACCOUNT_OR_SERVER_DDL
+            .iter()
+            .any(|word| at.peek_keyword(&[word]))
+        {
+            return Some(if replaces || at.contains("EXISTS") {
+                DdlEffect::Idempotent
             } else {
-                Deed::Opaque
+                DdlEffect::Unknown
             });
         }
         if let Some(object) = object(&mut at) {
             break object;
         }
-        if at.takes(&["INDEX"]) {
-            return Some(create_index(at).unwrap_or(Deed::Opaque));
+        if at.eat(&["INDEX"]) {
+            return Some(create_index(at).unwrap_or(DdlEffect::Unknown));
         }
         if at.next().is_none() {
-            return Some(Deed::Opaque);
+            return Some(DdlEffect::Unknown);
         }
     };
-    let lenient = at.takes(&["IF", "NOT", "EXISTS"]);
+    let lenient = at.eat(&["IF", "NOT", "EXISTS"]);
     let Some(name) = at.name() else {
-        return Some(Deed::Opaque);
+        return Some(DdlEffect::Unknown);
     };
     if object == Object::Table {
-        let filled = at.holds("SELECT") || at.holds("VALUES") || at.sees(&["(", "SELECT"]);
-        // What is made anew loses the rows that somebody may have put there meanwhile.
-        return Some(match (replaces, filled, lenient) {
-            (true, ..) => Deed::Opaque,
-            (_, true, _) => one(object, name, Becomes::Filled),
-            (_, _, true) => Deed::Repeatable,
-            _ => one(object, name, Becomes::There),
+        let with_rows =
+            at.contains("SELECT") || at.contains("VALUES") || at.peek_keyword(&["(", "SELECT"]);
+        // OR REPLACE would delete rows that another session inserted in the meantime.
+        return Some(match (replaces, with_rows, lenient) {
+            (true, ..) => DdlEffect::Unknown,
+            (_, true, _) => single_object(object, name, Change::CreatedWithRows),
+            (_, _, true) => DdlEffect::Idempotent,
+            _ => single_object(object, name, Change::Created),
         });
     }
-    if object == Object::Function && at.holds("SONAME") {
-        return Some(Deed::Opaque);
+    if object == Object::Function && at.contains("SONAME") {
+        return Some(DdlEffect::Unknown);
     }
     Some(if replaces || lenient {
-        Deed::Repeatable
+        DdlEffect::Idempotent
     } else {
-        one(object, name, Becomes::There)
+        single_object(object, name, Change::Created)
     })
 }
 
 fn object(at: &mut Cursor<'_>) -> Option<Object> {
-    let word = at.takes_any(&[
+    let word = at.eat_any(&[
         "TABLE",
         "TABLES",
         "VIEW",
@@ -233,25 +160,28 @@ fn object(at: &mut Cursor<'_>) -> Option<Object> {
     })
 }
 
-fn create_index(mut at: Cursor<'_>) -> Option<Deed> {
-    at.takes(&["IF", "NOT", "EXISTS"]);
+fn create_index(mut at: Cursor<'_>) -> Option<DdlEffect> {
+    at.eat(&["IF", "NOT", "EXISTS"]);
     let index = at.name()?.name;
-    if !at.skip_behind("ON") {
+    if !at.skip_past("ON") {
         return None;
     }
-    Some(one(
+    Some(single_object(
         Object::Table,
         at.name()?,
-        Becomes::Other(vec![Clause::Adds(Part::Key(index))]),
+        Change::Altered(vec![Clause::Adds(Part::Key(index))]),
     ))
 }
 
-fn alter(mut at: Cursor<'_>) -> Option<Deed> {
+fn alter(mut at: Cursor<'_>) -> Option<DdlEffect> {
     let object = loop {
-        if at.sees(&["USER"]) {
-            return Some(Deed::Repeatable);
+        if at.peek_keyword(&["USER"]) {
+            return Some(DdlEffect::Idempotent);
         }
-        if ELSEWHERE.iter().any(|word| at.sees(&[word])) {
+        if ACCOUNT_OR_SERVER_DDL
+            .iter()
+            .any(|word| at.peek_keyword(&[word]))
+        {
             return None;
         }
         match object(&mut at) {
@@ -259,79 +189,77 @@ fn alter(mut at: Cursor<'_>) -> Option<Deed> {
             None => at.next()?,
         };
     };
-    at.takes(&["IF", "EXISTS"]);
+    at.eat(&["IF", "EXISTS"]);
     if object == Object::Database
-        && (at.sees(&["CHARACTER"])
-            || at.sees(&["COLLATE"])
-            || at.sees(&["DEFAULT"])
-            || at.sees(&["CHARSET"]))
+        && (at.peek_keyword(&["CHARACTER"])
+            || at.peek_keyword(&["COLLATE"])
+            || at.peek_keyword(&["DEFAULT"])
+            || at.peek_keyword(&["CHARSET"]))
     {
-        return Some(Deed::Repeatable);
+        return Some(DdlEffect::Idempotent);
     }
     let name = at.name()?;
     let clauses = match object {
         Object::Table => {
-            if at
-                .takes_any(&["WAIT", "NOWAIT"])
-                .is_some_and(|word| word.eq_ignore_ascii_case("WAIT"))
-            {
-                at.next();
-            }
+            skip_wait(&mut at);
             clauses(&at)
         }
-        // A new name under an old definition: the old name is gone.
-        Object::Event if at.holds("RENAME") => {
-            at.skip_behind("RENAME");
-            at.takes(&["TO"]);
+        // The definition stays, and the old name no longer exists.
+        Object::Event if at.contains("RENAME") => {
+            at.skip_past("RENAME");
+            at.eat(&["TO"]);
             vec![Clause::RenamesTable(at.name()?)]
         }
-        Object::Sequence => vec![Clause::Hidden],
-        _ => return Some(Deed::Repeatable),
+        Object::Sequence => vec![Clause::Invisible],
+        _ => return Some(DdlEffect::Idempotent),
     };
-    if clauses.contains(&Clause::Hidden) {
+    if clauses.contains(&Clause::Invisible) {
         return None;
     }
-    Some(one(object, name, Becomes::Other(clauses)))
+    Some(single_object(object, name, Change::Altered(clauses)))
 }
 
-fn drop_(mut at: Cursor<'_>) -> Option<Deed> {
-    if at.sees(&["TEMPORARY"]) || at.sees(&["PREPARE"]) {
+fn drop_objects(mut at: Cursor<'_>) -> Option<DdlEffect> {
+    if at.peek_keyword(&["TEMPORARY"]) || at.peek_keyword(&["PREPARE"]) {
         return None;
     }
-    if ELSEWHERE.iter().any(|word| at.sees(&[word])) {
-        return Some(if at.holds("EXISTS") {
-            Deed::Repeatable
+    if ACCOUNT_OR_SERVER_DDL
+        .iter()
+        .any(|word| at.peek_keyword(&[word]))
+    {
+        return Some(if at.contains("EXISTS") {
+            DdlEffect::Idempotent
         } else {
-            Deed::Opaque
+            DdlEffect::Unknown
         });
     }
-    if at.takes(&["INDEX"]) {
-        return Some(drop_index(at).unwrap_or(Deed::Opaque));
+    if at.eat(&["INDEX"]) {
+        return Some(drop_index(at).unwrap_or(DdlEffect::Unknown));
     }
     let Some(object) = object(&mut at) else {
-        return Some(Deed::Opaque);
+        return Some(DdlEffect::Unknown);
     };
-    if at.takes(&["IF", "EXISTS"]) {
-        return Some(Deed::Repeatable);
+    if at.eat(&["IF", "EXISTS"]) {
+        return Some(DdlEffect::Idempotent);
     }
-    Some(at.names().map_or(Deed::Opaque, |names| {
-        Deed::Changes(
+    Some(at.names().map_or(DdlEffect::Unknown, |names| {
+        DdlEffect::Changes(
             names
                 .into_iter()
-                .map(|name| Change {
+                .map(|name| ObjectChange {
                     object,
                     name,
-                    becomes: Becomes::Gone,
+                    change: Change::Dropped,
                 })
                 .collect(),
         )
     }))
 }
 
-fn drop_index(mut at: Cursor<'_>) -> Option<Deed> {
-    at.takes(&["IF", "EXISTS"]);
+fn drop_index(mut at: Cursor<'_>) -> Option<DdlEffect> {
+    at.eat(&["IF", "EXISTS"]);
     let index = at.name()?.name;
-    if !at.skip_behind("ON") {
+    if !at.skip_past("ON") {
         return None;
     }
     let part = if index.eq_ignore_ascii_case("PRIMARY") {
@@ -339,49 +267,54 @@ fn drop_index(mut at: Cursor<'_>) -> Option<Deed> {
     } else {
         Part::Key(index)
     };
-    Some(one(
+    Some(single_object(
         Object::Table,
         at.name()?,
-        Becomes::Other(vec![Clause::Drops(part)]),
+        Change::Altered(vec![Clause::Drops(part)]),
     ))
 }
 
-/// `RENAME TABLE a TO b, c TO d`: every old name goes and every new one comes, but those that are both.
-fn rename(mut at: Cursor<'_>) -> Option<Deed> {
-    at.takes_any(&["TABLE", "TABLES"])?;
-    at.takes(&["IF", "EXISTS"]);
+/// Reads `TABLE a TO b, c TO d`: the old names are dropped and the new ones created, except names that are both.
+fn rename(mut at: Cursor<'_>) -> Option<DdlEffect> {
+    at.eat_any(&["TABLE", "TABLES"])?;
+    at.eat(&["IF", "EXISTS"]);
     let mut old = Vec::new();
     let mut new = Vec::new();
     loop {
         old.push(at.name()?);
-        if at
-            .takes_any(&["WAIT", "NOWAIT"])
-            .is_some_and(|word| word.eq_ignore_ascii_case("WAIT"))
-        {
-            at.next();
-        }
-        if !at.takes(&["TO"]) {
+        skip_wait(&mut at);
+        if !at.eat(&["TO"]) {
             return None;
         }
         new.push(at.name()?);
-        if !at.takes(&[","]) {
+        if !at.eat(&[","]) {
             break;
         }
     }
-    let change = |name: &Name, becomes| Change {
+    let changed = |name: &Name, change| ObjectChange {
         object: Object::Table,
         name: name.clone(),
-        becomes,
+        change,
     };
-    let gone = old
+    let dropped = old
         .iter()
         .filter(|name| !new.contains(name))
-        .map(|name| change(name, Becomes::Gone));
-    let there = new
+        .map(|name| changed(name, Change::Dropped));
+    let created = new
         .iter()
         .filter(|name| !old.contains(name))
-        .map(|name| change(name, Becomes::There));
-    let changes: Vec<Change> = gone.chain(there).collect();
-    // Names that only change places tell nothing.
-    (!changes.is_empty()).then_some(Deed::Changes(changes))
+        .map(|name| changed(name, Change::Created));
+    let changes: Vec<ObjectChange> = dropped.chain(created).collect();
+    // Names that are only swapped do not show the effect.
+    (!changes.is_empty()).then_some(DdlEffect::Changes(changes))
+}
+
+/// Consumes `WAIT n` or `NOWAIT`, if present.
+fn skip_wait(at: &mut Cursor<'_>) {
+    if at
+        .eat_any(&["WAIT", "NOWAIT"])
+        .is_some_and(|word| word.eq_ignore_ascii_case("WAIT"))
+    {
+        at.next();
+    }
 }

@@ -1,34 +1,24 @@
-//! What a statement does to the transaction around it and to the schema, by its words.
+//! Determines from a statement's keywords what it does to its transaction and to the schema.
 
 mod alter;
 mod cursor;
 mod ddl;
-mod refused;
+mod effect;
 mod session;
+mod unsupported;
 
-pub(crate) use alter::{Clause, Part, telling};
+pub(crate) use alter::{Clause, Part, verifiable};
 pub(crate) use cursor::Name;
-pub(crate) use ddl::{Becomes, Change, Deed, Object};
-pub(crate) use refused::refuse;
+pub(crate) use effect::{Change, Class, DdlEffect, Object, ObjectChange};
 pub(crate) use session::{Prepared, prepared, user_variables};
+pub(crate) use unsupported::check_supported;
 
 use cursor::Cursor;
 
-/// What kind of statement it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Class {
-    /// It sets something for the session, which is not kept and may be set again.
-    Session,
-    /// It can share a transaction with other statements.
-    Data,
-    /// It runs the statement that was prepared under this name.
-    Execute(String),
-    /// It commits by itself.
-    Ddl(Deed),
-}
-
-/// Finds out what kind of statement it is. What is not known is taken for data: should it commit by itself after all, the journal's row
-/// in front of it tells.
+/// Returns the class of a statement.
+///
+/// An unknown statement is [`Class::Data`]. If it commits by itself after all, its journal row, which is written before it, records that
+/// it was started.
 pub(crate) fn classify(text: &str) -> Class {
     class(Cursor::new(text))
 }
@@ -41,8 +31,8 @@ fn class(mut at: Cursor<'_>) -> Class {
         "USE" => Class::Session,
         "SET" => {
             at.next();
-            if at.takes(&["STATEMENT"]) {
-                return if at.skip_behind("FOR") {
+            if at.eat(&["STATEMENT"]) {
+                return if at.skip_past("FOR") {
                     class(at)
                 } else {
                     Class::Data
@@ -52,7 +42,7 @@ fn class(mut at: Cursor<'_>) -> Class {
         }
         "EXECUTE" => {
             at.next();
-            if at.takes(&["IMMEDIATE"]) {
+            if at.eat(&["IMMEDIATE"]) {
                 let text = at.next().and_then(cursor::literal_text);
                 return text.map_or(Class::Data, |text| classify(&text));
             }
@@ -60,12 +50,12 @@ fn class(mut at: Cursor<'_>) -> Class {
                 .and_then(cursor::unquoted)
                 .map_or(Class::Data, Class::Execute)
         }
-        _ => ddl::deed(at).map_or(Class::Data, Class::Ddl),
+        _ => ddl::ddl_effect(at).map_or(Class::Data, Class::Ddl),
     }
 }
 
-/// The names, in lower case, of whatever a statement mentions.
-pub(crate) fn mentions(text: &str) -> impl Iterator<Item = String> {
+/// Returns all names in a statement, in lower case.
+pub(crate) fn mentioned_names(text: &str) -> impl Iterator<Item = String> {
     let tokens: Vec<String> = lockage_sql::script::tokens(text, crate::dialect::DIALECT.syntax)
         .filter_map(cursor::unquoted)
         .map(|name| name.to_lowercase())

@@ -1,29 +1,29 @@
-//! Statements that only the session feels, and what they leave in it.
+//! Reads statements that change only the session: settings, user variables, prepared statements.
 
-use super::Class;
 use super::cursor::{Cursor, literal_text, unquoted};
+use super::effect::{Class, DdlEffect};
 
-/// The class of a `SET`, which has been taken off.
+/// Returns the class of a `SET`. The cursor is after the keyword.
 pub(super) fn class_of_set(at: &Cursor<'_>) -> Class {
-    if at.sees(&["PASSWORD"]) || at.sees(&["DEFAULT", "ROLE"]) {
-        return Class::Ddl(super::Deed::Repeatable);
+    if at.peek_keyword(&["PASSWORD"]) || at.peek_keyword(&["DEFAULT", "ROLE"]) {
+        return Class::Ddl(DdlEffect::Idempotent);
     }
-    // What user variables get is kept in the journal; what system variables get is set again.
-    let only_ours = at.parts().iter().all(|part| match part.peek() {
+    // Values of user variables are stored in the journal. Settings of system variables run again when a script is resumed.
+    let only_user_variables = at.parts().iter().all(|part| match part.peek() {
         Some("@") => part
-            .ahead(1)
+            .lookahead(1)
             .is_some_and(|name| name.starts_with(['`', '\'', '"'])),
         Some(first) => first.starts_with('@'),
         None => false,
     });
-    if only_ours {
+    if only_user_variables {
         Class::Data
     } else {
         Class::Session
     }
 }
 
-/// The names of the user variables in a text, as they stand behind the `@`, in lower case and without quotes.
+/// Returns the names of the user variables in a statement, without `@` and quotes, in lower case.
 pub(crate) fn user_variables(text: &str) -> Vec<String> {
     if !text.contains('@') {
         return Vec::new();
@@ -34,7 +34,7 @@ pub(crate) fn user_variables(text: &str) -> Vec<String> {
     while let Some(token) = tokens.next() {
         let name = match token.strip_prefix('@') {
             // `@@global.x` is a system variable, `'u'@'h'` and `u@h` are accounts.
-            _ if before == "@" || is_name(before) => None,
+            _ if before == "@" || is_account_name(before) => None,
             Some("") => match tokens.peek().copied() {
                 Some(quoted) if quoted.starts_with('`') => unquoted(quoted),
                 Some(quoted) => literal_text(quoted),
@@ -51,33 +51,34 @@ pub(crate) fn user_variables(text: &str) -> Vec<String> {
     names
 }
 
-/// Whether a token can be the user's name in front of the `@` of an account. Of words only what no clause ends with counts.
-fn is_name(token: &str) -> bool {
+/// Returns whether a token can be the user name before the `@` of an account. Only quoted names are recognised: an unquoted word
+/// before `@` can be the end of a clause.
+fn is_account_name(token: &str) -> bool {
     token.starts_with(['`', '\'', '"'])
 }
 
-/// What a `PREPARE` or `DEALLOCATE` does.
+/// The effect of a `PREPARE` or `DEALLOCATE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Prepared {
-    /// From a text.
+    /// Prepares a statement of this name from this text.
     Text(String, String),
-    /// From a user variable.
+    /// Prepares a statement of this name from the text in this user variable.
     Variable(String, String),
-    /// No more.
-    Forgotten(String),
+    /// Removes the statement of this name.
+    Deallocated(String),
 }
 
 /// Reads a `PREPARE`, a `DEALLOCATE PREPARE` or a `DROP PREPARE`.
 pub(crate) fn prepared(text: &str) -> Option<Prepared> {
     let mut at = Cursor::new(text);
-    if at.takes(&["DEALLOCATE", "PREPARE"]) || at.takes(&["DROP", "PREPARE"]) {
-        return at.next().and_then(unquoted).map(Prepared::Forgotten);
+    if at.eat(&["DEALLOCATE", "PREPARE"]) || at.eat(&["DROP", "PREPARE"]) {
+        return at.next().and_then(unquoted).map(Prepared::Deallocated);
     }
-    if !at.takes(&["PREPARE"]) {
+    if !at.eat(&["PREPARE"]) {
         return None;
     }
     let name = at.next().and_then(unquoted)?;
-    if !at.takes(&["FROM"]) {
+    if !at.eat(&["FROM"]) {
         return None;
     }
     match at.next()? {

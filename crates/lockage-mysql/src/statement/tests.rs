@@ -7,18 +7,18 @@ fn name(name: &str) -> Name {
     }
 }
 
-fn changes(text: &str) -> Vec<(Object, String, Becomes)> {
+fn changes(text: &str) -> Vec<(Object, String, Change)> {
     match classify(text) {
-        Class::Ddl(Deed::Changes(changes)) => changes
+        Class::Ddl(DdlEffect::Changes(changes)) => changes
             .into_iter()
-            .map(|change| (change.object, change.name.name, change.becomes))
+            .map(|changed| (changed.object, changed.name.name, changed.change))
             .collect(),
         other => panic!("{text}: {other:?}"),
     }
 }
 
 #[test]
-fn what_only_the_session_feels() {
+fn session_settings_are_recognised() {
     for text in [
         "USE shop",
         "SET NAMES utf8mb4",
@@ -33,7 +33,7 @@ fn what_only_the_session_feels() {
 }
 
 #[test]
-fn what_can_share_a_transaction() {
+fn statements_without_implicit_commit_are_data() {
     for text in [
         "INSERT INTO t VALUES (1)",
         "-- a comment\nwith x as (select 1) select * from x",
@@ -55,7 +55,7 @@ fn what_can_share_a_transaction() {
 }
 
 #[test]
-fn what_is_the_same_twice() {
+fn idempotent_ddl_is_recognised() {
     for text in [
         "GRANT SELECT ON *.* TO 'a'@'b'",
         "CREATE TABLE IF NOT EXISTS t (a INT)",
@@ -69,12 +69,12 @@ fn what_is_the_same_twice() {
         "ANALYZE TABLE t",
         "SET PASSWORD = 'x'",
     ] {
-        assert_eq!(classify(text), Class::Ddl(Deed::Repeatable), "{text}");
+        assert_eq!(classify(text), Class::Ddl(DdlEffect::Idempotent), "{text}");
     }
 }
 
 #[test]
-fn what_nothing_tells_of_afterwards() {
+fn unverifiable_ddl_is_recognised() {
     for text in [
         "CREATE USER u",
         "DROP ROLE r",
@@ -88,57 +88,57 @@ fn what_nothing_tells_of_afterwards() {
         "RENAME TABLE a TO x, b TO a, x TO b",
         "INSTALL PLUGIN p SONAME 'p.so'",
     ] {
-        assert_eq!(classify(text), Class::Ddl(Deed::Opaque), "{text}");
+        assert_eq!(classify(text), Class::Ddl(DdlEffect::Unknown), "{text}");
     }
 }
 
 #[test]
-fn what_the_schema_tells() {
-    use Becomes::{Filled, Gone, Other, There};
+fn ddl_effect_names_changed_objects() {
+    use Change::{Altered, Created, CreatedWithRows, Dropped};
     for (text, expected) in [
         (
             "CREATE TABLE `My Table` (a INT)",
-            vec![(Object::Table, "My Table", There)],
+            vec![(Object::Table, "My Table", Created)],
         ),
         (
             "create table t (a int default (select 1))",
-            vec![(Object::Table, "t", There)],
+            vec![(Object::Table, "t", Created)],
         ),
         (
             "CREATE TABLE t AS SELECT 1",
-            vec![(Object::Table, "t", Filled)],
+            vec![(Object::Table, "t", CreatedWithRows)],
         ),
         (
             "CREATE TABLE IF NOT EXISTS t (a INT) SELECT 1 AS a",
-            vec![(Object::Table, "t", Filled)],
+            vec![(Object::Table, "t", CreatedWithRows)],
         ),
         (
             "CREATE TABLE t (SELECT 1)",
-            vec![(Object::Table, "t", Filled)],
+            vec![(Object::Table, "t", CreatedWithRows)],
         ),
         (
             "CREATE DEFINER = 'a'@'b' TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1",
-            vec![(Object::Trigger, "tr", There)],
+            vec![(Object::Trigger, "tr", Created)],
         ),
         (
             "CREATE ALGORITHM = MERGE DEFINER = CURRENT_USER() SQL SECURITY INVOKER VIEW v AS SELECT 1",
-            vec![(Object::View, "v", There)],
+            vec![(Object::View, "v", Created)],
         ),
         (
             "CREATE AGGREGATE FUNCTION f() RETURNS INT RETURN 1",
-            vec![(Object::Function, "f", There)],
+            vec![(Object::Function, "f", Created)],
         ),
         (
             "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1",
-            vec![(Object::Event, "e", There)],
+            vec![(Object::Event, "e", Created)],
         ),
-        ("CREATE DATABASE d", vec![(Object::Database, "d", There)]),
+        ("CREATE DATABASE d", vec![(Object::Database, "d", Created)]),
         (
             "CREATE UNIQUE INDEX i ON t (a)",
             vec![(
                 Object::Table,
                 "t",
-                Other(vec![Clause::Adds(Part::Key("i".into()))]),
+                Altered(vec![Clause::Adds(Part::Key("i".into()))]),
             )],
         ),
         (
@@ -146,23 +146,23 @@ fn what_the_schema_tells() {
             vec![(
                 Object::Table,
                 "t",
-                Other(vec![Clause::Drops(Part::PrimaryKey)]),
+                Altered(vec![Clause::Drops(Part::PrimaryKey)]),
             )],
         ),
         (
             "DROP TABLE a, `b`",
-            vec![(Object::Table, "a", Gone), (Object::Table, "b", Gone)],
+            vec![(Object::Table, "a", Dropped), (Object::Table, "b", Dropped)],
         ),
-        ("DROP PROCEDURE p", vec![(Object::Procedure, "p", Gone)]),
+        ("DROP PROCEDURE p", vec![(Object::Procedure, "p", Dropped)]),
         (
             "RENAME TABLE a TO b",
-            vec![(Object::Table, "a", Gone), (Object::Table, "b", There)],
+            vec![(Object::Table, "a", Dropped), (Object::Table, "b", Created)],
         ),
         (
             "RENAME TABLE a TO a_old, a_new TO a",
             vec![
-                (Object::Table, "a_new", Gone),
-                (Object::Table, "a_old", There),
+                (Object::Table, "a_new", Dropped),
+                (Object::Table, "a_old", Created),
             ],
         ),
         (
@@ -170,35 +170,35 @@ fn what_the_schema_tells() {
             vec![(
                 Object::Table,
                 "t",
-                Other(vec![Clause::Adds(Part::Column("c".into()))]),
+                Altered(vec![Clause::Adds(Part::Column("c".into()))]),
             )],
         ),
         (
             "ALTER ONLINE IGNORE TABLE t WAIT 5 ENGINE=InnoDB",
-            vec![(Object::Table, "t", Other(vec![Clause::Silent]))],
+            vec![(Object::Table, "t", Altered(vec![Clause::Unverifiable]))],
         ),
         (
             "/*!50003 CREATE*/ /*!50017 DEFINER=`r`@`l`*/ /*!50003 TRIGGER t AFTER INSERT ON u FOR EACH ROW SET @a = 1 */",
-            vec![(Object::Trigger, "t", There)],
+            vec![(Object::Trigger, "t", Created)],
         ),
         (
             "SET STATEMENT max_statement_time=0 FOR DROP TABLE a",
-            vec![(Object::Table, "a", Gone)],
+            vec![(Object::Table, "a", Dropped)],
         ),
         (
             "EXECUTE IMMEDIATE 'DROP VIEW v'",
-            vec![(Object::View, "v", Gone)],
+            vec![(Object::View, "v", Dropped)],
         ),
     ] {
         let expected: Vec<_> = expected
             .into_iter()
-            .map(|(object, name, becomes)| (object, name.to_owned(), becomes))
+            .map(|(object, name, change)| (object, name.to_owned(), change))
             .collect();
         assert_eq!(changes(text), expected, "{text}");
     }
     assert_eq!(
         classify("TRUNCATE TABLE s.t"),
-        Class::Ddl(Deed::Truncates(Name {
+        Class::Ddl(DdlEffect::Truncates(Name {
             database: Some("s".into()),
             ..name("t")
         }))
@@ -207,7 +207,7 @@ fn what_the_schema_tells() {
 }
 
 #[test]
-fn what_a_migration_cannot_have() {
+fn unsupported_statements_are_rejected() {
     for text in [
         "LOCK TABLES t WRITE",
         "XA START 'x'",
@@ -215,7 +215,7 @@ fn what_a_migration_cannot_have() {
         "LOAD XML CONCURRENT LOCAL INFILE 'x' INTO TABLE t",
         "FLUSH TABLES WITH READ LOCK",
     ] {
-        assert!(refuse(text).is_some(), "{text}");
+        assert!(check_supported(text).is_err(), "{text}");
     }
     for text in [
         "LOAD DATA INFILE 'local' INTO TABLE t",
@@ -223,12 +223,12 @@ fn what_a_migration_cannot_have() {
         "FLUSH TABLES",
         "INSERT INTO `lock` VALUES ('LOCAL')",
     ] {
-        assert!(refuse(text).is_none(), "{text}");
+        assert!(check_supported(text).is_ok(), "{text}");
     }
 }
 
 #[test]
-fn variables_and_prepared_statements() {
+fn user_variables_and_prepared_statements_are_read() {
     assert_eq!(
         user_variables("SET @A = @@sql_mode, @`b c` = @a + @'d'"),
         ["a", "b c", "d"]
@@ -247,7 +247,7 @@ fn variables_and_prepared_statements() {
     );
     assert_eq!(
         prepared("DEALLOCATE PREPARE s"),
-        Some(Prepared::Forgotten("s".into()))
+        Some(Prepared::Deallocated("s".into()))
     );
     assert_eq!(prepared("SELECT 1"), None);
 }

@@ -1,20 +1,25 @@
-//! How a key becomes a name for `GET_LOCK`. Frozen: processes of different builds must come to the same name.
-
-use std::fmt::Write;
+//! The name for `GET_LOCK` that belongs to a lock key.
+//!
+//! The derivation is frozen: processes of different versions must agree on the name.
 
 use lockage_core::LockKey;
 use sha2::{Digest, Sha256};
 
-/// The longest name that MySQL takes, in characters. MariaDB would take more.
-const LONGEST: usize = 64;
+use crate::hex::hex;
 
-/// The name of a key's lock in a database. Names are one space for the whole server and compare without case there, so the database is
-/// part of the name, and what lower case would change is hashed.
+/// The maximum length of a name on MySQL, in characters. MariaDB accepts longer names.
+const MAX_NAME_LEN: usize = 64;
+
+/// Returns the name of a key's lock in a database.
+///
+/// All databases of a server share one namespace of locks, so the name contains the database. The server compares names
+/// case-insensitively, so a key with capital letters is hashed.
 ///
 /// - An id: `lockage:4006:shop`.
 /// - A name: `lockage:=orders:shop`.
-/// - Where database or name hold anything but `a-z 0-9 _ - .`, or the whole is longer than 64 characters: `lockage#` and the first 48
-///   hexadecimal digits of the SHA-256 of the key as above (`4006` or `=orders`), a zero byte, and the database in lower case.
+/// - If the database or the key's name contains anything but `a-z 0-9 _ - .`, or the result is longer than 64 characters: `lockage#`
+///   and the first 48 hexadecimal digits of the SHA-256 of the key as above (`4006` or `=orders`), a zero byte, and the database in
+///   lower case.
 pub(crate) fn lock_name(key: &LockKey, database: &str) -> String {
     if let Some(name) = key.as_foreign() {
         return name.to_owned();
@@ -24,26 +29,21 @@ pub(crate) fn lock_name(key: &LockKey, database: &str) -> String {
         (None, name) => format!("={}", name.unwrap_or_default()),
     };
     let database = database.to_lowercase();
-    let plain = format!("lockage:{key}:{database}");
-    if plain.len() <= LONGEST
-        && is_plain(key.strip_prefix('=').unwrap_or(&key))
-        && is_plain(&database)
+    let name = format!("lockage:{key}:{database}");
+    if name.len() <= MAX_NAME_LEN
+        && has_only_plain_characters(key.strip_prefix('=').unwrap_or(&key))
+        && has_only_plain_characters(&database)
     {
-        return plain;
+        return name;
     }
     let mut hasher = Sha256::new();
     hasher.update(key);
     hasher.update([0]);
     hasher.update(&database);
-    hasher.finalize()[..24]
-        .iter()
-        .fold("lockage#".to_owned(), |mut name, byte| {
-            let _ = write!(name, "{byte:02x}");
-            name
-        })
+    hex("lockage#", &hasher.finalize()[..24])
 }
 
-fn is_plain(text: &str) -> bool {
+fn has_only_plain_characters(text: &str) -> bool {
     text.bytes()
         .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte))
 }
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_locks_never_change() {
+    fn lock_names_match_documented_names() {
         assert_eq!(lock_name(&LockKey::default(), "shop"), "lockage:4006:shop");
         assert_eq!(lock_name(&LockKey::default(), "Shop"), "lockage:4006:shop");
         assert_eq!(
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_fits_and_tells_keys_and_databases_apart() {
+    fn lock_names_are_short_and_distinct() {
         let names = [
             lock_name(&LockKey::id(7), "shop"),
             lock_name(&LockKey::id(7), "shop2"),
@@ -99,7 +99,7 @@ mod tests {
         ];
         for (index, name) in names.iter().enumerate() {
             assert!(
-                name.chars().count() <= LONGEST && *name == name.to_lowercase(),
+                name.chars().count() <= MAX_NAME_LEN && *name == name.to_lowercase(),
                 "{name}"
             );
             assert!(!names[..index].contains(name), "{name}");
