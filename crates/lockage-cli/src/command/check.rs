@@ -56,7 +56,7 @@ impl CommandOutput for CheckOutput {
         } else {
             writeln!(out, "{} is up to date{waited}", report.database)?;
         }
-        warn_database_ahead(out, &report.future)
+        warn_database_ahead(out, &report.ahead)
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {

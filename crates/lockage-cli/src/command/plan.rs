@@ -66,7 +66,8 @@ struct PlanOutput {
     steps: Vec<StepJson>,
     applied: [(); 0],
     pending: Vec<PendingJson>,
-    future: Vec<String>,
+    #[serde(rename = "future")]
+    ahead: Vec<String>,
     waited_ms: u64,
     took_lock: bool,
     lock: String,
@@ -102,7 +103,7 @@ impl PlanOutput {
             },
             steps,
             applied: [],
-            future: plan.future.clone(),
+            ahead: plan.ahead.clone(),
             waited_ms: 0,
             took_lock: false,
             lock: target.settings.lock.to_string(),
@@ -130,7 +131,7 @@ impl CommandOutput for PlanOutput {
             (Direction::Down, true) => writeln!(out, "nothing to undo in {database}")?,
             (Direction::Down, false) => writeln!(out, "{migrations} to undo in {database}")?,
         }
-        warn_database_ahead(out, &self.future)
+        warn_database_ahead(out, &self.ahead)
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -39,7 +39,7 @@ pub(super) fn run(settings: &Settings, output: &Output) -> CommandResult {
         run: RunJson {
             outcome,
             pending: pending(&entries),
-            future: versions_ahead(&entries),
+            ahead: versions_ahead(&entries),
             ..idle
         },
         migrations: entries.iter().map(MigrationJson::from_entry).collect(),

@@ -64,7 +64,7 @@ impl<'a> Target<'a> {
             self.set.clone(),
         )
         .lock_key(self.settings.lock.clone())
-        .align(self.settings.foreign_locks.clone())
+        .foreign_locks(self.settings.foreign_locks.clone())
         .wait(self.settings.wait)
         .plan_options(plan)
         .observer(self.progress.clone())

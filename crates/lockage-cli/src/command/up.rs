@@ -49,7 +49,7 @@ impl CommandOutput for UpOutput {
                 format_duration(report.waited)
             )?,
         }
-        warn_database_ahead(out, &report.future)
+        warn_database_ahead(out, &report.ahead)
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -22,7 +22,8 @@ pub(crate) struct RunJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) baselined: Option<Vec<AppliedJson>>,
     pub(crate) pending: Vec<PendingJson>,
-    pub(crate) future: Vec<String>,
+    #[serde(rename = "future")]
+    pub(crate) ahead: Vec<String>,
     pub(crate) waited_ms: u64,
     pub(crate) took_lock: bool,
     pub(crate) lock: Option<String>,
@@ -84,7 +85,7 @@ impl RunJson {
                 .iter()
                 .map(PendingJson::from_pending)
                 .collect(),
-            future: report.ahead.clone(),
+            ahead: report.ahead.clone(),
             waited_ms: millis(report.waited),
             took_lock: report.took_lock,
             lock: Some(report.lock.clone()),
@@ -149,7 +150,7 @@ impl RunJson {
             repaired: None,
             baselined: None,
             pending: Vec::new(),
-            future: Vec::new(),
+            ahead: Vec::new(),
             waited_ms: 0,
             took_lock: false,
             lock: None,

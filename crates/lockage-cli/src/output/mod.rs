@@ -113,7 +113,7 @@ impl Output {
     /// Prints an error for a person. Does nothing with `--json`.
     pub(crate) fn print_error(&self, error: &RunError) {
         if !self.json {
-            self.on_stderr(&diagnostic::render(error, error.report()));
+            self.on_stderr(&diagnostic::render(error));
         }
     }
 
