@@ -164,7 +164,7 @@ fn map_failure_to_file(
     };
     let error = match error.kind() {
         ErrorKind::MigrationFailed => {
-            error.with_context("effect", "the whole migration was rolled back")
+            error.with_context("effect", "the migration was rolled back as a whole")
         }
         _ => error,
     };
