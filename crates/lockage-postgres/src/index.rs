@@ -1,32 +1,34 @@
-//! Indexes that are built while the table is in use: what can be left of one that failed.
+//! Parses `CREATE INDEX CONCURRENTLY` and reads indexes from the catalog.
 
-use crate::bare;
-use crate::dialect::literal;
+use lockage_sql::Row;
 
-/// A `CREATE INDEX CONCURRENTLY`.
+use crate::dialect::{literal, qualified_name, to_bool, unquoted};
+use crate::statement_mode::{is_concurrent, leading_keywords};
+
+/// A `CREATE INDEX CONCURRENTLY` statement.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Build {
-    /// The index's name; without one the server makes it up.
+pub(crate) struct CreateIndex {
+    /// The name of the index; the server generates a name if it is `None`.
     name: Option<String>,
-    /// The table, quoted, with its schema where it has one.
+    /// The table, quoted, with its schema if it has one.
     table: String,
 }
 
-/// An index that is there.
+/// An index in the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct IndexRow {
     pub(crate) oid: String,
-    /// Quoted, with its schema.
+    /// The name, quoted, with its schema.
     pub(crate) name: String,
     pub(crate) valid: bool,
-    /// The session that builds it.
+    /// The other session that builds it.
     pub(crate) builder: Option<String>,
 }
 
-impl Build {
+impl CreateIndex {
     pub(crate) fn parse(statement: &str) -> Option<Self> {
-        let words = bare::words(statement);
-        if words.first()? != "CREATE" || !bare::is_concurrent(&words) {
+        let words = leading_keywords(statement);
+        if words.first()? != "CREATE" || !is_concurrent(&words) {
             return None;
         }
         let mut words = words
@@ -48,7 +50,7 @@ impl Build {
         words.next_if_eq(&"ONLY");
         Some(Self {
             name,
-            table: qualified(words)?,
+            table: qualified_name(words)?,
         })
     }
 
@@ -56,25 +58,26 @@ impl Build {
         self.name.is_some()
     }
 
-    /// A query for the index of this name or, where the statement has none, for the table's indexes that are not valid.
-    pub(crate) fn look(&self) -> String {
+    /// Returns a query for the index of this name or, if the statement has no name, for the invalid indexes of the table.
+    pub(crate) fn query(&self) -> String {
         let table = format!("pg_catalog.to_regclass({})", literal(&self.table));
         match &self.name {
-            Some(name) => look(&format!(
+            Some(name) => index_query(&format!(
                 "c.relname = {} AND c.relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = {table})",
                 literal(name)
             )),
-            None => look(&format!("i.indrelid = {table} AND NOT i.indisvalid")),
+            None => index_query(&format!("i.indrelid = {table} AND NOT i.indisvalid")),
         }
     }
 }
 
-/// A query for what a failed `REINDEX … CONCURRENTLY` leaves.
-pub(crate) const LEFT_BY_REINDEX: &str = r"NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$'";
+/// The condition, for [`index_query`], of the indexes that a failed `REINDEX … CONCURRENTLY` leaves.
+pub(crate) const REINDEX_LEFTOVERS: &str =
+    r"NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$'";
 
-/// A query for indexes.
-pub(crate) fn look(condition: &str) -> String {
-    // Of the sessions of others, a user without rights sees no more than that they build.
+/// Returns a query for the indexes that meet a condition; [`parse_row`] reads its rows.
+pub(crate) fn index_query(condition: &str) -> String {
+    // An unprivileged user sees that other sessions build an index, but not which one: a lock on the table must suffice.
     format!(
         "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), i.indisvalid, \
          (SELECT min(p.pid) FROM pg_catalog.pg_stat_progress_create_index p WHERE p.pid <> pg_catalog.pg_backend_pid() \
@@ -85,79 +88,52 @@ pub(crate) fn look(condition: &str) -> String {
     )
 }
 
-/// Reads a row of [`look`].
-pub(crate) fn found(row: lockage_sql::Row) -> Option<Found> {
+/// Reads a row of [`index_query`].
+pub(crate) fn parse_row(row: Row) -> Option<IndexRow> {
     let [oid, name, valid, builder] = <[Option<String>; 4]>::try_from(row).ok()?;
-    Some(Found {
+    Some(IndexRow {
         oid: oid?,
         name: name?,
-        valid: valid? == "t",
+        valid: to_bool(Some(&valid?)),
         builder,
     })
-}
-
-/// The name at the start of some words, quoted, with its schema where it has one.
-pub(crate) fn qualified(words: impl IntoIterator<Item = impl AsRef<str>>) -> Option<String> {
-    let mut words = words.into_iter();
-    let first = quoted(words.next()?.as_ref());
-    Some(match (words.next(), words.next()) {
-        (Some(dot), Some(second)) if dot.as_ref() == "." => {
-            format!("{first}.{}", quoted(second.as_ref()))
-        }
-        _ => first,
-    })
-}
-
-/// A name as the server keeps it.
-pub(crate) fn unquoted(word: &str) -> String {
-    match word
-        .strip_prefix('"')
-        .and_then(|word| word.strip_suffix('"'))
-    {
-        Some(name) => name.replace("\"\"", "\""),
-        None => word.to_lowercase(),
-    }
-}
-
-fn quoted(word: &str) -> String {
-    lockage_sql::double_quoted(&unquoted(word))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn build(name: Option<&str>, table: &str) -> Option<Build> {
-        Some(Build {
+    fn create_index(name: Option<&str>, table: &str) -> Option<CreateIndex> {
+        Some(CreateIndex {
             name: name.map(str::to_owned),
             table: table.to_owned(),
         })
     }
 
     #[test]
-    fn names_of_index_and_table() {
+    fn create_index_statements_are_parsed() {
         for (statement, expected) in [
             (
                 "CREATE INDEX CONCURRENTLY i ON t (a)",
-                build(Some("i"), "\"t\""),
+                create_index(Some("i"), "\"t\""),
             ),
             (
                 "create unique index concurrently if not exists \"My \"\"I\" on only S.\"T\" using btree (a)",
-                build(Some("My \"I"), "\"s\".\"T\""),
+                create_index(Some("My \"I"), "\"s\".\"T\""),
             ),
             (
                 "CREATE INDEX CONCURRENTLY ON s . t(a)",
-                build(None, "\"s\".\"t\""),
+                create_index(None, "\"s\".\"t\""),
             ),
             (
                 "CREATE INDEX CONCURRENTLY -- c\n \"on\" ON t (a)",
-                build(Some("on"), "\"t\""),
+                create_index(Some("on"), "\"t\""),
             ),
             ("CREATE INDEX i ON t (a)", None),
             ("DROP INDEX CONCURRENTLY i", None),
             ("CREATE INDEX CONCURRENTLY", None),
         ] {
-            assert_eq!(Build::parse(statement), expected, "{statement}");
+            assert_eq!(CreateIndex::parse(statement), expected, "{statement}");
         }
     }
 }

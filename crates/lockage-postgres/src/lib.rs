@@ -1,128 +1,108 @@
-//! PostgreSQL 13 and later for Lockage, on [`tokio_postgres`](https://docs.rs/tokio-postgres).
+//! The Lockage backend for PostgreSQL 13 and later, on [`tokio_postgres`](https://docs.rs/tokio-postgres).
 //!
 //! # URLs
-//! `postgres://user:password@host:5432/database?parameter=value`, or `postgresql:`. Without a host it is `localhost`. Several hosts
-//! are tried in order; with `target_session_attrs=read-write` the primary among them is found. Parameters are those of libpq that
-//! tokio-postgres knows, and
+//! `postgres://user:password@host:5432/database?parameter=value`, or `postgresql:`. The default host is `localhost`. Several
+//! hosts are tried in order; `target_session_attrs=read-write` selects the primary among them. The parameters are those of
+//! libpq that tokio-postgres supports, and
 //! - `sslmode`: `disable`, `prefer` (the default), `require`, `verify-ca`, `verify-full`;
-//! - `role`: a role that the session takes in place of that of the login, as by `SET ROLE`; what migrations make is its;
-//! - `sslrootcert`: a PEM file with the authorities that are trusted, or `system`, the default, for those of the operating system. As
-//!   with libpq, a file makes `require` as strict as `verify-ca`.
+//! - `role`: a role that the session uses instead of the login role, as with `SET ROLE`; it owns what migrations create;
+//! - `sslrootcert`: a PEM file with the trusted certificate authorities, or `system` (the default) for those of the operating
+//!   system. As in libpq, a file makes `require` as strict as `verify-ca`.
 //!
-//! TLS is made by rustls with ring, with the feature `tls`, which is on unless it is turned off.
+//! The feature `tls`, on by default, provides TLS by rustls with ring.
 //!
 //! # The lock
-//! A session-level advisory lock, taken by `pg_try_advisory_lock` in a statement of its own and never waited for inside the server: a
-//! session that waits there holds a snapshot, on which the holder's `CREATE INDEX CONCURRENTLY` would wait in turn. Lock and scripts
-//! share one connection, and each transaction that writes begins with a look into `pg_locks`.
+//! The lock is a session-level advisory lock. `pg_try_advisory_lock` acquires it in a statement of its own and never waits inside
+//! the server: a waiting session holds a snapshot, and the `CREATE INDEX CONCURRENTLY` of the lock's holder would wait for that
+//! snapshot. Lock and scripts share one connection, and each transaction that writes first checks `pg_locks`.
 //!
-//! The session asks the server to notice within seconds when its host vanishes. A pooler in transaction mode is found out before the
-//! lock is asked for; a row in a table with a lease serves there instead, and the two kinds of lock exclude each other.
+//! The session's settings make the server notice within seconds that the client's host has vanished. A pooler in transaction
+//! mode is detected before the lock is requested; a row with a lease in a table serves there instead. The two kinds of lock
+//! exclude each other.
 //!
-//! # Numbers of locks
-//! Frozen: an id is the number that the lock functions take as `bigint`; a name is the first eight bytes, big-endian, of the SHA-256 of
-//! `lockage:` and the name. The lock belongs to the database of the URL.
+//! # Lock ids
+//! Frozen: a key with an id uses that id as the `bigint` of the lock functions; a key with a name uses the first eight bytes,
+//! big-endian, of the SHA-256 of `lockage:` and the name. The lock belongs to the database of the URL.
 
-mod address;
-mod application;
+mod application_name;
 mod backend_pid;
-mod bare;
-mod concurrent;
+mod cancel;
+mod concurrent_index;
+mod config;
 mod connect;
 mod connection;
 mod dialect;
-mod end;
+mod driver;
 mod error;
-mod holder;
-mod home;
+mod foreign_lock;
+mod history_schema;
 mod index;
-mod key;
-mod link;
+mod lease_support;
 mod lock;
-mod marked;
-mod message;
-mod neighbour;
-mod pooler;
-mod settings;
-mod standing;
+mod no_tls;
+mod pool_mode;
+mod progress_markers;
+mod recovery;
+mod script_hooks;
+mod server_info;
+mod server_session;
+mod session_settings;
+mod simple_query;
+mod standby;
+mod statement_mode;
 mod tls;
 
-use lockage_core::{
-    Backend, Capabilities, ConnectOptions, Error, ErrorKind, Location, Migration, Result, Session,
-    ParsedStatement,
-};
+use lockage_core::{Capabilities, ConnectOptions, Migration, ParsedStatement, Result};
 use lockage_sql::{Connection, SqlSession};
+
+use crate::connection::PostgresConnection;
 
 pub use lockage_core;
 
 pub use dialect::DIALECT;
 
-/// What this backend says of itself.
+/// The capabilities of this backend.
 const CAPABILITIES: Capabilities = Capabilities::new(true, "a session-level advisory lock").with_holder_query(
     "SELECT a.* FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.granted",
 );
 
-/// The backend for `postgres:` and `postgresql:` URLs.
-pub const BACKEND: Backend = Backend::new(
-    "lockage-postgres",
-    &["postgres", "postgresql"],
-    CAPABILITIES,
-    |options| {
-        Box::pin(async move {
-            let connection = connect::connect(options).await?;
-            Ok(
-                Box::new(SqlSession::new(connection, options.clone(), CAPABILITIES))
-                    as Box<dyn Session>,
-            )
-        })
-    },
-    check_script,
-);
+lockage_sql::sql_backend! {
+    /// The backend for `postgres:` and `postgresql:` URLs.
+    pub const BACKEND = "lockage-postgres" {
+        schemes: ["postgres", "postgresql"],
+        capabilities: CAPABILITIES,
+        dialect: DIALECT,
+        open: open,
+        check_statement: check_statement,
+    }
+}
 
-lockage_core::register_backend!(BACKEND);
-
-/// Opens a connection for rows. It has no lock: what changes the schema goes through [`BACKEND`] and a
+/// Opens a connection that reads and writes rows. It has no lock: schema changes go through [`BACKEND`] and a
 /// [`Runner`](lockage_core::Runner).
 ///
 /// # Errors
-/// [`ErrorKind::InvalidConfig`] and [`ErrorKind::Connect`].
+/// [`ErrorKind::InvalidConfig`](lockage_core::ErrorKind::InvalidConfig) and
+/// [`ErrorKind::Connect`](lockage_core::ErrorKind::Connect).
 pub async fn connect(options: &ConnectOptions) -> Result<impl Connection + use<>> {
     connect::connect(options).await
 }
 
-/// Reads a script, and refuses what the server, or the way that a script is run, could never do.
-fn check_script(migration: &Migration, each: &mut dyn FnMut(ParsedStatement<'_>)) -> Result<()> {
-    let mut refused = None;
-    lockage_sql::check_script(
-        DIALECT.syntax,
-        DIALECT.transactional_ddl,
-        migration,
-        &mut |statement| {
-            if refused.is_none() {
-                refused = refuse(migration, statement);
-            }
-            each(statement);
-        },
-    )?;
-    refused.map_or(Ok(()), Err)
+async fn open(options: &ConnectOptions) -> Result<SqlSession<PostgresConnection>> {
+    let connection = connect::connect(options).await?;
+    Ok(SqlSession::new(connection, options.clone(), CAPABILITIES))
 }
 
-fn refuse(migration: &Migration, statement: ParsedStatement<'_>) -> Option<Error> {
-    let error = if bare::copies_to_client(statement.text) {
-        connection::copies_to_client()
-    } else if let Some(error) = bare::breaks_the_run(&bare::words(statement.text)) {
-        error
-    } else if migration.directives().transaction
-        && bare::is_refused_in_transaction(&bare::words(statement.text))
-    {
-        let words: Vec<_> = statement.text.split_whitespace().take(3).collect();
-        Error::new(ErrorKind::InvalidMigration, format!("{} … cannot run in a transaction", words.join(" ")))
-            .with_hint("put `-- lockage: no-transaction` at the head of the file; then each statement commits by itself")
-    } else {
-        return None;
-    };
-    let line = statement.text.lines().next().unwrap_or_default();
-    Some(
-        error.with_location(Location::at(migration.file(), statement.line, 1).with_line_text(line)),
-    )
+/// Rejects a statement that the server, or the way in which the script runs, can never execute.
+fn check_statement(migration: &Migration, statement: &ParsedStatement<'_>) -> Result<()> {
+    if statement_mode::is_copy_to_stdout(statement.text) {
+        return Err(statement_mode::copy_to_stdout_error());
+    }
+    let keywords = statement_mode::leading_keywords(statement.text);
+    if let Some(error) = statement_mode::rejection(&keywords) {
+        return Err(error);
+    }
+    if migration.directives().transaction && statement_mode::forbids_transaction(&keywords) {
+        return Err(statement_mode::needs_autocommit_error(statement.text));
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Encryption, by rustls where the feature `tls` is on.
+//! TLS by rustls, with the feature `tls`.
 
 #[cfg(feature = "tls")]
 mod verify;
@@ -7,9 +7,9 @@ use lockage_core::Result;
 #[cfg(feature = "tls")]
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::address::{Address, Trust};
+use crate::config::{ConnectConfig, SslMode};
 
-/// Makes connections encrypted, or not.
+/// Whether connections are encrypted, and with which connector.
 #[derive(Clone)]
 pub(crate) enum Tls {
     Off,
@@ -29,32 +29,35 @@ impl std::fmt::Debug for Tls {
 
 #[cfg(feature = "tls")]
 impl Tls {
-    pub(crate) fn new(address: &Address) -> Result<Self> {
+    pub(crate) fn new(config: &ConnectConfig) -> Result<Self> {
         use tokio_postgres::config::SslNegotiation;
 
-        if address.trust == Trust::Disable {
+        if config.ssl_mode == SslMode::Disable {
             return Ok(Self::Off);
         }
-        let mut config = verify::client(address)?;
-        if address.config.get_ssl_negotiation() == SslNegotiation::Direct {
-            config.alpn_protocols = vec![b"postgresql".to_vec()];
+        let mut client = verify::client_config(config)?;
+        if config.driver.get_ssl_negotiation() == SslNegotiation::Direct {
+            client.alpn_protocols = vec![b"postgresql".to_vec()];
         }
-        Ok(Self::On(MakeRustlsConnect::new(config)))
+        Ok(Self::On(MakeRustlsConnect::new(client)))
     }
 }
 
 #[cfg(not(feature = "tls"))]
 impl Tls {
-    pub(crate) fn new(address: &Address) -> Result<Self> {
+    pub(crate) fn new(config: &ConnectConfig) -> Result<Self> {
         use lockage_core::{Error, ErrorKind};
 
-        match address.trust {
-            Trust::Disable | Trust::Prefer => Ok(Self::Off),
-            trust => Err(Error::new(
+        match config.ssl_mode {
+            SslMode::Disable | SslMode::Prefer => Ok(Self::Off),
+            mode => Err(Error::new(
                 ErrorKind::InvalidConfig,
-                format!("{} asks for TLS ({trust:?}), which this program was built without", address.shown),
+                format!(
+                    "{} requires TLS ({mode:?}), but this program was built without it",
+                    config.display_url
+                ),
             )
-            .with_hint("build it with the feature `tls` of lockage-postgres, which is on unless it was turned off")),
+            .with_hint("build with the feature `tls` of lockage-postgres, which is on by default")),
         }
     }
 }
@@ -66,12 +69,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_the_feature_only_what_needs_no_tls_is_taken() {
-        let made = |url: &str| Tls::new(&Address::parse(&ConnectOptions::new(url)?)?);
-        assert!(made("postgres://db/shop?sslmode=disable").is_ok());
-        assert!(made("postgres://db/shop").is_ok());
+    fn sslmode_that_requires_tls_is_rejected_without_the_feature() {
+        let tls = |url: &str| Tls::new(&ConnectConfig::parse(&ConnectOptions::new(url)?)?);
+        assert!(tls("postgres://db/shop?sslmode=disable").is_ok());
+        assert!(tls("postgres://db/shop").is_ok());
         for mode in ["require", "verify-ca", "verify-full"] {
-            let error = made(&format!("postgres://db/shop?sslmode={mode}")).unwrap_err();
+            let error = tls(&format!("postgres://db/shop?sslmode={mode}")).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidConfig);
             assert!(error.message().contains("TLS"), "{error}");
             assert!(

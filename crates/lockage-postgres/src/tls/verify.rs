@@ -1,9 +1,10 @@
-//! How far a server's certificate is trusted: as libpq does by `sslmode`.
+//! Verifies the server's certificate according to `sslmode`, as libpq does.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use lockage_core::{Error, ErrorKind, Result};
+use lockage_sql::tls::AcceptAnyCertificate;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -14,95 +15,93 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
-use crate::address::{Address, Roots, Trust};
+use crate::config::{ConnectConfig, RootCertificates, SslMode};
 
-pub(super) fn client(address: &Address) -> Result<ClientConfig> {
+/// Returns the TLS settings of a connection.
+pub(super) fn client_config(config: &ConnectConfig) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = verifier(address, &provider)?;
-    let config = ClientConfig::builder_with_provider(provider)
+    let verifier = verifier(config, &provider)?;
+    Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| unusable(address, "TLS", error))?
+        .map_err(|error| tls_config_error(config, "TLS", error))?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    Ok(config)
+        .with_no_client_auth())
 }
 
 fn verifier(
-    address: &Address,
+    config: &ConnectConfig,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>> {
-    let names = match address.trust {
-        Trust::VerifyCa => false,
-        Trust::VerifyFull => true,
-        _ => return Ok(Arc::new(Anybody(Arc::clone(provider)))),
+    let check_host = match config.ssl_mode {
+        SslMode::VerifyCa => false,
+        SslMode::VerifyFull => true,
+        _ => return Ok(Arc::new(AcceptAnyCertificate::new(Arc::clone(provider)))),
     };
-    let known = certificates(address)?;
+    let trusted = trusted_certificates(config)?;
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(known.iter().cloned());
+    roots.add_parsable_certificates(trusted.iter().cloned());
     let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
-        .map_err(|error| unusable(address, "certificates", error))?;
-    Ok(Arc::new(Known {
+        .map_err(|error| tls_config_error(config, "certificates", error))?;
+    Ok(Arc::new(CaVerifier {
         chain,
-        known,
-        names,
+        trusted,
+        check_host,
     }))
 }
 
-fn certificates(address: &Address) -> Result<Vec<CertificateDer<'static>>> {
-    let (certificates, place) = match &address.roots {
-        Roots::System => (
+fn trusted_certificates(config: &ConnectConfig) -> Result<Vec<CertificateDer<'static>>> {
+    let (certificates, source) = match &config.roots {
+        RootCertificates::System => (
             rustls_native_certs::load_native_certs().certs,
-            "the system's store".to_owned(),
+            "the certificate store of the operating system".to_owned(),
         ),
-        Roots::File(path) => (
-            read(path).map_err(|error| unusable(address, &path.display().to_string(), error))?,
-            path.display().to_string(),
-        ),
+        RootCertificates::File(path) => {
+            let source = path.display().to_string();
+            let certificates =
+                read_pem(path).map_err(|error| tls_config_error(config, &source, error))?;
+            (certificates, source)
+        }
     };
     if certificates.is_empty() {
-        let none = Error::new(
+        let error = Error::new(
             ErrorKind::InvalidConfig,
-            format!("no certificate of an authority in {place}"),
+            format!("no certificate authority in {source}"),
         );
-        return Err(none.with_hint("name a PEM file with sslrootcert=<path> in the database URL"));
+        return Err(error.with_hint("name a PEM file with sslrootcert=<path> in the database URL"));
     }
     Ok(certificates)
 }
 
-fn read(
+fn read_pem(
     path: &Path,
 ) -> std::result::Result<Vec<CertificateDer<'static>>, rustls::pki_types::pem::Error> {
     CertificateDer::pem_file_iter(path)?.collect()
 }
 
-fn unusable(
-    address: &Address,
-    what: &str,
+fn tls_config_error(
+    config: &ConnectConfig,
+    source: &str,
     error: impl std::error::Error + Send + Sync + 'static,
 ) -> Error {
     Error::new(
         ErrorKind::InvalidConfig,
-        format!("cannot use {what} for {}: {error}", address.shown),
+        format!("cannot use {source} for {}: {error}", config.display_url),
     )
     .with_source(error)
 }
 
-/// Takes any certificate, for `prefer` and `require`; that the server has its key is checked all the same.
+/// Accepts a certificate of a trusted authority.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-/// Takes a certificate of a known authority.
-#[derive(Debug)]
-struct Known {
+struct CaVerifier {
     chain: Arc<WebPkiServerVerifier>,
-    known: Vec<CertificateDer<'static>>,
-    /// Whether it must be made out to the host of the URL.
-    names: bool,
+    trusted: Vec<CertificateDer<'static>>,
+    /// Whether the certificate must be for the host of the URL.
+    check_host: bool,
 }
 
-impl ServerCertVerifier for Known {
+impl ServerCertVerifier for CaVerifier {
     fn verify_server_cert(
         &self,
         server: &CertificateDer<'_>,
@@ -111,19 +110,19 @@ impl ServerCertVerifier for Known {
         ocsp: &[u8],
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        let judged = self
+        let result = self
             .chain
             .verify_server_cert(server, intermediates, name, ocsp, now);
-        match judged {
-            // The chain is judged before the name.
+        match result {
+            // rustls verifies the chain before the name: the chain is valid here.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) if !self.names => Ok(ServerCertVerified::assertion()),
-            // A server that signs for itself, and whose very certificate is among the known ones.
+            )) if !self.check_host => Ok(ServerCertVerified::assertion()),
+            // A self-signed certificate that is itself among the trusted ones.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::UnknownIssuer | CertificateError::Other(_),
-            )) if self.known.iter().any(|known| known == server) => {
-                if self.names {
+            )) if self.trusted.iter().any(|trusted| trusted == server) => {
+                if self.check_host {
                     rustls::client::verify_server_name(
                         &ParsedCertificate::try_from(server)?,
                         name,
@@ -131,7 +130,7 @@ impl ServerCertVerifier for Known {
                 }
                 Ok(ServerCertVerified::assertion())
             }
-            judged => judged,
+            result => result,
         }
     }
 
@@ -157,50 +156,5 @@ impl ServerCertVerifier for Known {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.chain.supported_verify_schemes()
-    }
-}
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

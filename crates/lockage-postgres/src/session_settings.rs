@@ -1,4 +1,4 @@
-//! What is set for the session, and set back between migrations.
+//! SQL that sets and resets session settings.
 
 use std::time::Duration;
 
@@ -9,10 +9,12 @@ use crate::dialect::literal;
 /// Names and values.
 pub(crate) type Settings = Vec<(&'static str, String)>;
 
-/// Lets the server notice within seconds that this host has vanished, and so free the lock: idle by keepalives, with an answer
-/// underway by the user timeout, in the middle of a statement by the check interval. Needs no right. And has it read scripts as
-/// they are split, and write where the role or the database is set to read only.
-pub(crate) fn of_session(server_version: u32) -> Settings {
+/// Returns the settings that a session needs before it acquires the lock. None requires a privilege.
+///
+/// - The server splits texts as Lockage splits scripts, and it writes where the role or the database defaults to read only.
+/// - The server notices within seconds that the client's host has vanished, and so releases the lock: keepalives detect it while
+///   the session is idle, the user timeout while a reply is unacknowledged, the check interval while a statement runs.
+pub(crate) fn session_settings(server_version: u32) -> Settings {
     let mut settings = vec![
         ("client_encoding", "UTF8".to_owned()),
         ("standard_conforming_strings", "on".to_owned()),
@@ -28,8 +30,8 @@ pub(crate) fn of_session(server_version: u32) -> Settings {
     settings
 }
 
-/// A query that sets them for the session.
-pub(crate) fn set(settings: &Settings) -> String {
+/// Returns a query that applies settings to the session.
+pub(crate) fn set_config_query(settings: &Settings) -> String {
     let calls: Vec<String> = settings
         .iter()
         .map(|(name, value)| format!("pg_catalog.set_config('{name}', {}, false)", literal(value)))
@@ -37,9 +39,9 @@ pub(crate) fn set(settings: &Settings) -> String {
     format!("SELECT {}", calls.join(", "))
 }
 
-/// Statements that undo what a script before may have set, and set what the next one needs. They commit by themselves, so that
-/// they hold however the script ends, and so that its transaction begins with the defaults for transactions.
-pub(crate) fn start_afresh(
+/// Returns statements that undo the settings of the previous script and apply those of the next one. They commit by themselves:
+/// they stay in effect if the script fails, and the script's transaction starts with the defaults for transactions.
+pub(crate) fn reset_session(
     settings: &Settings,
     schema: Option<&str>,
     role: Option<&str>,
@@ -47,18 +49,18 @@ pub(crate) fn start_afresh(
     let mut statements = vec![
         "BEGIN".to_owned(),
         "RESET SESSION AUTHORIZATION".to_owned(),
-        take_role(role),
+        set_role(role),
         "RESET ALL".to_owned(),
-        set(settings),
+        set_config_query(settings),
     ];
-    statements.extend(schema.map(search_first));
+    statements.extend(schema.map(set_search_path));
     statements.push("COMMIT".into());
     statements
 }
 
-/// Statements that set until the end of a transaction what must not stay in a session that others use too.
-/// None of them is a query, before which a transaction says of what kind it is.
-pub(crate) fn for_now(settings: &Settings, search_path: Option<&str>) -> Vec<String> {
+/// Returns statements that apply settings until the end of the transaction, for a session that other clients share.
+/// None is a query, so the script can still run SET TRANSACTION.
+pub(crate) fn transaction_settings(settings: &Settings, search_path: Option<&str>) -> Vec<String> {
     let mut statements: Vec<String> = [
         ("client_encoding", "UTF8"),
         ("standard_conforming_strings", "on"),
@@ -71,46 +73,47 @@ pub(crate) fn for_now(settings: &Settings, search_path: Option<&str>) -> Vec<Str
     statements
 }
 
-/// A query for the path that leads to a schema first. What the session finds otherwise, extensions for instance, it goes on finding.
-pub(crate) fn path_to(schema: &str) -> String {
-    format!("SELECT {}", path(schema))
+/// Returns a query for a search path that starts with `schema`. The rest of the current path stays, because it may contain
+/// extensions.
+pub(crate) fn search_path_query(schema: &str) -> String {
+    format!("SELECT {}", search_path(schema))
 }
 
-fn path(schema: &str) -> String {
+fn search_path(schema: &str) -> String {
     format!(
         "pg_catalog.concat_ws(', ', {}, nullif(nullif(pg_catalog.current_setting('search_path'), ''), '\"\"'))",
         literal(&double_quoted(schema))
     )
 }
 
-fn search_first(schema: &str) -> String {
+fn set_search_path(schema: &str) -> String {
     format!(
         "SELECT pg_catalog.set_config('search_path', {}, false)",
-        path(schema)
+        search_path(schema)
     )
 }
 
-/// Takes the role that the URL names, or that of the login.
-pub(crate) fn take_role(role: Option<&str>) -> String {
+/// Returns the statement that sets the role of the URL, or the login role.
+pub(crate) fn set_role(role: Option<&str>) -> String {
     match role {
         Some(role) => format!("SET ROLE {}", double_quoted(role)),
         None => "RESET ROLE".to_owned(),
     }
 }
 
-/// Statements that undo, within a script's transaction, what would keep our own rows from being written.
-pub(crate) fn as_ourselves(role: Option<&str>) -> Vec<String> {
+/// Returns statements that undo, at the end of a script's transaction, settings that would prevent writing the history.
+pub(crate) fn restore_identity(role: Option<&str>) -> Vec<String> {
     vec![
         "SET LOCAL statement_timeout = 0".to_owned(),
         "RESET SESSION AUTHORIZATION".to_owned(),
-        take_role(role),
+        set_role(role),
         "SET client_encoding = 'UTF8'".to_owned(),
         "SET standard_conforming_strings = on".to_owned(),
     ]
 }
 
-/// The same until the end of the transaction only, for a script whose settings are to outlive it.
-pub(crate) fn as_ourselves_for_now(role: Option<&str>) -> Vec<String> {
+/// Does the same as [`restore_identity`] until the end of the transaction: the settings of the script stay in effect after it.
+pub(crate) fn restore_identity_local(role: Option<&str>) -> Vec<String> {
     vec![
         "SET LOCAL statement_timeout = 0".to_owned(),
         "SET LOCAL SESSION AUTHORIZATION DEFAULT".to_owned(),
@@ -121,8 +124,8 @@ pub(crate) fn as_ourselves_for_now(role: Option<&str>) -> Vec<String> {
     ]
 }
 
-/// The same in a session that others use too: nothing that a script has set stays in it.
-pub(crate) fn as_found() -> Vec<String> {
+/// Does the same as [`restore_identity`] in a session that other clients share: no setting of the script remains in it.
+pub(crate) fn restore_shared_session() -> Vec<String> {
     [
         "RESET SESSION AUTHORIZATION",
         "RESET ROLE",
@@ -135,7 +138,7 @@ pub(crate) fn as_found() -> Vec<String> {
     .into()
 }
 
-/// A time limit, as the server takes it; never zero, which would be no limit.
+/// Returns a time limit in the server's unit; at least 1, because 0 means no limit.
 pub(crate) fn milliseconds(limit: Duration) -> u32 {
     u32::try_from(limit.as_millis())
         .unwrap_or(u32::MAX)

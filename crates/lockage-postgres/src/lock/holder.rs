@@ -1,34 +1,37 @@
-//! Who holds a lock, and whether it makes progress.
+//! Finds the session that holds a lock, and describes what it does.
 
 use lockage_core::{LockHolder, LockKey};
 use lockage_sql::Row;
 
-use crate::application;
+use super::key::matches_lock_sql;
+use crate::application_name;
 use crate::dialect::time_text;
-use crate::key;
-use crate::message::headline;
+use crate::simple_query::summary;
 
-/// The query for [`read`]. What a user may not see of others, the server leaves empty.
-pub(crate) fn look(key: &LockKey) -> String {
+/// Returns a query for the holder of an advisory lock; [`from_row`] reads its row. Columns that the user has no privilege to see
+/// are NULL.
+pub(crate) fn find_holder(key: &LockKey) -> String {
     format!(
         "SELECT {} FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
          LEFT JOIN pg_catalog.pg_stat_progress_create_index i ON i.pid = l.pid \
          WHERE l.pid IS NOT NULL AND {} LIMIT 1",
         columns("l.pid"),
-        key::is_the_lock_in(key, "l."),
+        matches_lock_sql(key, "l."),
     )
 }
 
-/// The same of the holder of a row: of its session or, behind a pooler where no session is its own, of the sessions that have a migration in
-/// hand at this moment.
-pub(crate) fn look_at_session(session: Option<i32>) -> String {
-    let is_the_session = session.map_or_else(
+/// Returns the query for the holder of a row with a lease; [`from_row`] reads its rows.
+///
+/// A holder that connects through a transaction-pooling proxy has no session of its own: the query then finds the sessions that
+/// run a migration at this moment.
+pub(crate) fn describe_session(session: Option<i32>) -> String {
+    let is_holder = session.map_or_else(
         || "a.state = 'active' AND a.application_name ~ 'lockage@[^ ]+ [VR]'".to_owned(),
         |pid| format!("a.pid = {pid}"),
     );
     format!(
         "SELECT {} FROM pg_catalog.pg_stat_activity a LEFT JOIN pg_catalog.pg_stat_progress_create_index i ON i.pid = a.pid \
-         WHERE a.datname = pg_catalog.current_database() AND {is_the_session}",
+         WHERE a.datname = pg_catalog.current_database() AND {is_holder}",
         columns("a.pid"),
     )
 }
@@ -49,8 +52,8 @@ fn columns(pid: &str) -> String {
     )
 }
 
-/// Reads a row of [`look`].
-pub(crate) fn read(row: Row) -> LockHolder {
+/// Reads a row of [`find_holder`] or [`describe_session`].
+pub(crate) fn from_row(row: Row) -> LockHolder {
     let mut columns = row.into_iter();
     let mut next = || columns.next().flatten().filter(|text| !text.is_empty());
     let mut holder = LockHolder::default();
@@ -62,12 +65,16 @@ pub(crate) fn read(row: Row) -> LockHolder {
     let query = next();
     holder.progress = next();
     let mut number = None;
-    if let Some(told) = holder.application.as_deref().and_then(application::read) {
-        number = told.statement;
-        holder.migration = told.migration.map(str::to_owned);
-        // Over a Unix socket, the server does not tell.
-        holder.host = holder.host.or_else(|| Some(told.host.to_owned()));
+    if let Some(name) = holder
+        .application
+        .as_deref()
+        .and_then(application_name::parse)
+    {
+        number = name.statement;
+        holder.migration = name.migration.map(str::to_owned);
+        // For a client on a Unix socket, the server reports no host.
+        holder.host = holder.host.or_else(|| Some(name.host.to_owned()));
     }
-    holder.statement = query.map(|query| headline(&query, number));
+    holder.statement = query.map(|query| summary(&query, number));
     holder
 }

@@ -1,20 +1,20 @@
-//! Statements that run outside any transaction.
+//! Classifies statements: which cannot run in a transaction, which only change session settings, which are rejected.
 
 use lockage_core::{Error, ErrorKind};
 use lockage_sql::script::leading_words;
 
 use crate::dialect::DIALECT;
 
-/// How many words of a statement are looked at.
-const WORDS: usize = 64;
+/// The number of words of a statement that are read.
+const MAX_KEYWORDS: usize = 64;
 
-/// The words of a statement, unquoted ones in upper case.
-pub(crate) fn words(statement: &str) -> Vec<String> {
-    leading_words(statement, DIALECT.syntax, WORDS)
+/// Returns the first words of a statement, unquoted ones in upper case.
+pub(crate) fn leading_keywords(statement: &str) -> Vec<String> {
+    leading_words(statement, DIALECT.syntax, MAX_KEYWORDS)
 }
 
-/// Whether the server refuses the statement inside a transaction, whatever else it says.
-pub(crate) fn is_refused_in_transaction(words: &[String]) -> bool {
+/// Returns whether the server rejects the statement inside a transaction in all of its forms.
+pub(crate) fn forbids_transaction(words: &[String]) -> bool {
     let word = |index: usize| words.get(index).map_or("", String::as_str);
     match word(0) {
         "VACUUM" => true,
@@ -23,9 +23,7 @@ pub(crate) fn is_refused_in_transaction(words: &[String]) -> bool {
             matches!(word(1), "DATABASE" | "TABLESPACE")
                 || word(1) == "INDEX" && is_concurrent(words)
         }
-        "ALTER" => {
-            word(1) == "SYSTEM" || word(1) == "TABLE" && is_detach(words) && is_concurrent(words)
-        }
+        "ALTER" => word(1) == "SYSTEM" || word(1) == "TABLE" && is_detach_concurrently(words),
         "REINDEX" => {
             is_concurrent(words)
                 || words
@@ -39,30 +37,40 @@ pub(crate) fn is_refused_in_transaction(words: &[String]) -> bool {
     }
 }
 
-/// Says why no run could go on behind the statement.
-pub(crate) fn breaks_the_run(words: &[String]) -> Option<Error> {
-    let (what, hint) = match words {
+/// Returns the error of a statement after which no run could continue.
+pub(crate) fn rejection(words: &[String]) -> Option<Error> {
+    let (message, hint) = match words {
         [first, second, ..] if first == "DISCARD" && second == "ALL" => (
-            "DISCARD ALL in a migration: it gives up the lock under which the migration runs",
-            "say what is to be discarded (DISCARD PLANS, DISCARD SEQUENCES, DISCARD TEMP), or RESET ALL",
+            "DISCARD ALL is not supported in migrations: it releases the lock",
+            "discard specific objects (DISCARD PLANS, DISCARD SEQUENCES, DISCARD TEMP), or use RESET ALL",
         ),
         [first, second, ..] if first == "PREPARE" && second == "TRANSACTION" => (
-            "PREPARE TRANSACTION in a migration: what it detaches would take the history along",
+            "PREPARE TRANSACTION is not supported in migrations: it would detach the history row with the transaction",
             "end the transaction with COMMIT",
         ),
         _ => return None,
     };
-    Some(Error::new(ErrorKind::InvalidMigration, what).with_hint(hint))
+    Some(Error::new(ErrorKind::InvalidMigration, message).with_hint(hint))
 }
 
-/// Whether the statement is to run alone: because the server refuses it in a transaction, or may, or because it may commit by
-/// itself.
-pub(crate) fn stands_alone(statement: &str) -> bool {
-    let words = words(statement);
+/// Returns the error of a statement that cannot run in the transaction of its script.
+pub(crate) fn needs_autocommit_error(statement: &str) -> Error {
+    let words: Vec<_> = statement.split_whitespace().take(3).collect();
+    Error::new(
+        ErrorKind::InvalidMigration,
+        format!("{} … cannot run in a transaction", words.join(" ")),
+    )
+    .with_hint("add `-- lockage: no-transaction` at the top of the file; each statement then commits by itself")
+}
+
+/// Returns whether the statement must run outside a transaction: the server rejects it in one, or may reject it, or the statement
+/// may commit by itself.
+pub(crate) fn must_autocommit(statement: &str) -> bool {
+    let words = leading_keywords(statement);
     let word = |index: usize| words.get(index).map_or("", String::as_str);
-    is_refused_in_transaction(&words)
+    forbids_transaction(&words)
         || match word(0) {
-            // Of a partitioned table, and of all tables.
+            // Without a table, or for a partitioned table, the server rejects them in a transaction.
             "REINDEX" | "CLUSTER" | "REPACK" => true,
             "CALL" => true,
             "DO" => may_commit(statement),
@@ -73,7 +81,7 @@ pub(crate) fn stands_alone(statement: &str) -> bool {
         }
 }
 
-/// Whether a block may end the transaction that it runs in.
+/// Returns whether a block may end the transaction that it runs in.
 fn may_commit(block: &str) -> bool {
     let block = block.to_ascii_uppercase();
     ["COMMIT", "ROLLBACK", "CALL"]
@@ -81,7 +89,7 @@ fn may_commit(block: &str) -> bool {
         .any(|word| block.contains(word))
 }
 
-/// Whether a statement says `CONCURRENTLY` where that is no name.
+/// Returns whether a statement has the keyword `CONCURRENTLY`, and not a name of that spelling.
 pub(crate) fn is_concurrent(words: &[String]) -> bool {
     match words.first().map(String::as_str) {
         // CREATE [UNIQUE] INDEX CONCURRENTLY, DROP INDEX CONCURRENTLY
@@ -99,18 +107,19 @@ pub(crate) fn is_concurrent(words: &[String]) -> bool {
     }
 }
 
-/// Whether an `ALTER TABLE` takes a partition away.
-pub(crate) fn is_detach(words: &[String]) -> bool {
-    words
-        .windows(2)
-        .any(|pair| pair[0] == "DETACH" && pair[1] == "PARTITION")
+/// Returns whether an `ALTER TABLE` detaches a partition concurrently.
+fn is_detach_concurrently(words: &[String]) -> bool {
+    is_concurrent(words)
+        && words
+            .windows(2)
+            .any(|pair| pair[0] == "DETACH" && pair[1] == "PARTITION")
 }
 
-/// Whether the statement sets something for the session and does nothing else.
-pub(crate) fn is_for_session(words: &[String]) -> bool {
+/// Returns whether the statement changes settings of the session and does nothing else.
+pub(crate) fn is_session_setting(words: &[String]) -> bool {
     let word = |index: usize| words.get(index).map_or("", String::as_str);
     match word(0) {
-        // What is set for a transaction ends with it.
+        // A setting of a transaction ends with the transaction.
         "SET" => !matches!(word(1), "LOCAL" | "TRANSACTION" | "CONSTRAINTS"),
         "RESET" => true,
         // As pg_dump writes it: SELECT pg_catalog.set_config('search_path', '', false)
@@ -124,13 +133,13 @@ pub(crate) fn is_for_session(words: &[String]) -> bool {
     }
 }
 
-/// Whether it sets back everything, what this session needs included.
+/// Returns whether the statement resets all settings, including those that Lockage needs.
 pub(crate) fn resets_all(words: &[String]) -> bool {
     matches!(words, [first, second, ..] if first == "RESET" && second == "ALL")
 }
 
-/// Whether the statement sends rows to the client, which there is no use for.
-pub(crate) fn copies_to_client(statement: &str) -> bool {
+/// Returns whether the statement sends rows to the client.
+pub(crate) fn is_copy_to_stdout(statement: &str) -> bool {
     if !statement
         .get(..4)
         .is_some_and(|word| word.eq_ignore_ascii_case("copy"))
@@ -143,12 +152,21 @@ pub(crate) fn copies_to_client(statement: &str) -> bool {
         .any(|pair| pair[0] == "TO" && matches!(&*pair[1], "STDOUT" | "STDIN"))
 }
 
+/// Returns the error of a statement that sends rows to the client.
+pub(crate) fn copy_to_stdout_error() -> Error {
+    Error::new(
+        ErrorKind::InvalidMigration,
+        "COPY … TO STDOUT is not supported in migrations",
+    )
+    .with_hint("remove the statement")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn statements_that_no_transaction_may_hold() {
+    fn statements_rejected_in_a_transaction_must_autocommit() {
         for statement in [
             "CREATE INDEX CONCURRENTLY i ON t (a)",
             "create unique /* c */ index concurrently on t (a)",
@@ -164,14 +182,14 @@ mod tests {
             "COMMIT PREPARED 'x'",
         ] {
             assert!(
-                is_refused_in_transaction(&words(statement)) && stands_alone(statement),
+                forbids_transaction(&leading_keywords(statement)) && must_autocommit(statement),
                 "{statement}"
             );
         }
     }
 
     #[test]
-    fn statements_that_run_alone_to_be_safe() {
+    fn statements_that_may_commit_must_autocommit() {
         for statement in [
             "REINDEX TABLE t",
             "CLUSTER",
@@ -181,14 +199,14 @@ mod tests {
             "ALTER DATABASE d SET TABLESPACE t",
         ] {
             assert!(
-                stands_alone(statement) && !is_refused_in_transaction(&words(statement)),
+                must_autocommit(statement) && !forbids_transaction(&leading_keywords(statement)),
                 "{statement}"
             );
         }
     }
 
     #[test]
-    fn statements_that_share_a_transaction() {
+    fn ordinary_statements_share_a_transaction() {
         for statement in [
             "CREATE INDEX concurrently_built ON t (a)",
             r#"CREATE INDEX "CONCURRENTLY" ON t (a)"#,
@@ -201,12 +219,12 @@ mod tests {
             "ANALYZE t",
             "INSERT INTO vacuum VALUES ('VACUUM')",
         ] {
-            assert!(!stands_alone(statement), "{statement}");
+            assert!(!must_autocommit(statement), "{statement}");
         }
     }
 
     #[test]
-    fn statements_that_only_set() {
+    fn session_settings_are_recognized() {
         for statement in [
             "SET search_path = app",
             "SET SESSION AUTHORIZATION a",
@@ -214,7 +232,10 @@ mod tests {
             "SELECT pg_catalog.set_config('search_path', '', false)",
             "SELECT set_config('a.b', 'c', false)",
         ] {
-            assert!(is_for_session(&words(statement)), "{statement}");
+            assert!(
+                is_session_setting(&leading_keywords(statement)),
+                "{statement}"
+            );
         }
         for statement in [
             "SET LOCAL role a",
@@ -224,16 +245,19 @@ mod tests {
             "SELECT 1",
             "UPDATE t SET a = 1",
         ] {
-            assert!(!is_for_session(&words(statement)), "{statement}");
+            assert!(
+                !is_session_setting(&leading_keywords(statement)),
+                "{statement}"
+            );
         }
     }
 
     #[test]
-    fn rows_for_a_client() {
-        assert!(copies_to_client("COPY t (a, b) TO STDOUT"));
-        assert!(copies_to_client("copy (select 1) to stdout with csv"));
-        assert!(!copies_to_client("COPY t TO '/tmp/stdout'"));
-        assert!(!copies_to_client("COPY t FROM '/tmp/x'"));
-        assert!(!copies_to_client("SELECT 'COPY t TO STDOUT'"));
+    fn copy_to_stdout_is_recognized() {
+        assert!(is_copy_to_stdout("COPY t (a, b) TO STDOUT"));
+        assert!(is_copy_to_stdout("copy (select 1) to stdout with csv"));
+        assert!(!is_copy_to_stdout("COPY t TO '/tmp/stdout'"));
+        assert!(!is_copy_to_stdout("COPY t FROM '/tmp/x'"));
+        assert!(!is_copy_to_stdout("SELECT 'COPY t TO STDOUT'"));
     }
 }

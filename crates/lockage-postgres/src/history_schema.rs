@@ -1,12 +1,12 @@
-//! Where the history stands, and whether one that was not found is not there.
+//! Finds the schema of the history, and tells a history that does not exist from one that the user cannot see.
 
 use lockage_core::{Error, ErrorKind, Result};
 use lockage_sql::{Row, double_quoted};
 
 use crate::dialect::literal;
 
-/// The schema of the history's table or, where there is none, the one in which it will be made.
-pub(crate) fn look(table: &str) -> String {
+/// Returns a query for the schema of the history table or, if the table does not exist, the schema in which it will be created.
+pub(crate) fn locate_sql(table: &str) -> String {
     format!(
         "SELECT coalesce((SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.oid = pg_catalog.to_regclass({})), pg_catalog.current_schema())",
@@ -14,9 +14,11 @@ pub(crate) fn look(table: &str) -> String {
     )
 }
 
-/// The search path as it is set, whose it is, the schema that it leads to, and the schemas with a history that this user must not enter:
-/// the server passes over those without a word.
-pub(crate) fn look_for_hidden(table: &str) -> String {
+/// Returns a query for histories that this user cannot see; [`check_absent`] reads its rows.
+///
+/// The server silently skips schemas of the search path on which the user has no USAGE privilege. The columns are the search path
+/// setting, the user, the current schema, and one such schema with a history table.
+pub(crate) fn hidden_history_sql(table: &str) -> String {
     format!(
         "SELECT pg_catalog.current_setting('search_path'), current_user, pg_catalog.current_schema(), h.nspname FROM (SELECT 1) one \
          LEFT JOIN (SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -25,50 +27,51 @@ pub(crate) fn look_for_hidden(table: &str) -> String {
     )
 }
 
-/// Judges the rows of [`look_for_hidden`].
+/// Checks the rows of [`hidden_history_sql`].
 ///
 /// # Errors
-/// Where there is a history that cannot be seen, or no place in which to look for one.
-pub(crate) fn check_history_absent(rows: Vec<Row>, table: &str) -> Result<()> {
+/// Fails if the search path names a schema with a history that the user cannot see, or names no existing schema.
+pub(crate) fn check_absent(rows: Vec<Row>, table: &str) -> Result<()> {
     for row in rows {
         let mut columns = row.into_iter();
         let mut next = || columns.next().flatten();
-        let (path, user, home, hidden) = (next(), next(), next(), next());
+        let (path, user, current, hidden) = (next(), next(), next(), next());
         let (path, user) = (path.unwrap_or_default(), user.unwrap_or_default());
         if let Some(hidden) = hidden
-            && names(&path, &user).any(|name| name == hidden)
+            && search_path_names(&path, &user).any(|name| name == hidden)
         {
             return Err(Error::new(
                 ErrorKind::Unexpected,
-                format!("the history stands in the schema {hidden}, which the user {user} must not enter"),
+                format!("user {user} has no USAGE privilege on schema {hidden}, which contains the history table"),
             )
             .with_hint(format!(
-                "GRANT USAGE ON SCHEMA {schema} TO {user}; GRANT SELECT ON {schema}.{table} TO {user}; whoever migrates also needs INSERT, \
-                 UPDATE and DELETE there",
+                "GRANT USAGE ON SCHEMA {schema} TO {user}; GRANT SELECT ON {schema}.{table} TO {user}; migrating also requires INSERT, \
+                 UPDATE and DELETE on the table",
                 schema = double_quoted(&hidden),
                 table = double_quoted(table),
                 user = double_quoted(&user),
             )));
         }
-        if home.is_none() {
-            return Err(nowhere());
+        if current.is_none() {
+            return Err(no_schema_error());
         }
     }
     Ok(())
 }
 
-pub(crate) fn nowhere() -> Error {
+/// Returns the error of a search path without an accessible schema.
+pub(crate) fn no_schema_error() -> Error {
     Error::new(
         ErrorKind::InvalidConfig,
-        "no schema of the search_path exists for this user, so the history has no place",
+        "no schema of the search_path exists for this user, so the history table has no schema",
     )
     .with_hint(
-        "name a schema with --schema (ConnectOptions::schema), make one that the search_path names, or GRANT USAGE on it",
+        "name a schema with --schema (ConnectOptions::schema), create a schema of the search_path, or GRANT USAGE on it",
     )
 }
 
-/// The names in a search path. `"$user"` stands for the user.
-fn names<'a>(path: &'a str, user: &'a str) -> impl Iterator<Item = String> + 'a {
+/// Returns the names in a search path. `"$user"` stands for the user.
+fn search_path_names<'a>(path: &'a str, user: &'a str) -> impl Iterator<Item = String> + 'a {
     let mut rest = path.trim_start();
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -106,8 +109,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_search_path_is_a_list_of_names() {
-        let read = |path| names(path, "me").collect::<Vec<_>>();
+    fn search_path_is_split_into_names() {
+        let read = |path| search_path_names(path, "me").collect::<Vec<_>>();
         assert_eq!(read(r#""$user", public"#), ["me", "public"]);
         assert_eq!(read(r#"app,"My, app" ,"a""b""#), ["app", "My, app", "a\"b"]);
         assert_eq!(read(""), [""; 0]);
