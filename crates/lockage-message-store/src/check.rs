@@ -8,7 +8,7 @@ use crate::expected_tables::EXPECTED_TABLES;
 use crate::store::{Store, explain};
 
 const MIGRATE_HINT: &str = "run `lockage message-store migrate` or MessageStore::migrate";
-const REBUILD_HINT: &str = "the history says that the database was created; `lockage message-store rebuild` or MessageStore::rebuild \
+const REBUILD_HINT: &str = "according to the history the database was created; `lockage message-store rebuild` or MessageStore::rebuild \
                             recreates it, and all stored messages are lost";
 
 impl Store {

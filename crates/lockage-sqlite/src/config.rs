@@ -30,8 +30,8 @@ impl ConnectConfig {
     /// # Errors
     /// [`ErrorKind::InvalidConfig`] for a missing path and for an unknown parameter.
     pub(crate) fn parse(url: &DatabaseUrl) -> Result<Self> {
-        let rest = url.secret_after_scheme();
-        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let location = url.secret_after_scheme();
+        let (path, query) = location.split_once('?').unwrap_or((location, ""));
         let invalid = |problem: String| {
             Error::new(
                 ErrorKind::InvalidConfig,

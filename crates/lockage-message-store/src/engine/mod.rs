@@ -61,7 +61,7 @@ pub(crate) fn find(scheme: &str) -> Result<&'static dyn Engine> {
     })
 }
 
-/// Returns the migrations of an engine with names in place of the placeholders.
+/// Returns the migrations of an engine with names instead of placeholders.
 ///
 /// The checksums are computed before the names are inserted, so that they are equal for all schemas.
 pub(crate) fn migrations(

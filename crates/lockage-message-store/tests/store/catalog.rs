@@ -223,6 +223,7 @@ fn default(found: &str) -> String {
 }
 
 /// Returns the queries for columns, primary keys, foreign keys and indexes.
+// Long because it contains the SQL of four engines.
 fn queries(engine: Engine) -> [&'static str; 4] {
     match engine {
         Engine::Postgres => [

@@ -52,11 +52,8 @@ async fn owners(database: &Database) -> Result<Vec<String>, TestError> {
     Ok(owners)
 }
 
-async fn rows_are_counted_released_and_cleared_without_lock(
-    database: &Database,
-) -> Result<(), TestError> {
-    let store = database.store()?;
-    store.migrate().await?;
+/// Inserts two incoming, one scheduled, one handled and two outgoing messages, one dead letter and one node.
+async fn insert_messages_and_node(database: &Database) -> Result<(), TestError> {
     for (n, status, owner) in [
         (1, "Incoming", 3),
         (2, "Incoming", 4),
@@ -80,8 +77,15 @@ async fn rows_are_counted_released_and_cleared_without_lock(
         database.table("nodes"),
         id(8)
     );
-    database.execute(&node).await?;
+    database.execute(&node).await
+}
 
+async fn rows_are_counted_released_and_cleared_without_lock(
+    database: &Database,
+) -> Result<(), TestError> {
+    let store = database.store()?;
+    store.migrate().await?;
+    insert_messages_and_node(database).await?;
     let session = database.session().await?;
     let TryLock::Acquired(holder) = session.try_lock(&LockKey::default()).await? else {
         return Err("the lock is still held".into());
@@ -99,14 +103,14 @@ async fn rows_are_counted_released_and_cleared_without_lock(
         return Err(format!("{counts:?}").into());
     }
     store.release_ownership(Ownership::Node(3)).await?;
-    let left = owners(database).await?;
-    if left != ["0", "4", "0", "0", "4", "-3"] {
-        return Err(format!("owners without node 3: {left:?}").into());
+    let owner_ids = owners(database).await?;
+    if owner_ids != ["0", "4", "0", "0", "4", "-3"] {
+        return Err(format!("owners without node 3: {owner_ids:?}").into());
     }
     store.release_ownership(Ownership::All).await?;
-    let left = owners(database).await?;
-    if left.iter().any(|owner| owner != "0") {
-        return Err(format!("owners when all are released: {left:?}").into());
+    let owner_ids = owners(database).await?;
+    if owner_ids.iter().any(|owner| owner != "0") {
+        return Err(format!("owners when all are released: {owner_ids:?}").into());
     }
     store.clear().await?;
     if store.counts().await? != Counts::default() {

@@ -96,26 +96,27 @@ async fn identity_is_part_of_schema(database: &Database) -> Result<(), TestError
 
 async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<(), TestError> {
     database.store()?.migrate().await?;
+    insert_nodes(database).await?;
+    assert_numbers_and_times(database).await?;
+    assert_assignments_are_deleted_with_node(database).await?;
+    assert_invalid_status_is_rejected(database).await
+}
+
+fn id(n: u32) -> String {
+    format!("00000000-0000-0000-0000-00000000000{n}")
+}
+
+/// Inserts two nodes with an assignment and a record each, in a session with a time zone other than UTC if the engine has one.
+async fn insert_nodes(database: &Database) -> Result<(), TestError> {
     let (nodes, assignments, records) = (
         database.table("nodes"),
         database.table("node_assignments"),
         database.table("node_records"),
     );
-    let id = |n: u32| format!("00000000-0000-0000-0000-00000000000{n}");
-    let (zone, seconds) = match database.engine {
-        Engine::Postgres => (
-            Some("SET TIME ZONE 'Asia/Tokyo'"),
-            "round(abs(extract(epoch FROM clock_timestamp() - started)))::int",
-        ),
-        Engine::Mysql => (
-            Some("SET time_zone = '+09:00'"),
-            "ABS(TIMESTAMPDIFF(SECOND, started, UTC_TIMESTAMP(6)))",
-        ),
-        Engine::SqlServer => (None, "ABS(DATEDIFF(SECOND, started, SYSUTCDATETIME()))"),
-        Engine::Sqlite => (
-            None,
-            "CAST(abs(julianday('now') - julianday(started)) * 86400 AS INTEGER)",
-        ),
+    let zone = match database.engine {
+        Engine::Postgres => Some("SET TIME ZONE 'Asia/Tokyo'"),
+        Engine::Mysql => Some("SET time_zone = '+09:00'"),
+        Engine::SqlServer | Engine::Sqlite => None,
     };
     let mut statements: Vec<String> = zone.into_iter().map(str::to_owned).collect();
     for n in 1..=2 {
@@ -139,6 +140,17 @@ async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<
         .execute(&commands, &mut |_| {})
         .await
         .map_err(|failure| failure.error)?;
+    Ok(())
+}
+
+async fn assert_numbers_and_times(database: &Database) -> Result<(), TestError> {
+    let (nodes, records) = (database.table("nodes"), database.table("node_records"));
+    let seconds = match database.engine {
+        Engine::Postgres => "round(abs(extract(epoch FROM clock_timestamp() - started)))::int",
+        Engine::Mysql => "ABS(TIMESTAMPDIFF(SECOND, started, UTC_TIMESTAMP(6)))",
+        Engine::SqlServer => "ABS(DATEDIFF(SECOND, started, SYSUTCDATETIME()))",
+        Engine::Sqlite => "CAST(abs(julianday('now') - julianday(started)) * 86400 AS INTEGER)",
+    };
     let numbers = database
         .rows(&format!("SELECT node_number FROM {nodes} ORDER BY 1"))
         .await?;
@@ -160,6 +172,11 @@ async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<
             return Err(format!("a new node is {age} s old").into());
         }
     }
+    Ok(())
+}
+
+async fn assert_assignments_are_deleted_with_node(database: &Database) -> Result<(), TestError> {
+    let (nodes, assignments) = (database.table("nodes"), database.table("node_assignments"));
     database
         .execute(&format!("DELETE FROM {nodes} WHERE node_number = 1"))
         .await?;
@@ -169,6 +186,10 @@ async fn numbers_are_generated_and_times_are_utc(database: &Database) -> Result<
     if remaining != [["work 2"]] {
         return Err(format!("the assignments after a node was deleted: {remaining:?}").into());
     }
+    Ok(())
+}
+
+async fn assert_invalid_status_is_rejected(database: &Database) -> Result<(), TestError> {
     let inserted = database
         .execute(&format!(
             "INSERT INTO {} (id, status, owner_id, body, message_type) VALUES ('{}', 'Elsewhere', 0, {}, 't')",
@@ -259,8 +280,11 @@ async fn migrate_with_few_privileges(
 /// Returns the URL of the same database for another user.
 fn as_user(url: &str, user: &str) -> Result<String, TestError> {
     let url = DatabaseUrl::parse(url)?;
-    let rest = url.secret_after_scheme();
-    let host = rest.rsplit_once('@').ok_or("a URL without a user")?.1;
+    let after_scheme = url.secret_after_scheme();
+    let host = after_scheme
+        .rsplit_once('@')
+        .ok_or("a URL without a user")?
+        .1;
     Ok(format!("{}://{user}:{PASSWORD}@{host}", url.scheme()))
 }
 

@@ -21,7 +21,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(3);
 
 /// The locks of one session.
 #[derive(Debug)]
-pub(super) struct FileLocks {
+pub(crate) struct FileLocks {
     database: PathBuf,
     read_only: bool,
     held: BTreeMap<LockKey, LockedFile>,

@@ -10,7 +10,7 @@ static HELD_LOCKS: Mutex<BTreeSet<(String, LockKey)>> = Mutex::new(BTreeSet::new
 
 /// The locks of one session.
 #[derive(Debug)]
-pub(super) struct MemoryLocks {
+pub(crate) struct MemoryLocks {
     /// `None` for a database that no other session can see.
     name: Option<String>,
     held: BTreeSet<LockKey>,
