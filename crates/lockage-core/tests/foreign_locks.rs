@@ -1,4 +1,4 @@
-//! Our lock and those of neighbours: all of them, or none.
+//! Acquiring the own lock together with foreign locks: all of them, or none.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -9,9 +9,9 @@ use lockage_core::{
     Tool, TryLock, Unlocked, async_trait,
 };
 
-/// An engine whose locks are numbers. What somebody else holds is busy.
+/// The state of an engine whose locks are numbers. `busy` locks belong to other sessions.
 #[derive(Debug, Default)]
-struct Facts {
+struct EngineState {
     busy: BTreeSet<String>,
     held: BTreeSet<String>,
     tables: Vec<FoundTable>,
@@ -19,7 +19,7 @@ struct Facts {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Engine(Arc<Mutex<Facts>>);
+struct Engine(Arc<Mutex<EngineState>>);
 
 impl Engine {
     fn session(&self) -> Unlocked {
@@ -34,28 +34,29 @@ impl Engine {
 #[async_trait]
 impl LockProvider for Engine {
     async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
-        let mut facts = self.0.lock().unwrap();
+        let mut state = self.0.lock().unwrap();
         let name = self.native_lock_name(key);
-        let got = !facts.busy.contains(&name);
-        facts
-            .calls
-            .push(format!("{} {name}", if got { "take" } else { "refused" }));
-        if got {
-            assert!(facts.held.insert(name), "taken twice");
+        let is_free = !state.busy.contains(&name);
+        state.calls.push(format!(
+            "{} {name}",
+            if is_free { "acquire" } else { "busy" }
+        ));
+        if is_free {
+            assert!(state.held.insert(name), "acquired twice");
         }
-        Ok(got)
+        Ok(is_free)
     }
 
     async fn holds(&mut self, key: &LockKey) -> Result<bool> {
-        let facts = self.0.lock().unwrap();
-        Ok(facts.held.contains(&self.native_lock_name(key)))
+        let state = self.0.lock().unwrap();
+        Ok(state.held.contains(&self.native_lock_name(key)))
     }
 
     async fn unlock(&mut self, key: &LockKey) -> Result<()> {
-        let mut facts = self.0.lock().unwrap();
+        let mut state = self.0.lock().unwrap();
         let name = self.native_lock_name(key);
-        facts.calls.push(format!("free {name}"));
-        match facts.held.remove(&name) {
+        state.calls.push(format!("release {name}"));
+        match state.held.remove(&name) {
             true => Ok(()),
             false => Err(Error::new(ErrorKind::LockLost, name)),
         }
@@ -70,16 +71,16 @@ impl LockProvider for Engine {
             .map_or_else(|| key.to_string(), str::to_owned)
     }
 
-    async fn foreign_lock_keys(&mut self, neighbour: &ForeignLock) -> Result<Vec<LockKey>> {
-        let of = |tool, numbers: &[&str]| {
+    async fn foreign_lock_keys(&mut self, lock: &ForeignLock) -> Result<Vec<LockKey>> {
+        let keys = |tool, numbers: &[&str]| {
             let key = |number: &&str| LockKey::foreign(tool, *number);
             Ok(numbers.iter().map(key).collect())
         };
-        match neighbour {
-            ForeignLock::Tool(tool @ Tool::Goose) => of(Some(*tool), &["9", "2"]),
-            ForeignLock::Tool(tool @ Tool::Wolverine) => of(Some(*tool), &["4006"]),
-            ForeignLock::Tool(tool) => Err(tool.unsupported_error("it is not known here")),
-            ForeignLock::Native(number) => of(None, &[number]),
+        match lock {
+            ForeignLock::Tool(tool @ Tool::Goose) => keys(Some(*tool), &["9", "2"]),
+            ForeignLock::Tool(tool @ Tool::Wolverine) => keys(Some(*tool), &["4006"]),
+            ForeignLock::Tool(tool) => Err(tool.unsupported_error("unknown")),
+            ForeignLock::Native(number) => keys(None, &[number]),
             _ => unreachable!(),
         }
     }
@@ -118,11 +119,11 @@ impl Migrator for Engine {
     }
 }
 
-async fn neighbours(engine: &Engine, words: &[&str]) -> Vec<LockKey> {
-    let align = ForeignLocks::parse(words.iter().copied()).unwrap();
+async fn foreign_keys(engine: &Engine, words: &[&str]) -> Vec<LockKey> {
+    let locks = ForeignLocks::parse(words.iter().copied()).unwrap();
     engine
         .session()
-        .resolve_foreign_locks(&align)
+        .resolve_foreign_locks(&locks)
         .await
         .unwrap()
         .keys
@@ -131,49 +132,55 @@ async fn neighbours(engine: &Engine, words: &[&str]) -> Vec<LockKey> {
 #[tokio::test]
 async fn locks_are_taken_in_order_and_all_released() {
     let (engine, key) = (Engine::default(), LockKey::default());
-    // Goose's twice, and one that is our own by another name.
+    // Goose has two locks. The one of Wolverine is the own lock under another key.
     let words = ["goose", "wolverine", "lock:9", "lock:5"];
-    let neighbours = neighbours(&engine, &words).await;
-    let attempt = engine.session().try_lock_all(&key, &neighbours);
-    let TryLock::Acquired(mut locked) = attempt.await.unwrap() else {
-        panic!("nobody holds them");
+    let foreign_keys = foreign_keys(&engine, &words).await;
+    let try_lock = engine.session().try_lock_all(&key, &foreign_keys);
+    let TryLock::Acquired(mut locked) = try_lock.await.unwrap() else {
+        panic!("the locks are free");
     };
-    assert_eq!(engine.take_calls(), "take 4006, take 2, take 5, take 9");
+    assert_eq!(
+        engine.take_calls(),
+        "acquire 4006, acquire 2, acquire 5, acquire 9"
+    );
     assert!(locked.holds().await.unwrap());
     assert_eq!(locked.foreign_keys().len(), 3);
     engine.0.lock().unwrap().held.remove("5");
     assert!(!locked.holds().await.unwrap());
     engine.0.lock().unwrap().held.insert("5".into());
     locked.release().await.unwrap();
-    assert_eq!(engine.take_calls(), "free 9, free 5, free 2, free 4006");
+    assert_eq!(
+        engine.take_calls(),
+        "release 9, release 5, release 2, release 4006"
+    );
 }
 
 #[tokio::test]
 async fn busy_foreign_lock_releases_all_and_is_named() {
     let (engine, key) = (Engine::default(), LockKey::default());
-    let neighbours = neighbours(&engine, &["goose"]).await;
+    let foreign_keys = foreign_keys(&engine, &["goose"]).await;
     engine.0.lock().unwrap().busy.insert("9".into());
-    let attempt = engine.session().try_lock_all(&key, &neighbours);
-    let TryLock::Busy(session) = attempt.await.unwrap() else {
-        panic!("somebody holds one");
+    let try_lock = engine.session().try_lock_all(&key, &foreign_keys);
+    let TryLock::Busy(session) = try_lock.await.unwrap() else {
+        panic!("one lock is busy");
     };
     assert_eq!(
         engine.take_calls(),
-        "take 4006, take 2, refused 9, free 2, free 4006"
+        "acquire 4006, acquire 2, busy 9, release 2, release 4006"
     );
     assert_eq!(session.contended_key().unwrap().to_string(), "9 of goose");
-    // Whoever waits for our own leaves the neighbours alone.
+    // A session that waits for its own lock does not acquire foreign locks.
     engine.0.lock().unwrap().busy.insert("4006".into());
-    let attempt = session.try_lock_all(&key, &neighbours);
-    assert!(matches!(attempt.await.unwrap(), TryLock::Busy(_)));
-    assert_eq!(engine.take_calls(), "refused 4006");
+    let try_lock = session.try_lock_all(&key, &foreign_keys);
+    assert!(matches!(try_lock.await.unwrap(), TryLock::Busy(_)));
+    assert_eq!(engine.take_calls(), "busy 4006");
 }
 
 #[tokio::test]
 async fn auto_detects_tools_by_tables() {
     let engine = Engine::default();
     let table = |name: &str| FoundTable::new("public", name, vec!["id".into()]);
-    assert!(neighbours(&engine, &["auto"]).await.is_empty());
+    assert!(foreign_keys(&engine, &["auto"]).await.is_empty());
     engine.0.lock().unwrap().tables = [
         "goose_db_version",
         "databasechangeloglock",
@@ -188,9 +195,9 @@ async fn auto_detects_tools_by_tables() {
         .await
         .unwrap();
     assert_eq!(found.keys.len(), 2);
-    let left_out: Vec<Tool> = found.unavailable.iter().map(|(tool, _)| *tool).collect();
-    assert_eq!(left_out, [Tool::Liquibase, Tool::Sqlx]);
-    // Who is named must be served.
+    let unavailable: Vec<Tool> = found.unavailable.iter().map(|(tool, _)| *tool).collect();
+    assert_eq!(unavailable, [Tool::Liquibase, Tool::Sqlx]);
+    // An explicitly selected lock must be available.
     let named = ForeignLocks::auto().with(ForeignLock::Tool(Tool::Liquibase));
     let error = engine
         .session()

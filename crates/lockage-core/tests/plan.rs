@@ -1,4 +1,4 @@
-//! What a run would do, case by case.
+//! Plans, case by case.
 
 mod history_notation;
 
@@ -48,10 +48,10 @@ fn target_version_is_not_exceeded() {
     runs_with(to("3"), "V1 V2 V3 R:a", "", "V1 V2 V3 R:a");
     runs_with(to("2.0"), "V1 V2 V3", "V1 applied", "V2");
     runs_with(to("1"), "V1 V2", "V1 applied, V2 applied", "");
-    // The file of the target may be gone; its row is a target too.
+    // The target can be a row without a file.
     runs_with(to("9"), "V1", "V1 applied, V9 applied", "");
     runs_with(to("4"), "V1 V5", "", "no migration has the version 4");
-    // A run that goes no further than 2 does not start at 3.
+    // A run with the target 2 does not start at the baseline 3.
     runs_with(to("2"), "V1 V2 B3 V4", "", "V1 V2");
     runs_with(to("3"), "V1 V2 B3 V4", "", "B3");
     runs_with(to("2"), "V1 V2 B3 V4", "B3 failed", "");
@@ -175,14 +175,14 @@ fn all_contradictions_are_reported() {
 #[track_caller]
 fn undoes(change: impl FnOnce(&mut PlanOptions), files: &str, rows: &str, expected: &str) {
     let set = set(files);
-    let told = match plan_down(&set, &history(&set, rows), &options(change)) {
+    let found = match plan_down(&set, &history(&set, rows), &options(change)) {
         Ok(plan) => {
             assert!(plan.steps.iter().all(|step| step.action == Action::Undo));
             steps(&plan)
         }
         Err(error) => messages(&error).join("; "),
     };
-    assert_eq!(told, expected, "files {files}, history {rows}");
+    assert_eq!(found, expected, "files {files}, history {rows}");
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn down_fails_before_undoing_anything() {
         "version 1 (m) is applied and has no file",
     );
     undoes(to_nothing, files, "V2 failed", "version 2 is not finished");
-    // What is older than all that goes is not in the way.
+    // A problem below the last undone version does not block the undo.
     undoes(|_| (), files, "V1 applied!, V2 applied", "U2");
 }
 
@@ -277,7 +277,7 @@ fn partly_undone_migration_blocks_up_and_is_finished_by_down() {
 #[test]
 fn migrations_beyond_options_are_deferred() {
     let set = set("V1 V2 V3 R:a");
-    let held_back = |options: &PlanOptions| {
+    let deferred_by = |options: &PlanOptions| {
         let plan = plan_up(&set, &History::default(), options).unwrap();
         let keys: Vec<String> = plan
             .deferred
@@ -287,10 +287,10 @@ fn migrations_beyond_options_are_deferred() {
         (plan.steps.len(), keys.join(" "))
     };
     let mut options = PlanOptions::default();
-    assert_eq!(held_back(&options), (4, String::new()));
+    assert_eq!(deferred_by(&options), (4, String::new()));
     options.to = Some("2".parse().unwrap());
-    assert_eq!(held_back(&options), (2, "3 R:a".into()));
+    assert_eq!(deferred_by(&options), (2, "3 R:a".into()));
     options.to = None;
     options.steps = Some(1);
-    assert_eq!(held_back(&options), (1, "2 3 R:a".into()));
+    assert_eq!(deferred_by(&options), (1, "2 3 R:a".into()));
 }

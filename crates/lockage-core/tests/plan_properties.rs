@@ -1,4 +1,4 @@
-//! What holds for every plan.
+//! Properties of all plans.
 
 mod history_notation;
 
@@ -20,7 +20,7 @@ fn files() -> impl Strategy<Value = String> {
     subsequence(FILES.to_vec(), 0..=FILES.len()).prop_map(|files| files.join(" "))
 }
 
-/// A history that any program, older, newer or broken, may have left.
+/// A history that an older, a newer or a defective program may have written.
 fn any_history() -> impl Strategy<Value = String> {
     let states = prop::sample::select(vec![
         "applied", "applied", "applied", "applied", "applied", "applied!", "running", "failed!",
@@ -60,7 +60,7 @@ fn apply(history: &mut History, plan: &Plan) {
     }
 }
 
-/// Files of two releases, the newer with all of the older one's and more.
+/// The files of two releases. The newer release contains all files of the older one.
 fn releases() -> impl Strategy<Value = (MigrationSet, MigrationSet)> {
     subsequence(FILES.to_vec(), 0..=FILES.len()).prop_flat_map(|newer| {
         let older = subsequence(newer.clone(), 0..=newer.len());
@@ -123,7 +123,7 @@ proptest! {
         prop_assert_eq!(first.ahead, second.ahead);
     }
 
-    /// Wherever a run dies, before, in or behind a step, the next one goes on with the rest.
+    /// If a run dies before, in or after a step, the next run continues with the rest.
     #[test]
     fn interrupted_plan_continues(files in files(), rows in any_history(), at in 0..10_usize, how in 0..3_usize) {
         let set = set(&files);
@@ -161,7 +161,7 @@ proptest! {
         prop_assert!(plan_up(&set, &history, &by_one(Some(1))).unwrap().is_empty());
     }
 
-    /// While a newer release migrates, and whether or not it gets through, an older one finds nothing to do and nothing wrong.
+    /// While or after a newer release migrates, an older one finds no pending migration and no error.
     #[test]
     fn older_program_finds_newer_schema_current((older, newer) in releases(), cut in 0..10_usize, how in 0..2_usize) {
         let newest = |set: &MigrationSet| set.iter().filter_map(|m| m.version().cloned()).max();
@@ -169,7 +169,7 @@ proptest! {
         let mut history = History::default();
         let first = plan_up(&older, &history, &options).unwrap();
         apply(&mut history, &first);
-        // A release whose new files are not newer than the old ones is out of order.
+        // New files that are older than the newest applied one are out of order.
         let Ok(steps_of_newer) = plan_up(&newer, &history, &options) else { return Ok(()) };
         for (index, step) in steps_of_newer.steps.iter().enumerate().take(cut) {
             let last = index + 1 == cut;
@@ -190,7 +190,7 @@ proptest! {
         let entries = compare(&set, &history);
         let files: HashSet<_> = entries.iter().filter_map(|entry| entry.migration.as_deref()).map(short).collect();
         for migration in set.iter().filter(|m| matches!(m.kind(), Kind::Versioned | Kind::Repeatable)) {
-            prop_assert!(files.contains(&short(migration)), "{} is gone", short(migration));
+            prop_assert!(files.contains(&short(migration)), "{} has no status", short(migration));
         }
         for row in history.rows.iter().filter(|row| row.state != State::Undone) {
             let seen = entries.iter().filter(|entry| entry.row.as_ref() == Some(row)).count();
@@ -208,11 +208,11 @@ proptest! {
         let len = mixed.rows.len().max(1);
         mixed.rows.rotate_left(usize::try_from(seed % len as u64).unwrap());
         mixed.rows.reverse();
-        let told = |history| match plan_up(&set, history, &options) {
+        let outcome = |history| match plan_up(&set, history, &options) {
             Ok(plan) => format!("{} {:?}", steps(&plan), plan.ahead),
             Err(error) => history_notation::messages(&error).join("; "),
         };
-        prop_assert_eq!(told(&forth), told(&mixed));
+        prop_assert_eq!(outcome(&forth), outcome(&mixed));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Where migrations stand, case by case.
+//! The status of migrations, case by case.
 
 mod history_notation;
 
@@ -21,7 +21,7 @@ fn row_state_determines_status() {
     assert_status("V1", "V1 undone", "V1 pending");
     assert_status("V1", "V1 undone!", "V1 pending");
     assert_status("V1", "V1 strange", "V1 unknown");
-    // What is half done is resumed, whatever its file has become.
+    // An unfinished migration is resumed, even if its file changed.
     for state in ["running", "failed"] {
         assert_status("V1", &format!("V1 {state}"), &format!("V1 {state}"));
         assert_status("V1", &format!("V1 {state}!"), &format!("V1 {state}"));
@@ -52,7 +52,7 @@ fn changed_repeatable_migration_is_pending_again() {
 fn version_spellings_are_equal() {
     assert_status("V001", "V1 applied!", "V001 diverged");
     assert_status("V1.0", "V1 running", "V1.0 running");
-    // In one spelling undone or failed, in the other applied: in either order, it is applied.
+    // A version with two rows is applied if one of them is, in any order.
     for state in ["undone", "failed"] {
         assert_status("V1.0", &format!("V1 {state}, V1.0 applied"), "V1.0 applied");
         assert_status("V1.0", &format!("V1.0 applied, V1 {state}"), "V1.0 applied");
@@ -86,7 +86,7 @@ fn row_without_file_is_missing_or_future() {
     );
     assert_status("V1", "V1 applied, V2 undone", "V1 applied");
     assert_status("R:a", "V1 applied, R:a applied", "V1 future, R:a applied");
-    // A newer program is at work on this database; an older one may start meanwhile.
+    // A newer program migrates this database. An older program can start meanwhile.
     for state in ["applied", "running", "failed", "strange"] {
         assert_status(
             "V1",
@@ -190,13 +190,13 @@ fn superseded_files_may_be_deleted_after_baseline() {
         "V1 applied, V2 applied",
         "V1 ignored, V2 applied, V3 pending",
     );
-    // Undone since, and to be done again.
+    // Undone, so it is applied again.
     assert_status(
         "V2 B2 V3",
         "V1 applied, V2 undone",
         "V1 ignored, V2 pending, V3 pending",
     );
-    // Not reached, or not any more: version 2 cannot be made up for.
+    // The version of the baseline is not reached, or was undone, so version 2 would be missing.
     assert_status("B2 V3", "V1 applied, V2 undone", "V1 missing, V3 pending");
     assert_status("B2 V3", "V1 applied", "V1 missing, V3 pending");
     assert_status(

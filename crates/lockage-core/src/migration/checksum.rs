@@ -2,13 +2,13 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of a script after removing a byte-order mark and turning CRLF into LF, so that editors and version control do not
-/// change it.
+/// The SHA-256 checksum of a script, without a byte-order mark and with CRLF replaced by LF, so that editors and version
+/// control do not change it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Checksum([u8; 32]);
 
 impl Checksum {
-    /// The checksum of a whole script.
+    /// Calculates the checksum of a script.
     pub fn of(script: &[u8]) -> Self {
         let mut hasher = ScriptHasher::default();
         hasher.update(script);
@@ -30,14 +30,14 @@ impl fmt::Debug for Checksum {
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Takes a script piece by piece.
+/// Calculates the checksum of a script that is read in chunks.
 #[derive(Default)]
 pub(crate) struct ScriptHasher {
     sha: Sha256,
-    /// The first bytes, until it is known whether they are a byte-order mark.
+    /// The first bytes, until they are compared with the byte-order mark.
     head: Vec<u8>,
     started: bool,
-    /// The last piece ended in a carriage return whose successor is not known yet.
+    /// Whether the last chunk ended with a carriage return, which may be the first half of a CRLF.
     pending_cr: bool,
 }
 

@@ -1,16 +1,17 @@
 use std::time::Duration;
 
-/// What the comment lines `-- lockage: …` at the head of a script ask for.
+/// The directives of a script: comment lines `-- lockage: …` before the first statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Directives {
-    /// `false` by `no-transaction`: each statement commits by itself.
+    /// Whether the script runs in a transaction. `no-transaction` sets it to `false`: each statement commits by itself.
     pub transaction: bool,
-    /// `statement-timeout=5m`: how long one statement may run.
+    /// `statement-timeout=5m`: the time limit for a statement.
     pub statement_timeout: Option<Duration>,
-    /// `ddl-lock-timeout=2s`: how long a statement may wait for a table.
+    /// `ddl-lock-timeout=2s`: the time that a statement may wait for the lock of a table.
     pub ddl_lock_timeout: Option<Duration>,
-    /// `false` by `foreign-keys=off` (SQLite): keys are checked once, before the commit.
+    /// Whether foreign keys are checked by each statement. `foreign-keys=off` (SQLite) sets it to `false`: they are checked once,
+    /// before the commit.
     pub foreign_keys: bool,
 }
 
@@ -25,7 +26,7 @@ impl Default for Directives {
     }
 }
 
-/// A mistake in a directive, with its line.
+/// An invalid directive, with its line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct DirectiveError {
     pub(super) line: u32,
@@ -33,13 +34,15 @@ pub(super) struct DirectiveError {
     pub(super) line_text: String,
 }
 
-const KNOWN: &str =
+const DIRECTIVES: &str =
     "no-transaction, statement-timeout=<duration>, ddl-lock-timeout=<duration>, foreign-keys=off";
 
-/// Reads one line of the head of a script into the directives; `whole` is the line as it stands there. `false`: the head is over.
+/// Parses one line of the header of a script. Returns `false` if the line does not belong to the header.
+///
+/// `line` is the complete line for messages.
 pub(super) fn read_line(
     text: &str,
-    whole: &str,
+    line: &str,
     number: u32,
     into: &mut Directives,
 ) -> Result<bool, DirectiveError> {
@@ -58,37 +61,32 @@ pub(super) fn read_line(
         .map_err(|message| DirectiveError {
             line: number,
             message,
-            line_text: whole.to_owned(),
+            line_text: line.to_owned(),
         })
 }
 
-/// A directive that nobody would read.
-pub(super) fn refuse_below_the_head(
-    text: &str,
-    whole: &str,
-    number: u32,
-) -> Result<(), DirectiveError> {
+/// Returns an error for a directive after the header, where it has no effect.
+pub(super) fn reject_misplaced(text: &str, line: &str, number: u32) -> Result<(), DirectiveError> {
     let found = text.strip_prefix("--").and_then(directive);
-    // What is no directive may be a text that happens to look like one.
+    // An invalid directive can be a part of a string or a comment that only looks like one.
     match found.map(|directive| (directive, apply(directive, &mut Directives::default()))) {
         Some((directive, Ok(()))) => Err(DirectiveError {
             line: number,
-            message: format!(
-                "the directive `{directive}` stands below the head, where it would do nothing; put it above the first statement"
-            ),
-            line_text: whole.to_owned(),
+            message: format!("the directive `{directive}` must be above the first statement"),
+            line_text: line.to_owned(),
         }),
         _ => Ok(()),
     }
 }
 
-/// What a comment asks for, where it is meant for us.
+/// Returns the text of a directive, if the comment is one.
 fn directive(comment: &str) -> Option<&str> {
-    const MARK: &str = "lockage:";
+    const PREFIX: &str = "lockage:";
     let comment = comment.trim_start();
-    let mark = comment.get(..MARK.len())?;
-    mark.eq_ignore_ascii_case(MARK)
-        .then(|| comment[MARK.len()..].trim())
+    let prefix = comment.get(..PREFIX.len())?;
+    prefix
+        .eq_ignore_ascii_case(PREFIX)
+        .then(|| comment[PREFIX.len()..].trim())
 }
 
 fn apply(directive: &str, into: &mut Directives) -> Result<(), String> {
@@ -113,34 +111,34 @@ fn apply(directive: &str, into: &mut Directives) -> Result<(), String> {
         }
         _ => {
             return Err(format!(
-                "unknown directive `{directive}`; known are {KNOWN}"
+                "unknown directive `{directive}`; use one of {DIRECTIVES}"
             ));
         }
     }
     Ok(())
 }
 
-/// Reads `250ms`, `5s`, `5m`, `1h`.
+/// Parses `250ms`, `5s`, `5m` or `1h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let wrong = || format!("`{text}` is not a duration; write 250ms, 5s, 5m or 1h");
-    let number: u64 = text[..digits].parse().map_err(|_| wrong())?;
+    let invalid = || format!("`{text}` is not a duration; write 250ms, 5s, 5m or 1h");
+    let number: u64 = text[..digits].parse().map_err(|_| invalid())?;
     let unit = match &text[digits..] {
         "ms" => 1,
         "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
-        _ => return Err(wrong()),
+        _ => return Err(invalid()),
     };
     if number == 0 {
         return Err(format!(
-            "`{text}` gives a statement no time at all; leave the line out for no limit"
+            "`{text}` is not longer than zero; remove the directive for no limit"
         ));
     }
     number
         .checked_mul(unit)
         .map(Duration::from_millis)
-        .ok_or_else(wrong)
+        .ok_or_else(invalid)
 }
 
 #[cfg(test)]
@@ -182,7 +180,7 @@ mod tests {
         }
         for head in [
             "/*\n-- lockage: no-transaction\n*/ SELECT 1;",
-            "SELECT '\n-- lockage: on the way up\n';",
+            "SELECT '\n-- lockage: in a string\n';",
         ] {
             assert!(read(head).unwrap().transaction, "{head}");
         }
@@ -197,7 +195,7 @@ mod tests {
             assert!(
                 error
                     .message
-                    .contains("`no-transaction` stands below the head"),
+                    .contains("`no-transaction` must be above the first statement"),
                 "{}",
                 error.message
             );
@@ -214,7 +212,7 @@ mod tests {
             ("-- lockage: no-transaction=1", "takes no value"),
             ("-- lockage: statement-timeout=5", "not a duration"),
             ("-- lockage: statement-timeout=5é", "not a duration"),
-            ("-- lockage: statement-timeout=0s", "no time at all"),
+            ("-- lockage: statement-timeout=0s", "not longer than zero"),
             ("-- lockage: ddl-lock-timeout", "needs a duration"),
             ("-- lockage: foreign-keys=maybe", "takes `off` or `on`"),
             ("-- lockage:", "unknown directive"),

@@ -1,6 +1,7 @@
-use super::{Kind, Version};
+use super::kind::Kind;
+use super::version::Version;
 
-/// What a file's name says.
+/// The parts of a file name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FileName {
     pub(super) kind: Kind,
@@ -8,10 +9,10 @@ pub(super) struct FileName {
     pub(super) name: String,
 }
 
-/// What every message about a wrong name ends with.
-pub(super) const CONVENTION: &str = "names are V<version>__<name>.sql, U<version>__<name>.sql (undo), R__<name>.sql (repeatable), B<version>__<name>.sql (baseline)";
+/// The naming rule, as the hint of errors about file names.
+pub(super) const NAMING_RULE: &str = "names are V<version>__<name>.sql, U<version>__<name>.sql (undo), R__<name>.sql (repeatable), B<version>__<name>.sql (baseline)";
 
-/// Reads `V1__create_users.sql` and its like.
+/// Parses a file name like `V1__create_users.sql`.
 pub(super) fn parse(file_name: &str) -> Result<FileName, String> {
     let stem = file_name
         .strip_suffix(".sql")

@@ -1,14 +1,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::script::unreadable;
+use super::script::read_error;
 use crate::{Error, ErrorKind, Location, Result};
 
-/// Every `.sql` file below a folder, by its path, and what is wrong with those that cannot be migrations. Links to folders are
-/// followed once.
+/// Returns every `.sql` file below a folder, sorted by path, and the errors of those that cannot be migrations. Symbolic links
+/// to folders are followed once.
 pub(super) fn sql_files(root: &Path) -> Result<(Vec<PathBuf>, Vec<Error>)> {
-    let mut found = Found::default();
-    found.walk(root).map_err(|(path, error)| {
+    let mut scanned = ScannedFolder::default();
+    scanned.walk(root).map_err(|(path, error)| {
         let problem = match error.kind() {
             io::ErrorKind::NotFound => "does not exist".to_owned(),
             io::ErrorKind::NotADirectory => "is not a folder".to_owned(),
@@ -21,17 +21,17 @@ pub(super) fn sql_files(root: &Path) -> Result<(Vec<PathBuf>, Vec<Error>)> {
         .with_hint("name the folder with --dir, LOCKAGE_DIR or `dir` in lockage.toml")
         .with_source(error)
     })?;
-    Ok((found.files, found.mistakes))
+    Ok((scanned.files, scanned.errors))
 }
 
 #[derive(Default)]
-struct Found {
+struct ScannedFolder {
     visited: Vec<PathBuf>,
     files: Vec<PathBuf>,
-    mistakes: Vec<Error>,
+    errors: Vec<Error>,
 }
 
-impl Found {
+impl ScannedFolder {
     fn walk(&mut self, folder: &Path) -> Result<(), (PathBuf, io::Error)> {
         let at = |error| (folder.to_owned(), error);
         let real = folder.canonicalize().map_err(at)?;
@@ -52,31 +52,31 @@ impl Found {
             match path.metadata() {
                 Ok(found) if found.is_dir() => self.walk(&path)?,
                 Ok(_) if !is_sql => {}
-                Ok(found) if found.is_file() => self.file(path),
-                // A pipe or a device might never end.
-                Ok(_) => self.mistakes.push(wrong(&path, "is not a file")),
-                // A link that leads nowhere is told rather than skipped, whatever it was to lead to.
+                Ok(found) if found.is_file() => self.add_file(path),
+                // Reading a pipe or a device may never end.
+                Ok(_) => self.errors.push(invalid_entry(&path, "is not a file")),
+                // A broken link is an error, not skipped: its target may have been a migration or a folder of migrations.
                 Err(error) => self
-                    .mistakes
-                    .push(unreadable(&path.display().to_string(), error)),
+                    .errors
+                    .push(read_error(&path.display().to_string(), error)),
             }
         }
         Ok(())
     }
 
-    fn file(&mut self, path: PathBuf) {
+    fn add_file(&mut self, path: PathBuf) {
         if path.file_name().is_some_and(|name| name.to_str().is_none()) {
-            self.mistakes
-                .push(wrong(&path, "has a name that is not UTF-8"));
+            self.errors
+                .push(invalid_entry(&path, "has a name that is not UTF-8"));
         } else {
             self.files.push(path);
         }
     }
 }
 
-fn wrong(path: &Path, what: &str) -> Error {
+fn invalid_entry(path: &Path, problem: &str) -> Error {
     let file = path.display().to_string();
-    Error::new(ErrorKind::InvalidMigration, format!("{file} {what}"))
+    Error::new(ErrorKind::InvalidMigration, format!("{file} {problem}"))
         .with_location(Location::file(file))
 }
 
@@ -91,31 +91,31 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let _socket = std::os::unix::net::UnixListener::bind(path("V4__socket.sql")).unwrap();
-        std::os::unix::fs::symlink("nowhere", path("V3__link.sql")).unwrap();
+        std::os::unix::fs::symlink("missing", path("V3__link.sql")).unwrap();
         std::fs::write(path("V2__b.sql"), "").unwrap();
         std::fs::write(path("V1__a.sql"), "").unwrap();
         std::fs::write(folder.path().join(OsStr::from_bytes(b"V5__\xFF.sql")), "").unwrap();
         std::fs::create_dir(path("V6__folder.sql")).unwrap();
         std::fs::write(path("V6__folder.sql/V0__c.sql"), "").unwrap();
-        let (files, mistakes) = sql_files(folder.path()).unwrap();
+        let (files, errors) = sql_files(folder.path()).unwrap();
         let names: Vec<_> = files.iter().map(|file| file.file_name().unwrap()).collect();
         assert_eq!(names, ["V1__a.sql", "V2__b.sql", "V0__c.sql"]);
-        let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-        assert_eq!(told.len(), 3, "{told:?}");
+        let messages: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(messages.len(), 3, "{messages:?}");
         assert!(
-            told[0].contains("V3__link.sql: cannot read the file"),
-            "{told:?}"
+            messages[0].contains("V3__link.sql: cannot read the file"),
+            "{messages:?}"
         );
         assert!(
-            told[1].ends_with("V4__socket.sql is not a file"),
-            "{told:?}"
+            messages[1].ends_with("V4__socket.sql is not a file"),
+            "{messages:?}"
         );
         assert!(
-            told[2].ends_with("has a name that is not UTF-8"),
-            "{told:?}"
+            messages[2].ends_with("has a name that is not UTF-8"),
+            "{messages:?}"
         );
         assert!(
-            mistakes
+            errors
                 .iter()
                 .all(|error| error.kind() == ErrorKind::InvalidMigration)
         );

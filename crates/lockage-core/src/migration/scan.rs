@@ -1,37 +1,36 @@
-use super::Checksum;
-use super::checksum::ScriptHasher;
+use super::checksum::{Checksum, ScriptHasher};
 use super::directive::{self, DirectiveError, Directives};
 use crate::{Error, ErrorKind, Location};
 
-/// Reads a script piece by piece, for its encoding, its directives and its checksum.
+/// Reads a script in chunks and determines its encoding, its directives and its checksum.
 #[derive(Default)]
 pub(super) struct Scan {
     hasher: ScriptHasher,
     directives: Directives,
-    /// Bytes that are not yet judged: a character or a line that is cut in two.
-    rest: Vec<u8>,
+    /// Bytes that are not processed yet: an incomplete character or line.
+    pending: Vec<u8>,
     offset: u64,
-    /// Lines that were read to their end.
+    /// The number of complete lines.
     lines: u32,
-    place: Place,
+    section: Section,
 }
 
-/// What a line belongs to.
+/// The section of a script to which a line belongs.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// The head: comments and blank lines.
+enum Section {
+    /// The header: comments and blank lines before the first statement.
     #[default]
-    Head,
-    /// A block comment in the head.
-    Comment,
-    /// What is below the head.
-    Below,
+    Header,
+    /// A block comment in the header.
+    BlockComment,
+    /// Everything after the header.
+    Body,
 }
 
-/// A longer line is no directive, and need not be kept whole.
-const LONGEST_LINE: usize = 4096;
+/// The maximum length of a directive line, in bytes. A longer line is processed in parts.
+const MAX_LINE_LEN: usize = 4096;
 
-/// What is wrong with a script.
+/// The error of a scan.
 pub(super) enum ScanError {
     NotUtf8 { offset: u64 },
     Nul { offset: u64 },
@@ -39,9 +38,9 @@ pub(super) enum ScanError {
 }
 
 impl ScanError {
-    pub(super) fn locate(self, file: &str) -> Error {
-        let encoding = |offset: u64, what: String, hint| {
-            Error::new(ErrorKind::InvalidMigration, what)
+    pub(super) fn with_position(self, file: &str) -> Error {
+        let encoding = |offset: u64, message: String, hint| {
+            Error::new(ErrorKind::InvalidMigration, message)
                 .with_location(Location::file(file))
                 .with_hint(hint)
                 .with_context("byte_offset", offset.to_string())
@@ -54,8 +53,8 @@ impl ScanError {
             ),
             Self::Nul { offset } => encoding(
                 offset,
-                format!("the file is no text: byte {offset} is zero"),
-                "save the file as UTF-8; a file in UTF-16 looks so",
+                format!("the file is not text: byte {offset} is zero"),
+                "save the file as UTF-8; it may be in UTF-16",
             ),
             Self::Directive(error) => Error::new(ErrorKind::InvalidMigration, error.message)
                 .with_location(Location::at(file, error.line, 1).with_line_text(error.line_text)),
@@ -66,9 +65,9 @@ impl ScanError {
 impl Scan {
     pub(super) fn update(&mut self, bytes: &[u8]) -> Result<(), ScanError> {
         self.hasher.update(bytes);
-        let known = self.rest.len();
-        self.rest.extend_from_slice(bytes);
-        let valid = match std::str::from_utf8(&self.rest) {
+        let pending = self.pending.len();
+        self.pending.extend_from_slice(bytes);
+        let valid = match std::str::from_utf8(&self.pending) {
             Ok(text) => text.len(),
             Err(error) if error.error_len().is_none() => error.valid_up_to(),
             Err(error) => {
@@ -79,59 +78,60 @@ impl Scan {
         };
         if let Some(zero) = bytes.iter().position(|byte| *byte == 0) {
             return Err(ScanError::Nul {
-                offset: self.offset + (known + zero) as u64,
+                offset: self.offset + (pending + zero) as u64,
             });
         }
         let done = self.read_lines(valid, false)?;
         self.offset += done as u64;
-        self.rest.drain(..done);
+        self.pending.drain(..done);
         Ok(())
     }
 
     pub(super) fn finish(mut self) -> Result<(Directives, Checksum), ScanError> {
-        if let Err(error) = std::str::from_utf8(&self.rest) {
+        if let Err(error) = std::str::from_utf8(&self.pending) {
             return Err(ScanError::NotUtf8 {
                 offset: self.offset + error.valid_up_to() as u64,
             });
         }
-        self.read_lines(self.rest.len(), true)?;
+        self.read_lines(self.pending.len(), true)?;
         Ok((self.directives, self.hasher.finish()))
     }
 
-    /// Reads whole lines from the first `valid` bytes and says how many bytes they were.
+    /// Processes the complete lines in the first `valid` bytes and returns their length in bytes.
     fn read_lines(&mut self, valid: usize, at_end: bool) -> Result<usize, ScanError> {
-        let rest = std::mem::take(&mut self.rest);
-        // Judged by the caller to be UTF-8 up to there.
-        let text = std::str::from_utf8(&rest[..valid]).unwrap_or_default();
+        let pending = std::mem::take(&mut self.pending);
+        // The caller has checked that these bytes are UTF-8.
+        let text = std::str::from_utf8(&pending[..valid]).unwrap_or_default();
         let mut done = 0;
         for line in text.split_inclusive('\n') {
-            let whole = at_end || line.ends_with('\n');
-            if !whole && line.len() <= LONGEST_LINE {
+            let is_complete = at_end || line.ends_with('\n');
+            if !is_complete && line.len() <= MAX_LINE_LEN {
                 break;
             }
             self.read_line(line).map_err(ScanError::Directive)?;
-            self.lines += u32::from(whole);
+            self.lines += u32::from(is_complete);
             done += line.len();
         }
-        self.rest = rest;
+        self.pending = pending;
         Ok(done)
     }
 
     fn read_line(&mut self, line: &str) -> Result<(), DirectiveError> {
         let number = self.lines + 1;
-        let whole = line
+        let line = line
             .trim_start_matches('\u{FEFF}')
             .trim_end_matches(['\n', '\r']);
-        let mut text = whole.trim();
-        while self.place != Place::Below {
-            // What MySQL runs in `/*! … */` is no comment.
-            if self.place == Place::Head && text.starts_with("/*") && !text.starts_with("/*!") {
+        let mut text = line.trim();
+        while self.section != Section::Body {
+            // MySQL executes the text in `/*! … */`, so it is not a comment.
+            if self.section == Section::Header && text.starts_with("/*") && !text.starts_with("/*!")
+            {
                 text = &text[2..];
-                self.place = Place::Comment;
+                self.section = Section::BlockComment;
             }
-            if self.place == Place::Head {
-                if !directive::read_line(text, whole, number, &mut self.directives)? {
-                    self.place = Place::Below;
+            if self.section == Section::Header {
+                if !directive::read_line(text, line, number, &mut self.directives)? {
+                    self.section = Section::Body;
                 }
                 return Ok(());
             }
@@ -139,8 +139,8 @@ impl Scan {
                 return Ok(());
             };
             text = text[end + 2..].trim_start();
-            self.place = Place::Head;
+            self.section = Section::Header;
         }
-        directive::refuse_below_the_head(text, whole, number)
+        directive::reject_misplaced(text, line, number)
     }
 }

@@ -3,30 +3,28 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use super::Checksum;
-use super::checksum::ScriptHasher;
+use super::checksum::{Checksum, ScriptHasher};
 use crate::{Error, ErrorKind, Location, Result};
 
-/// Where a script is. A file is read when it is needed and never kept, so that ten thousand migrations, or one of a hundred
-/// megabytes, cost no memory.
+/// The source of a script. A file is read when it is needed and not kept, so that many or large migrations need no memory.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Script {
-    /// In a file.
+    /// A file.
     File(PathBuf),
-    /// In the program.
+    /// A text in the program.
     Text(Cow<'static, str>),
-    /// Made in the program from a script whose checksum counts in its place.
+    /// A text that the program rendered from a template. The checksum of the migration is that of the template.
     Rendered(String),
 }
 
 impl Script {
-    /// Opens the script; with a checksum, the reader fails at the end of a script that has another.
+    /// Opens the script. With an expected checksum, the reader fails at the end of a script with another one.
     pub(super) fn open(&self, file: &str, expected: Option<Checksum>) -> Result<ScriptReader> {
         let mut expected = expected;
         let inner = match self {
             Self::File(path) => {
-                Inner::File(File::open(path).map_err(|error| unreadable(file, error))?)
+                Inner::File(File::open(path).map_err(|error| read_error(file, error))?)
             }
             Self::Text(text) => Inner::Text(text.clone(), 0),
             Self::Rendered(text) => {
@@ -42,7 +40,7 @@ impl Script {
     }
 }
 
-pub(super) fn unreadable(file: &str, error: io::Error) -> Error {
+pub(super) fn read_error(file: &str, error: io::Error) -> Error {
     Error::new(
         ErrorKind::InvalidMigration,
         format!("cannot read the file: {error}"),
@@ -51,7 +49,7 @@ pub(super) fn unreadable(file: &str, error: io::Error) -> Error {
     .with_source(error)
 }
 
-/// Reads a script from its start, byte for byte, and fails at its end when it changed since it was checked.
+/// Reads a script from its start. The last read fails if the checksum changed since the set was loaded.
 pub struct ScriptReader {
     inner: Inner,
     hasher: Option<ScriptHasher>,

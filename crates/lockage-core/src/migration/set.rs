@@ -4,57 +4,59 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::file_name::{self, CONVENTION};
+use super::file_name::{self, NAMING_RULE};
+use super::folder;
+use super::kind::Kind;
+use super::migration_file::Migration;
 use super::scan::Scan;
-use super::script::unreadable;
-use super::{Kind, Migration, Script, Version, folder};
+use super::script::{Script, read_error};
+use super::version::Version;
 use crate::{Error, ErrorKind, Location, Result};
 
-/// A file that the embed macro put into the program.
+/// A migration file that the embed macro included in the program.
 #[derive(Debug, Clone, Copy)]
 pub struct EmbeddedFile {
-    /// The path below the folder, with `/`.
+    /// The path relative to the folder, with `/` as separator.
     pub path: &'static str,
     /// The content.
     pub text: &'static str,
 }
 
-/// All migrations of a service: checked, unique, in order. Cheap to clone.
+/// The migrations of a service: checked, without duplicates, and sorted. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct MigrationSet {
     migrations: Arc<Vec<Arc<Migration>>>,
 }
 
 impl MigrationSet {
-    /// Reads a folder and the folders in it. Files that do not end in `.sql` are left alone; a `.sql` file with a name
-    /// outside the convention is an error.
+    /// Loads a folder and its subfolders. Files that do not end in `.sql` are ignored. A `.sql` file with an invalid name is an
+    /// error.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`] for a folder that is missing, unreadable or without migrations;
-    /// [`ErrorKind::InvalidMigration`] for mistakes in files: all of them are found at once, the first is the error and the
-    /// others are [`Error::related`].
+    /// - [`ErrorKind::InvalidConfig`] for a folder that is missing, unreadable or without migrations.
+    /// - [`ErrorKind::InvalidMigration`] for invalid files. The first is the error; the others are [`Error::related`].
     pub fn from_folder(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let (files, mistakes) = folder::sql_files(path)?;
-        if files.is_empty() && mistakes.is_empty() {
+        let (files, errors) = folder::sql_files(path)?;
+        if files.is_empty() && errors.is_empty() {
             return Err(Error::new(
                 ErrorKind::InvalidConfig,
                 format!("the folder {} has no migrations", path.display()),
             )
-            .with_hint(format!("`lockage new NAME` writes one; {CONVENTION}")));
+            .with_hint(format!("create one with `lockage new NAME`; {NAMING_RULE}")));
         }
         Self::from_files(
             files
                 .into_iter()
                 .map(|file| (file.display().to_string(), Script::File(file))),
-            mistakes,
+            errors,
         )
     }
 
-    /// Takes what the embed macro put into the program.
+    /// Loads the files that the embed macro included in the program.
     ///
     /// # Errors
-    /// As [`from_folder`](Self::from_folder); the macro has already checked the same at compile time.
+    /// As [`from_folder`](Self::from_folder). The macro makes the same checks at compile time.
     pub fn from_embedded(files: &'static [EmbeddedFile]) -> Result<Self> {
         Self::from_files(
             files
@@ -64,7 +66,7 @@ impl MigrationSet {
         )
     }
 
-    /// Takes file names with their text; for tests and for programs that make their migrations.
+    /// Creates a set from file names and texts, for tests and for programs that generate their migrations.
     ///
     /// # Errors
     /// As [`from_folder`](Self::from_folder).
@@ -79,38 +81,40 @@ impl MigrationSet {
         )
     }
 
-    /// The same set with values put into its scripts: the name of a schema, say. Names, directives, checksums and so the histories stay
-    /// those of the scripts as they were written. A `fill` that keeps the lines keeps the places in messages.
+    /// Renders every script with `render`, for example to insert the name of a schema.
+    ///
+    /// Names, directives and checksums, and so the rows of the history, stay those of the templates. If `render` keeps the
+    /// lines, positions in messages are correct.
     ///
     /// # Errors
-    /// What `fill` says, and [`ErrorKind::InvalidMigration`] for a file that can no longer be read.
-    pub fn render(&self, fill: impl Fn(&str) -> Result<String>) -> Result<Self> {
-        let fill = |migration: &Arc<Migration>| {
+    /// The error of `render`, or [`ErrorKind::InvalidMigration`] for a file that can no longer be read.
+    pub fn render(&self, render: impl Fn(&str) -> Result<String>) -> Result<Self> {
+        let render_one = |migration: &Arc<Migration>| {
             let mut text = String::new();
             migration
                 .open()?
                 .read_to_string(&mut text)
-                .map_err(|error| unreadable(&migration.file, error))?;
-            let mut filled = Migration::clone(migration);
-            filled.script = Script::Rendered(fill(&text)?);
-            Ok(Arc::new(filled))
+                .map_err(|error| read_error(&migration.file, error))?;
+            let mut rendered = Migration::clone(migration);
+            rendered.script = Script::Rendered(render(&text)?);
+            Ok(Arc::new(rendered))
         };
         Ok(Self {
-            migrations: Arc::new(self.iter().map(fill).collect::<Result<_>>()?),
+            migrations: Arc::new(self.iter().map(render_one).collect::<Result<_>>()?),
         })
     }
 
-    /// Every migration: versioned, baseline and undo scripts by version, then the repeatable ones by name.
+    /// Returns all migrations: versioned, baseline and undo scripts by version, then repeatable ones by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Migration>> {
         self.migrations.iter()
     }
 
-    /// The migrations of one kind, in order.
+    /// Returns the migrations of one kind, in order.
     pub fn iter_kind(&self, kind: Kind) -> impl Iterator<Item = &Arc<Migration>> {
         self.iter().filter(move |migration| migration.kind == kind)
     }
 
-    /// The migration of a kind and version.
+    /// Returns the migration of a kind and a version.
     pub fn find(&self, kind: Kind, version: &Version) -> Option<&Arc<Migration>> {
         self.iter_kind(kind)
             .find(|migration| migration.version.as_ref() == Some(version))
@@ -135,7 +139,7 @@ impl MigrationSet {
                 &b.name,
             ))
         });
-        errors.extend(duplicates(&migrations));
+        errors.extend(duplicate_errors(&migrations));
         match Error::combine(errors) {
             Some(error) => Err(error),
             None => Ok(Self {
@@ -145,7 +149,7 @@ impl MigrationSet {
     }
 }
 
-fn duplicates(migrations: &[Arc<Migration>]) -> Vec<Error> {
+fn duplicate_errors(migrations: &[Arc<Migration>]) -> Vec<Error> {
     let mut seen: HashMap<_, &Migration> = HashMap::new();
     let mut errors = Vec::new();
     for migration in migrations {
@@ -177,13 +181,13 @@ fn duplicates(migrations: &[Arc<Migration>]) -> Vec<Error> {
     errors
 }
 
-/// Reads a script once, for its directives, its encoding and its checksum, holding one buffer of it at a time.
+/// Reads a script once and determines its directives, its encoding and its checksum. Keeps only one buffer of it in memory.
 fn read_migration(file: String, script: Script) -> Result<Migration> {
     let base = file.rsplit(['/', '\\']).next().unwrap_or(&file);
     let name = file_name::parse(base).map_err(|message| {
         Error::new(ErrorKind::InvalidMigration, message)
             .with_location(Location::file(&file))
-            .with_hint(CONVENTION)
+            .with_hint(NAMING_RULE)
     })?;
     let mut reader = script.open(&file, None)?;
     let mut scan = Scan::default();
@@ -193,12 +197,12 @@ fn read_migration(file: String, script: Script) -> Result<Migration> {
             Ok(0) => break,
             Ok(n) => n,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(unreadable(&file, error)),
+            Err(error) => return Err(read_error(&file, error)),
         };
         scan.update(&buffer[..n])
-            .map_err(|error| error.locate(&file))?;
+            .map_err(|error| error.with_position(&file))?;
     }
-    let (directives, checksum) = scan.finish().map_err(|error| error.locate(&file))?;
+    let (directives, checksum) = scan.finish().map_err(|error| error.with_position(&file))?;
     Ok(Migration {
         kind: name.kind,
         version: name.version,
@@ -294,14 +298,14 @@ mod tests {
     #[test]
     fn rendered_script_keeps_checksum_of_template() {
         let set = MigrationSet::from_texts([("V1__a.sql", "CREATE TABLE {s}.a (n int);")]).unwrap();
-        let filled = set.render(|text| Ok(text.replace("{s}", "x"))).unwrap();
-        let (before, after) = (set.iter().next().unwrap(), filled.iter().next().unwrap());
+        let rendered = set.render(|text| Ok(text.replace("{s}", "x"))).unwrap();
+        let (before, after) = (set.iter().next().unwrap(), rendered.iter().next().unwrap());
         assert_eq!(before.checksum(), after.checksum());
         let mut text = String::new();
         after.open().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "CREATE TABLE x.a (n int);");
-        let refused = set.render(|_| Err(Error::new(ErrorKind::InvalidConfig, "no")));
-        assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidConfig);
+        let failed = set.render(|_| Err(Error::new(ErrorKind::InvalidConfig, "no")));
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::InvalidConfig);
     }
 
     #[test]
@@ -318,8 +322,8 @@ mod tests {
             keys(&MigrationSet::from_folder(folder.path()).unwrap()),
             ["1", "2"]
         );
-        let missing = MigrationSet::from_folder(folder.path().join("nowhere")).unwrap_err();
+        let missing = MigrationSet::from_folder(folder.path().join("absent")).unwrap_err();
         assert_eq!(missing.kind(), ErrorKind::InvalidConfig);
-        assert!(missing.message().contains("nowhere"));
+        assert!(missing.message().contains("absent"));
     }
 }

@@ -7,8 +7,8 @@ use crate::{Error, ErrorKind};
 
 /// The version of a migration: an integer, dotted integers or a timestamp.
 ///
-/// Versions compare number by number, so `9 < 10`, `1.9 < 1.10`, and `001`, `1` and `1.0` are the same version. The text is kept as
-/// it was written.
+/// Versions compare number by number: `9 < 10` and `1.9 < 1.10`, and `001`, `1` and `1.0` are equal. `Display` prints the
+/// original text.
 #[derive(Debug, Clone)]
 pub struct Version {
     text: String,
@@ -16,7 +16,7 @@ pub struct Version {
 }
 
 impl Version {
-    /// The one spelling of all that compare as equal: `1` for `001` and `1.0`.
+    /// Returns the canonical spelling, which is the same for all equal versions: `1` for `001` and `1.0`.
     pub fn canonical(&self) -> String {
         let parts: Vec<String> = self.parts.iter().map(u64::to_string).collect();
         parts.join(".")

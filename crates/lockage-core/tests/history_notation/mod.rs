@@ -1,6 +1,6 @@
-//! Files and histories in a short notation: `V1`, `U1`, `B5`, `R:views`; in a history with a state behind it, as in `V1 applied`,
-//! and an exclamation mark where the row has another checksum than the file.
-#![allow(dead_code, reason = "each test uses a part")]
+//! A short notation for files and histories: `V1`, `U1`, `B5`, `R:views`. In a history a state follows, as in `V1 applied`; an
+//! exclamation mark means that the checksums of row and file differ.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use lockage_core::plan::plan_up;
 use lockage_core::status::{MigrationEntry, compare};
@@ -53,7 +53,7 @@ fn kind_of(file: &str) -> Kind {
     }
 }
 
-/// What a backend makes of a history when it does a step, as far as to a state.
+/// Changes a history like a backend that executes a step up to a state.
 pub(crate) fn record(history: &mut History, step: &Step, state: State) {
     let migration = &step.migration;
     let is_same = |row: &HistoryRow| match migration.version() {
@@ -82,7 +82,7 @@ pub(crate) fn short(migration: &Migration) -> String {
     }
 }
 
-/// The steps of a plan, as one text.
+/// Returns the steps of a plan as one text.
 pub(crate) fn steps(plan: &Plan) -> String {
     let steps: Vec<String> = plan
         .steps
@@ -92,7 +92,7 @@ pub(crate) fn steps(plan: &Plan) -> String {
     steps.join(" ")
 }
 
-/// The plan for a set and a history, as one text: its steps, or every message of its error.
+/// Returns the plan for a set and a history as one text: its steps, or all messages of its error.
 pub(crate) fn planned(files: &str, rows: &str, options: &PlanOptions) -> String {
     let set = set(files);
     match plan_up(&set, &history(&set, rows), options) {
@@ -101,13 +101,13 @@ pub(crate) fn planned(files: &str, rows: &str, options: &PlanOptions) -> String 
     }
 }
 
-/// Every message of an error.
+/// Returns all messages of an error.
 pub(crate) fn messages(error: &Error) -> Vec<String> {
     let all = std::iter::once(error).chain(error.related());
     all.map(|error| error.message().to_owned()).collect()
 }
 
-/// The entries of a survey, as one text.
+/// Returns the entries of a comparison as one text.
 pub(crate) fn compare_text(files: &str, rows: &str) -> String {
     let set = set(files);
     let entries: Vec<String> = compare(&set, &history(&set, rows))
@@ -126,14 +126,14 @@ fn format_entry(entry: &MigrationEntry) -> String {
     format!("{name} {}", entry.status.as_str())
 }
 
-/// Options by change.
+/// Creates options with a change.
 pub(crate) fn options(change: impl FnOnce(&mut PlanOptions)) -> PlanOptions {
     let mut options = PlanOptions::default();
     change(&mut options);
     options
 }
 
-/// Whether a row's text, in whatever spelling, means a migration.
+/// Returns whether the version text of a row, in any spelling, belongs to a migration.
 fn is(migration: &Migration, text: &str) -> bool {
     match migration.version() {
         Some(version) => text.parse().is_ok_and(|parsed: Version| parsed == *version),

@@ -1,4 +1,4 @@
-//! Futures that are dropped, at every point where they wait.
+//! Futures that are dropped at each of their await points.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -18,7 +18,7 @@ const FILES: [(&str, &str); 5] = [
     ("R__views", ""),
 ];
 
-/// Polls so many times, a while between each two, and drops what is not ready by then.
+/// Polls a future `times` times with an interval in between, and drops it if it is not ready then.
 async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     for _ in 0..times {
@@ -31,7 +31,7 @@ async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
     None
 }
 
-/// Drops a run at its first, second, … point of waiting until one comes through, and holds the database against `check` each time.
+/// Drops a run at its first, second, … await point until a run completes, and checks the database with `check` each time.
 async fn at_every_await_point(
     prepare: impl Fn(&Arc<FakeDatabase>, Runner) -> Runner,
     run: impl AsyncFn(&Runner) -> Result<Report, RunError>,
@@ -47,14 +47,14 @@ async fn at_every_await_point(
         database.assert_unlocked_and_idle();
         check(&database, &runner).await;
         if done.is_some() {
-            assert!(times > 10, "there is more to drop than {times} points");
+            assert!(times > 10, "the run has more than {times} await points");
             return;
         }
     }
-    panic!("the run does not end");
+    panic!("the run does not finish");
 }
 
-/// The next run does the rest, and nothing twice: the database refuses what is applied already.
+/// The next run applies the rest. The fake database panics if a migration is applied twice.
 async fn assert_next_run_completes(database: &Arc<FakeDatabase>, runner: &Runner) {
     let committed = database.committed();
     assert!(

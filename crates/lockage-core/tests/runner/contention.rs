@@ -1,4 +1,4 @@
-//! Runs that meet at the lock.
+//! Several runs that contend for the lock.
 
 use std::time::Duration;
 
@@ -95,7 +95,7 @@ async fn waiter_continues_after_failed_holder() {
     database.assert_unlocked_and_idle();
 }
 
-/// The holder finishes between a run's first look and its try.
+/// The holder finishes between the first read of the history and the try.
 #[tokio::test(start_paused = true)]
 async fn lock_acquired_after_holder_finished_writes_nothing() {
     let (database, runner) = fake_database(&TWO_MIGRATIONS);
@@ -138,8 +138,8 @@ async fn lock_timeout_names_holder_and_setting() {
         "the lock shop was not obtained within 10.0 s; it is held by app@replica-7 (session 0) \
          since 2026-01-31T09:30:00Z, at migration 3 orders. Nothing was written"
     );
-    for knob in ["--wait", "LOCKAGE_WAIT", "Runner::wait"] {
-        assert!(error.hint().unwrap().contains(knob));
+    for setting in ["--wait", "LOCKAGE_WAIT", "Runner::wait"] {
+        assert!(error.hint().unwrap().contains(setting));
     }
     let report = error.report().unwrap();
     assert_eq!(
@@ -147,7 +147,7 @@ async fn lock_timeout_names_holder_and_setting() {
         (Outcome::Failed, false, 2)
     );
     assert!(report.waited >= Duration::from_secs(10));
-    let waiting = |s| format!("waiting for shop {s} s behind replica-7");
+    let waiting = |s| format!("waiting for shop {s} s holder replica-7");
     assert_eq!(
         recorder.all(),
         ["connected".to_owned(), waiting(1), waiting(3), waiting(7)]
@@ -189,7 +189,7 @@ async fn hidden_holder_is_waited_for() {
     for _ in 0..9 {
         database.fail(
             "holder",
-            Error::new(ErrorKind::Unexpected, "no right to look"),
+            Error::new(ErrorKind::Unexpected, "no right to read"),
         );
     }
     let error = runner
@@ -204,7 +204,7 @@ async fn hidden_holder_is_waited_for() {
     assert!(
         recorder
             .all()
-            .contains(&"waiting for 4006 1 s behind nobody known".to_owned())
+            .contains(&"waiting for 4006 1 s holder unknown".to_owned())
     );
 }
 
@@ -215,7 +215,8 @@ async fn temporary_history_error_is_retried() {
     for _ in 0..20 {
         database.fail(
             "history",
-            Error::new(ErrorKind::Unexpected, "a writer is at it").with_status(Status::Temporary),
+            Error::new(ErrorKind::Unexpected, "a writer blocks readers")
+                .with_status(Status::Temporary),
         );
     }
     let run = tokio::spawn(async move { runner.up().await });

@@ -40,7 +40,7 @@ async fn failed_step_releases_lock_and_reports_applied() {
         ["started 1 2 b", "releasing", "released"]
     );
 
-    // The next run goes on there.
+    // The next run continues with the failed migration.
     let repaired = database.runner(&[("V1__a", ""), ("V2__b", ""), ("V3__c", "")]);
     assert_eq!(names(&repaired.up().await.unwrap()).0, "b c");
     assert_eq!(database.committed(), "V1__a V2__b V3__c");
@@ -79,7 +79,7 @@ async fn failure_before_first_step_releases_lock() {
     for name in ["history", "ensure_history"] {
         let (database, runner) = fake_database(&[("V1__a", "")]);
         if name == "history" {
-            // The first look passes.
+            // The read without the lock fails with a temporary error, and the run continues.
             database.fail(
                 name,
                 Error::new(ErrorKind::Unexpected, "busy").with_status(Status::Temporary),
@@ -119,7 +119,10 @@ async fn history_diverged_during_wait_releases_lock() {
 #[tokio::test(start_paused = true)]
 async fn lock_lost_at_release_is_an_error_with_report() {
     let (database, runner) = fake_database(&[("V1__a", "")]);
-    database.fail("unlock", Error::new(ErrorKind::LockLost, "it was not ours"));
+    database.fail(
+        "unlock",
+        Error::new(ErrorKind::LockLost, "the lock was not held"),
+    );
     let error = runner.up().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LockLost);
     assert_eq!(names(error.report().unwrap()).0, "a");
@@ -166,15 +169,15 @@ async fn connection_loss_after_release_is_ignored() {
     database.assert_unlocked_and_idle();
 }
 
-/// The server goes away when the one step is applied.
+/// The server disconnects after the only step is applied.
 #[tokio::test(start_paused = true)]
 async fn reconnect_keeps_step_limit() {
     let (database, runner) = fake_database(&[("V1__a", ""), ("V2__b", "")]);
     let mut options = PlanOptions::default();
     options.steps = Some(1);
-    let gone = Error::new(ErrorKind::SessionLost, "the server went away")
+    let disconnected = Error::new(ErrorKind::SessionLost, "the server disconnected")
         .with_status(Status::ConnectionLost);
-    database.fail("unlock", gone);
+    database.fail("unlock", disconnected);
     let report = runner.plan_options(options).up().await.unwrap();
     assert_eq!(names(&report), ("a".into(), "b".into()));
     assert_eq!(database.committed(), "V1__a");

@@ -1,5 +1,6 @@
-//! A database in memory, with what the tests want to know of it and do to it.
+//! A database in memory that records calls and injects delays and errors.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,7 +15,7 @@ use tokio::sync::Notify;
 
 use crate::fake_session::FakeSession;
 
-/// A database. Its sessions are numbered from one; session zero is the test itself.
+/// A database. Sessions are numbered from one; session zero is the test itself.
 #[derive(Debug, Default)]
 pub(crate) struct FakeDatabase {
     state: Mutex<FakeState>,
@@ -28,13 +29,13 @@ pub(crate) struct FakeState {
     pub(crate) holder: Option<u32>,
     pub(crate) has_table: bool,
     pub(crate) rows: Vec<HistoryRow>,
-    /// Every script that was committed, by its file.
+    /// The files of the committed scripts.
     pub(crate) committed: Vec<String>,
-    /// Every call, with the number of its session.
+    /// All calls, with the number of the session.
     calls: Vec<(u32, &'static str)>,
-    /// What the next calls of a name fail with, one each.
+    /// Errors for the next calls with this name, one for each call.
     failures: Vec<(&'static str, Error)>,
-    /// How long the calls of a name take.
+    /// The duration of calls with this name.
     slow: HashMap<&'static str, Duration>,
 }
 
@@ -50,6 +51,7 @@ const BACKEND: Backend = Backend::new(
     Capabilities::new(true, "a field in memory").single_process(),
     |options| Box::pin(connect(options)),
     |migration, each| {
+        record_check(migration);
         let mut text = String::new();
         std::io::Read::read_to_string(&mut migration.open()?, &mut text).unwrap();
         match text.lines().position(|line| line == "nonsense") {
@@ -65,6 +67,21 @@ const BACKEND: Backend = Backend::new(
     },
 );
 
+thread_local! {
+    /// The files of the scripts that were checked on this thread. A check knows no database, so the list is global; each
+    /// test with the paused clock runs on its own thread.
+    static CHECKED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+fn record_check(migration: &lockage_core::Migration) {
+    CHECKED.with_borrow_mut(|checked| checked.push(migration.file().to_owned()));
+}
+
+/// Returns the files of the scripts that were checked since the last request.
+pub(crate) fn checked_scripts() -> String {
+    CHECKED.take().join(" ").replace(".sql", "")
+}
+
 async fn connect(options: &ConnectOptions) -> Result<Box<dyn lockage_core::Session>> {
     let database = Arc::clone(&databases()[options.url.as_secret_str()]);
     let session = {
@@ -75,7 +92,7 @@ async fn connect(options: &ConnectOptions) -> Result<Box<dyn lockage_core::Sessi
         session
     };
     let session = FakeSession { database, session };
-    session.begin("connect").await?;
+    session.begin_call("connect").await?;
     Ok(Box::new(session))
 }
 
@@ -84,7 +101,7 @@ impl FakeDatabase {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call begins: it is noted, takes its time, and fails if it is to.
+    /// Records a call, waits for its duration, and returns its error, if any.
     pub(crate) async fn record_call(&self, session: u32, name: &'static str) -> Result<()> {
         let (slow, failure) = {
             let mut state = self.state();
@@ -102,7 +119,7 @@ impl FakeDatabase {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Waits as a statement does, which a cancel request ends.
+    /// Awaits `work` like a statement that can be cancelled.
     pub(crate) async fn with_cancel(&self, work: impl Future<Output = ()>) -> Result<()> {
         tokio::select! {
             () = work => Ok(()),
@@ -112,7 +129,7 @@ impl FakeDatabase {
         }
     }
 
-    /// The calls since the last look: `1 connect`, `1 history`.
+    /// Returns the calls since the last request, with their sessions: `1 connect`, `1 history`.
     pub(crate) fn calls(&self) -> Vec<String> {
         let calls = std::mem::take(&mut self.state().calls);
         calls
@@ -121,40 +138,40 @@ impl FakeDatabase {
             .collect()
     }
 
-    /// The calls since the last look, without the numbers of sessions.
+    /// Returns the calls since the last request, without their sessions.
     pub(crate) fn call_names(&self) -> String {
         let calls = std::mem::take(&mut self.state().calls);
         let names: Vec<&str> = calls.iter().map(|(_, name)| *name).collect();
         names.join(" ")
     }
 
-    /// Lets the next call of a name fail.
+    /// Makes the next call with this name fail.
     pub(crate) fn fail(&self, name: &'static str, error: Error) {
         self.state().failures.push((name, error));
     }
 
-    /// Lets the calls of a name take their time.
+    /// Sets the duration of calls with this name.
     pub(crate) fn slow(&self, name: &'static str, time: Duration) {
         self.state().slow.insert(name, time);
     }
 
-    /// Takes the lock for somebody else.
+    /// Acquires the lock for another session.
     pub(crate) fn hold(&self) {
         assert_eq!(self.state().holder.replace(0), None);
     }
 
-    /// Gives the lock of somebody else back.
+    /// Releases the lock of the other session.
     pub(crate) fn free(&self) {
         assert_eq!(self.state().holder.take(), Some(0));
     }
 
-    /// Writes what somebody else has applied.
+    /// Writes the rows of migrations that another session applied.
     pub(crate) fn write(&self, set: &MigrationSet) {
         let rows = set.iter().map(|migration| row(migration, State::Applied));
         self.state().rows.extend(rows);
     }
 
-    /// Another runner for the same database.
+    /// Creates another runner for the same database.
     pub(crate) fn runner(&self, files: &[(&str, &str)]) -> Runner {
         let url = databases()
             .iter()
@@ -163,12 +180,12 @@ impl FakeDatabase {
         runner(&url.unwrap(), files)
     }
 
-    /// The files of the scripts that were committed, in order.
+    /// Returns the files of the committed scripts, in order.
     pub(crate) fn committed(&self) -> String {
         self.state().committed.join(" ")
     }
 
-    /// Nobody holds the lock and no session stands.
+    /// Asserts that the lock is free and no session is open.
     #[track_caller]
     pub(crate) fn assert_unlocked_and_idle(&self) {
         let state = self.state();
@@ -176,7 +193,7 @@ impl FakeDatabase {
     }
 }
 
-/// A row as a backend writes it.
+/// Creates a row like a backend.
 pub(crate) fn row(migration: &lockage_core::Migration, state: State) -> HistoryRow {
     let checksum = migration.checksum().to_string();
     let (key, name, kind) = (migration.key(), migration.name(), migration.kind());
@@ -186,13 +203,13 @@ pub(crate) fn row(migration: &lockage_core::Migration, state: State) -> HistoryR
     row
 }
 
-/// A runner for a database and some files.
+/// Creates a runner for a database and files.
 fn runner(url: &str, files: &[(&str, &str)]) -> Runner {
     let registry = Registry::default().with(BACKEND).unwrap();
     Runner::new(registry, ConnectOptions::new(url).unwrap(), set(files))
 }
 
-/// A new database with a runner for some files.
+/// Creates a database and a runner for files.
 pub(crate) fn fake_database(files: &[(&str, &str)]) -> (Arc<FakeDatabase>, Runner) {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let url = format!("memory:{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -209,7 +226,7 @@ pub(crate) fn set(files: &[(&str, &str)]) -> MigrationSet {
     MigrationSet::from_texts(files).unwrap()
 }
 
-/// Lets every other task come to rest. No time passes.
+/// Runs the other tasks until they wait. The clock does not advance.
 pub(crate) async fn run_other_tasks() {
     for _ in 0..200 {
         tokio::task::yield_now().await;

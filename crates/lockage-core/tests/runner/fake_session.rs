@@ -1,4 +1,4 @@
-//! A session with a [`FakeDatabase`]. Its scripts are lines like `takes 20 s`, `fails`, `panics`.
+//! A session of a [`FakeDatabase`]. The lines of its scripts are commands: `takes 20 s`, `fails`, `panics`.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(crate) struct FakeSession {
 }
 
 impl FakeSession {
-    pub(crate) async fn begin(&self, name: &'static str) -> Result<()> {
+    pub(crate) async fn begin_call(&self, name: &'static str) -> Result<()> {
         self.database.record_call(self.session, name).await
     }
 
@@ -60,17 +60,17 @@ impl FakeSession {
 }
 
 impl FakeSession {
-    /// Script and row commit together.
+    /// Commits the script and its row together.
     fn commit(&self, step: &Step, new: Option<State>) {
         let mut state = self.database.state();
         assert!(state.has_table);
         let same = |row: &HistoryRow| row.version == step.migration.key();
         if let Action::Apply | Action::Undo = step.action {
-            let done = state
+            let is_done = state
                 .rows
                 .iter()
                 .any(|row| same(row) && Some(&row.state) == new.as_ref());
-            assert!(!done, "{} a second time", step.migration);
+            assert!(!is_done, "{} is applied twice", step.migration);
             let file = step.migration.file().trim_end_matches(".sql").to_owned();
             state.committed.push(file);
         }
@@ -81,7 +81,7 @@ impl FakeSession {
     }
 }
 
-/// The end of a session, however it comes, frees its lock.
+/// The end of a session frees its lock.
 impl Drop for FakeSession {
     fn drop(&mut self) {
         let mut state = self.database.state();
@@ -95,23 +95,23 @@ impl Drop for FakeSession {
 #[async_trait]
 impl LockProvider for FakeSession {
     async fn try_lock(&mut self, _: &LockKey) -> Result<bool> {
-        self.begin("try_lock").await?;
+        self.begin_call("try_lock").await?;
         let free = {
             let mut state = self.database.state();
             *state.holder.get_or_insert(self.session) == self.session
         };
-        // The answer is on its way: who is dropped now holds a lock without knowing.
+        // If the future is dropped here, the session holds the lock and the caller does not know it.
         tokio::task::yield_now().await;
         Ok(free)
     }
 
     async fn holds(&mut self, _: &LockKey) -> Result<bool> {
-        self.begin("holds").await?;
+        self.begin_call("holds").await?;
         Ok(self.is_holder())
     }
 
     async fn unlock(&mut self, _: &LockKey) -> Result<()> {
-        self.begin("unlock").await?;
+        self.begin_call("unlock").await?;
         self.check_held()?;
         self.database.state().holder = None;
         tokio::task::yield_now().await;
@@ -119,7 +119,7 @@ impl LockProvider for FakeSession {
     }
 
     async fn holder(&mut self, _: &LockKey) -> Result<Option<LockHolder>> {
-        self.begin("holder").await?;
+        self.begin_call("holder").await?;
         let holder = self.database.state().holder;
         Ok(holder.map(|session| {
             let mut holder = LockHolder::default();
@@ -140,14 +140,14 @@ impl Migrator for FakeSession {
     }
 
     async fn history(&mut self) -> Result<History> {
-        self.begin("history").await?;
+        self.begin_call("history").await?;
         let rows = self.database.state().rows.clone();
         tokio::task::yield_now().await;
         Ok(History::new(rows))
     }
 
     async fn ensure_history(&mut self, _: &LockProof) -> Result<()> {
-        self.begin("ensure_history").await?;
+        self.begin_call("ensure_history").await?;
         self.check_held()?;
         self.database.state().has_table = true;
         tokio::task::yield_now().await;
@@ -160,7 +160,7 @@ impl Migrator for FakeSession {
         step: &Step,
         observer: &dyn Observer,
     ) -> Result<StepResult> {
-        self.begin("apply").await?;
+        self.begin_call("apply").await?;
         self.check_held()?;
         let new = match step.action {
             Action::Undo => Some(State::Undone),
@@ -185,7 +185,7 @@ impl Migrator for FakeSession {
     }
 
     async fn close(self: Box<Self>) -> Result<()> {
-        self.begin("close").await
+        self.begin_call("close").await
     }
 }
 
@@ -199,7 +199,7 @@ struct FakeCanceller {
 impl Canceller for FakeCanceller {
     async fn cancel(&self) -> Result<()> {
         self.database.record_call(self.session, "cancel").await?;
-        // Only the statement in hand is reached.
+        // The request reaches only the statement that is running now.
         self.database.cancelled.notify_waiters();
         Ok(())
     }

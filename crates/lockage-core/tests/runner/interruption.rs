@@ -1,4 +1,4 @@
-//! Runs that are asked to stop.
+//! Runs that are interrupted.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use tokio::time::Instant;
 
 use crate::fake_database::{FakeDatabase, fake_database};
 
-/// Starts a run and asks it to stop after so many seconds. The time that it then took, and what it said.
+/// Starts a run and interrupts it `after` seconds. Returns the time until it ended, and its result.
 async fn interrupted(runner: Runner, after: u64) -> (Duration, Result<Report, RunError>) {
     let interrupt = Interrupt::new();
     let runner = runner.interrupt(interrupt.clone());
     let run: JoinHandle<Result<Report, RunError>> = tokio::spawn(async move { runner.up().await });
     tokio::time::sleep(Duration::from_secs(after)).await;
-    let asked = Instant::now();
+    let interrupted_at = Instant::now();
     interrupt.trigger();
     let done = run.await.unwrap();
-    (asked.elapsed(), done)
+    (interrupted_at.elapsed(), done)
 }
 
 #[track_caller]
@@ -89,7 +89,7 @@ async fn interrupt_cancels_statement_and_releases_lock() {
 #[tokio::test(start_paused = true)]
 async fn step_that_finishes_despite_interrupt_is_reported() {
     let (database, runner) = fake_database(&[("V1__a", "takes 10 s"), ("V2__b", "")]);
-    // The request comes too late to cancel anything.
+    // The request arrives after the end of the statement.
     database.slow("cancel", Duration::from_secs(8));
     let (took, done) = interrupted(runner, 5).await;
     assert_eq!(took, Duration::from_secs(5));
@@ -121,7 +121,7 @@ async fn uncancellable_statement_drops_session() {
     database.assert_unlocked_and_idle();
 }
 
-/// A session whose call was dropped half way is in no state to release a lock: the call is cancelled instead.
+/// A session with a dropped call cannot release its lock, so the call is cancelled instead.
 #[tokio::test(start_paused = true)]
 async fn interrupt_cancels_calls_under_lock_instead_of_dropping() {
     let (database, runner) = fake_database(&[("V1__a", "")]);

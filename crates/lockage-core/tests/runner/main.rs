@@ -8,5 +8,6 @@ mod fake_session;
 mod interruption;
 mod recorder;
 mod repair;
+mod script_checks;
 mod up_and_down;
 mod wait_until_current;

@@ -1,15 +1,15 @@
-//! What a run tells its observer.
+//! An observer that records the events of a run.
 
 use std::sync::{Arc, Mutex};
 
 use lockage_core::{Event, Observer, Runner};
 
-/// Events in short: `connected`, `started V1__a.sql`.
+/// The recorded events as short texts: `connected`, `started 0 1 a`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EventRecorder(Arc<Mutex<Vec<String>>>);
 
 impl EventRecorder {
-    /// Listens to a runner.
+    /// Returns a runner whose events are recorded, and the recorder.
     pub(crate) fn attach(runner: &Runner) -> (Runner, Self) {
         let recorder = Self::default();
         (runner.clone().observer(recorder.clone()), recorder)
@@ -31,8 +31,8 @@ impl Observer for EventRecorder {
             } => {
                 let holder = holder
                     .and_then(|holder| holder.host.as_deref())
-                    .unwrap_or("nobody known");
-                format!("waiting for {key} {} s behind {holder}", waited.as_secs())
+                    .unwrap_or("unknown");
+                format!("waiting for {key} {} s holder {holder}", waited.as_secs())
             }
             Event::Locked { key, steps, .. } => format!("locked {key} for {steps}"),
             Event::StepStarted { step, index, .. } => format!("started {index} {}", step.migration),

@@ -1,4 +1,4 @@
-//! Runs that mend a history.
+//! Runs that repair a history or mark a baseline.
 
 use lockage_core::{ErrorKind, Outcome, PlanOptions, Runner};
 
@@ -36,7 +36,7 @@ async fn repair_fails_if_history_changed_during_wait() {
     let (database, runner) = fake_database(&[("V1__a", "new text"), ("V3__c", "")]);
     database.write(&set(&[("V1__a", "old text"), ("V3__c", "")]));
     let confirmed = runner.repairs().await.unwrap();
-    // Somebody else writes while the repair waits for the lock.
+    // Another session writes while the repair waits for the lock.
     database.hold();
     database.call_names();
     let repair = tokio::spawn(async move { runner.repair(&confirmed).await });

@@ -1,4 +1,4 @@
-//! A run that nobody disturbs.
+//! Runs without contention or failure.
 
 use lockage_core::{ErrorKind, Outcome, PlanOptions};
 
@@ -98,11 +98,11 @@ async fn invalid_pending_script_is_reported_before_lock() {
     assert_eq!(error.report().unwrap().outcome, Outcome::Failed);
     database.assert_unlocked_and_idle();
 
-    // An applied script is not looked at again.
+    // An applied script is not checked again.
     database.write(&set(&[("V2__b", "x\nnonsense"), ("V3__c", "nonsense")]));
-    let mut anyhow = PlanOptions::default();
-    anyhow.out_of_order = true;
-    runner.plan_options(anyhow).up().await.unwrap();
+    let mut out_of_order = PlanOptions::default();
+    out_of_order.out_of_order = true;
+    runner.plan_options(out_of_order).up().await.unwrap();
     assert_eq!(database.committed(), "V1__a");
 }
 

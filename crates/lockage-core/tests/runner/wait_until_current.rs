@@ -1,4 +1,4 @@
-//! Runs that wait until a database is current, and must not migrate it.
+//! Waiting until another run has migrated the database.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use crate::fake_database::{fake_database, set};
 
 const FILES: [(&str, &str); 1] = [("V1__a", "")];
 
-fn no_database() -> Error {
+fn database_missing() -> Error {
     Error::new(ErrorKind::Connect, "no such database").with_status(Status::DatabaseMissing)
 }
 
 #[tokio::test(start_paused = true)]
 async fn missing_database_is_waited_for() {
     let (database, runner) = fake_database(&FILES);
-    database.fail("connect", no_database());
-    database.fail("connect", no_database());
+    database.fail("connect", database_missing());
+    database.fail("connect", database_missing());
     let waiting = tokio::spawn(async move { runner.wait_until_current(None).await });
     tokio::time::sleep(Duration::from_secs(5)).await;
     database.write(&set(&FILES));
@@ -34,28 +34,28 @@ async fn missing_database_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn missing_database_at_timeout_has_all_pending() {
     let (database, runner) = fake_database(&FILES);
-    (0..100).for_each(|_| database.fail("connect", no_database()));
+    (0..100).for_each(|_| database.fail("connect", database_missing()));
     let timeout = Duration::from_secs(3);
     let report = runner.wait_until_current(Some(timeout)).await.unwrap();
     assert_eq!(report.outcome, Outcome::Pending);
     assert_eq!(report.pending.len(), 1);
 }
 
-/// Connecting takes longer than the wait: it does not take longer than the wait to say so.
+/// If connecting takes longer than the timeout, the error is still reported at the timeout.
 #[tokio::test(start_paused = true)]
 async fn wait_ends_at_timeout_if_connection_hangs() {
     let (database, runner) = fake_database(&FILES);
     database.slow("connect", Duration::from_secs(600));
-    for (timeout, most) in [(0, 2), (5, 5)] {
+    for (timeout, limit) in [(0, 2), (5, 5)] {
         let started_at = Instant::now();
         let timeout = Some(Duration::from_secs(timeout));
         let error = runner.wait_until_current(timeout).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect);
         assert!(error.is_temporary());
-        let most = Duration::from_secs(most) + Duration::from_millis(50);
-        assert!(started_at.elapsed() <= most, "{:?}", started_at.elapsed());
+        let limit = Duration::from_secs(limit) + Duration::from_millis(50);
+        assert!(started_at.elapsed() <= limit, "{:?}", started_at.elapsed());
     }
-    // What was seen before counts more than that nothing was seen at last.
+    // The result of an earlier poll is preferred to the missing answer of the last one.
     database.slow("connect", Duration::ZERO);
     let late = runner.clone();
     let waiting =

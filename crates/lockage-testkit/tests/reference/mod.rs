@@ -1,5 +1,5 @@
-//! A backend without an engine, for the suite to be tested by: a database is a folder, a transaction a line of a log, the lock a locked
-//! file. It is right unless its URL asks for a [`Flaw`].
+//! A backend without an engine, for tests of the suite. A database is a folder, a transaction is a line of a log, and the lock is a locked
+//! file. The backend is correct unless its URL names a [`Fault`].
 
 mod cancel;
 mod fault;
@@ -15,26 +15,26 @@ mod store;
 use std::path::PathBuf;
 
 use lockage_core::{
-    Backend, BoxFuture, Capabilities, ConnectOptions, Migration, Result, Session, Statement,
+    Backend, BoxFuture, Capabilities, ConnectOptions, Migration, ParsedStatement, Result, Session,
 };
 
 #[allow(
     unused_imports,
     reason = "one of the two test binaries runs the right variant only"
 )]
-pub(crate) use fault::Flaw;
+pub(crate) use fault::Fault;
 pub(crate) use fixture::ReferenceFixture;
 
-/// The backend.
+/// The reference backend.
 pub(crate) const BACKEND: Backend = Backend::new(
     "lockage-reference",
     &["reference"],
     Capabilities::new(true, "a locked file"),
     connect,
-    inspect,
+    check_script,
 );
 
-/// The same, with a lock that says that it works in one process only.
+/// The reference backend with the capability of a lock within one process.
 #[allow(
     dead_code,
     reason = "one of the two test binaries runs the right variant only"
@@ -44,32 +44,29 @@ pub(crate) const LOCAL_BACKEND: Backend = Backend::new(
     &["reference"],
     Capabilities::new(true, "a locked file").single_process(),
     connect,
-    inspect,
+    check_script,
 );
 
 fn connect(options: &ConnectOptions) -> BoxFuture<'_, Result<Box<dyn Session>>> {
     Box::pin(async move {
-        let (folder, flaw) = address(options.url.secret_after_scheme())?;
-        let session = session::ReferenceSession::open(folder, flaw, options.run_id.clone())?;
+        let (folder, fault) = parse_url(options.url.secret_after_scheme())?;
+        let session = session::ReferenceSession::open(folder, fault, options.run_id.clone())?;
         Ok(Box::new(session) as Box<dyn Session>)
     })
 }
 
-/// `folder` or `folder?Flaw`.
-fn address(rest: &str) -> Result<(PathBuf, Option<Flaw>)> {
+/// Parses `folder` or `folder?Fault`.
+fn parse_url(rest: &str) -> Result<(PathBuf, Option<Fault>)> {
     match rest.split_once('?') {
-        Some((folder, flaw)) => Ok((folder.into(), Some(flaw.parse()?))),
+        Some((folder, fault)) => Ok((folder.into(), Some(fault.parse()?))),
         None => Ok((rest.into(), None)),
     }
 }
 
-fn inspect(migration: &Migration, each: &mut dyn FnMut(Statement<'_>)) -> Result<()> {
+fn check_script(migration: &Migration, each: &mut dyn FnMut(ParsedStatement<'_>)) -> Result<()> {
     let text = script::read(migration)?;
     for (line, statement) in script::statements(&text) {
-        each(Statement {
-            text: statement,
-            line,
-        });
+        each(ParsedStatement::new(statement, line));
     }
     Ok(())
 }

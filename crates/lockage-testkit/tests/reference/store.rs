@@ -1,4 +1,4 @@
-//! The database: a log of committed transactions, one JSON line each, replayed whenever somebody looks.
+//! The database: a log of committed transactions, with one JSON line each. Every read replays the log.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -16,11 +16,11 @@ pub(crate) struct Store {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Change {
     Create(String),
-    Put(String, i64),
-    MakeHistory,
+    Insert(String, i64),
+    CreateHistory,
     EmptyHistory,
-    PutRow(Row),
-    ForgetRow(String),
+    UpsertRow(Row),
+    DeleteRow(String),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -30,31 +30,31 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    /// Makes a change, or says why it cannot be made.
-    pub(crate) fn change(&mut self, change: &Change) -> std::result::Result<(), String> {
+    /// Applies a change. Fails with the reason if it is not possible.
+    pub(crate) fn apply(&mut self, change: &Change) -> std::result::Result<(), String> {
         match change {
             Change::Create(table) if self.tables.contains_key(table) => {
-                return Err(format!("there is a table {table}"));
+                return Err(format!("the table {table} exists"));
             }
             Change::Create(table) => {
                 self.tables.insert(table.clone(), Vec::new());
             }
-            Change::Put(table, n) => self
+            Change::Insert(table, n) => self
                 .tables
                 .get_mut(table)
-                .ok_or_else(|| format!("there is no table {table}"))?
+                .ok_or_else(|| format!("the table {table} does not exist"))?
                 .push(*n),
-            Change::MakeHistory => {
+            Change::CreateHistory => {
                 self.history.get_or_insert_default();
             }
             Change::EmptyHistory => self.history = Some(Vec::new()),
-            Change::PutRow(row) => {
-                let rows = self.history.as_mut().ok_or("there is no history")?;
+            Change::UpsertRow(row) => {
+                let rows = self.history.as_mut().ok_or("the history does not exist")?;
                 rows.retain(|old| old.version != row.version);
                 rows.push(row.clone());
             }
-            Change::ForgetRow(version) => {
-                let rows = self.history.as_mut().ok_or("there is no history")?;
+            Change::DeleteRow(version) => {
+                let rows = self.history.as_mut().ok_or("the history does not exist")?;
                 rows.retain(|old| old.version != *version);
             }
         }
@@ -80,40 +80,42 @@ impl Store {
         let log = match fs::read_to_string(self.log()) {
             Ok(log) => log,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(lost(&error)),
+            Err(error) => return Err(session_lost(&error)),
         };
         let mut content = Content::default();
-        // A line without its end is being written.
+        // Another process is writing the last line if it has no end.
         for line in log
             .split_inclusive('\n')
             .filter(|line| line.ends_with('\n'))
         {
-            let changes: Vec<Change> = serde_json::from_str(line).map_err(|error| lost(&error))?;
+            let changes: Vec<Change> =
+                serde_json::from_str(line).map_err(|error| session_lost(&error))?;
             for change in &changes {
-                content.change(change).map_err(|why| lost(&why))?;
+                content.apply(change).map_err(|why| session_lost(&why))?;
             }
         }
         Ok(content)
     }
 
-    /// Commits changes, all or none.
+    /// Commits all changes or none.
     pub(crate) fn commit(&self, changes: &[Change]) -> Result<()> {
-        let turn = File::create(self.folder.join("turn")).map_err(|error| lost(&error))?;
-        turn.lock().map_err(|error| lost(&error))?;
+        let commit_lock =
+            File::create(self.folder.join("commit-lock")).map_err(|error| session_lost(&error))?;
+        commit_lock.lock().map_err(|error| session_lost(&error))?;
         let mut content = self.content()?;
         for change in changes {
             content
-                .change(change)
+                .apply(change)
                 .map_err(|why| Error::new(ErrorKind::MigrationFailed, why))?;
         }
-        let mut line = serde_json::to_vec(changes).map_err(|error| lost(&error))?;
+        let mut line = serde_json::to_vec(changes).map_err(|error| session_lost(&error))?;
         line.push(b'\n');
         let mut log = OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.log())
-            .map_err(|error| lost(&error))?;
-        log.write_all(&line).map_err(|error| lost(&error))
+            .map_err(|error| session_lost(&error))?;
+        log.write_all(&line).map_err(|error| session_lost(&error))
     }
 
     fn log(&self) -> PathBuf {
@@ -121,11 +123,11 @@ impl Store {
     }
 }
 
-pub(crate) fn lost(why: &dyn std::fmt::Display) -> Error {
+pub(crate) fn session_lost(why: &dyn std::fmt::Display) -> Error {
     Error::new(ErrorKind::SessionLost, why.to_string())
 }
 
-/// [`HistoryRow`], as it stands in the log.
+/// A [`HistoryRow`] in the log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) version: String,
@@ -142,19 +144,15 @@ pub(crate) struct Row {
 
 impl From<Row> for HistoryRow {
     fn from(row: Row) -> Self {
-        Self {
-            version: row.version,
-            name: row.name,
-            kind: Kind::from_word(&row.kind).unwrap_or(Kind::Versioned),
-            checksum: row.checksum,
-            state: RowState::from(row.state.as_str()),
-            applied_at: row.applied_at,
-            applied_by: row.applied_by,
-            duration_ms: 0,
-            statements_done: row.done,
-            statements_total: row.total,
-            run_id: row.run_id,
-            tool_version: "1".into(),
-        }
+        let kind = Kind::from_word(&row.kind).unwrap_or(Kind::Versioned);
+        let state = RowState::from(row.state.as_str());
+        let mut history_row = Self::new(row.version, row.name, kind, row.checksum, state);
+        history_row.applied_at = row.applied_at;
+        history_row.applied_by = row.applied_by;
+        history_row.statements_done = row.done;
+        history_row.statements_total = row.total;
+        history_row.run_id = row.run_id;
+        history_row.tool_version = "1".into();
+        history_row
     }
 }
