@@ -32,7 +32,11 @@ pub(super) fn run(settings: &Settings, output: &Output) -> CommandResult {
         query: holder
             .as_ref()
             .and_then(|holder| holder.query.clone())
-            .or(target.backend.capabilities().holder_query.map(str::to_owned)),
+            .or(target
+                .backend
+                .capabilities()
+                .holder_query
+                .map(str::to_owned)),
         error: None,
     }))
 }

@@ -5,12 +5,18 @@ use super::{THREE_MIGRATIONS, assert_states, sandbox};
 #[test]
 fn unknown_tool_lists_known_tools() {
     let sandbox = sandbox(&THREE_MIGRATIONS);
-    let parts = ["--align: `flywheel` is no tool", "flyway, golang-migrate"];
+    let parts = [
+        "--align: unknown migration tool `flywheel`",
+        "flyway, golang-migrate",
+    ];
     let error = sandbox.expect_failure(&["up", "--align", "flywheel"], 2, &parts);
     assert_eq!(error["kind"], "invalid_config");
     let call = sandbox.run_with(&[("LOCKAGE_ALIGN", "sqlx, flywheel")], &["up"]);
     assert!(
-        call.code == 2 && call.err.contains("LOCKAGE_ALIGN: `flywheel`"),
+        call.code == 2
+            && call
+                .err
+                .contains("LOCKAGE_ALIGN: unknown migration tool `flywheel`"),
         "{call:?}"
     );
     for text in [
@@ -18,7 +24,11 @@ fn unknown_tool_lists_known_tools() {
         "lock.align = 'flywheel'\n",
     ] {
         sandbox.write("lockage.toml", text);
-        let error = sandbox.expect_failure(&["up"], 2, &["lockage.toml", "`flywheel` is no tool"]);
+        let error = sandbox.expect_failure(
+            &["up"],
+            2,
+            &["lockage.toml", "unknown migration tool `flywheel`"],
+        );
         assert_eq!(error["file"], "lockage.toml");
     }
     sandbox.write("lockage.toml", "[lock]\nalgin = 'sqlx'\n");
@@ -30,8 +40,8 @@ fn unavailable_foreign_lock_fails_before_writing() {
     let sandbox = sandbox(&THREE_MIGRATIONS);
     for (tool, part) in [
         ("wolverine", "BEGIN EXCLUSIVE"),
-        ("ef-core", "a row that stays"),
-        ("sqlx", "it takes none on SQLite"),
+        ("ef-core", "it is a table row without expiry"),
+        ("sqlx", "it takes no lock on SQLite"),
         ("dbmate", "it acquires no lock when it migrates"),
         ("lock:7", "SQLite has no locks by number or name"),
     ] {

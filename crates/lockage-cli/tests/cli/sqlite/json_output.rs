@@ -40,6 +40,7 @@ fn expected_object(outcome: &str, more: Value) -> Value {
     object
 }
 
+// Long because each command depends on the state that the commands before it left.
 #[test]
 fn json_output_of_every_command() {
     let sandbox = sandbox(&[

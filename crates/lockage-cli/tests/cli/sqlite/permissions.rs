@@ -78,10 +78,7 @@ fn read_only_folder_fails_without_creating_files() {
     let call = user.run(&["up"]);
     assert_eq!(call.code, 6, "{call:?}");
     assert!(call.err.contains("cannot use the lock file"), "{call:?}");
-    assert!(
-        call.err.contains("the right to write the folder"),
-        "{call:?}"
-    );
+    assert!(call.err.contains("write access to the folder"), "{call:?}");
     assert!(!user.sandbox.path("app.db").exists());
 }
 
@@ -98,10 +95,7 @@ fn database_in_read_only_folder_can_be_read_but_not_migrated() {
     assert_eq!(user.run(&["check"]).code, 3);
     let call = user.run(&["up"]);
     assert_eq!(call.code, 6, "{call:?}");
-    assert!(
-        call.err.contains("the right to write the folder"),
-        "{call:?}"
-    );
+    assert!(call.err.contains("write access to the folder"), "{call:?}");
     assert_eq!(std::fs::read(user.sandbox.path("app.db")).unwrap(), before);
 }
 

@@ -53,7 +53,8 @@ fn up_stops_at_version_or_step_limit() {
         &sandbox,
         &[("1", "applied"), ("2", "applied"), ("3", "pending")],
     );
-    let error = sandbox.expect_failure(&["up", "--to", "9"], 2, &["no migration of version 9"]);
+    let error =
+        sandbox.expect_failure(&["up", "--to", "9"], 2, &["no migration has the version 9"]);
     assert_eq!(error["kind"], "invalid_config");
 }
 
