@@ -1,8 +1,8 @@
-//! Running programs, in sight.
+//! Runs programs and prints their command lines.
 
 use std::process::Command;
 
-/// Prints a command, runs it, and says whether it succeeded.
+/// Prints a command, runs it and returns whether it succeeded.
 pub(crate) fn succeeds(command: &mut Command) -> Result<bool, String> {
     let words: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask <command>`.
+//! The commands of this repository: `cargo xtask <command>`.
 
 mod bench;
 mod cells;
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use lockage_test_matrix::{self as matrix, Matrix};
 
-/// The project's own commands
+/// Test, measure and check this repository
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 struct Arguments {
@@ -21,34 +21,34 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run every test on every engine that can be had
+    /// Run all tests on every available engine
     TestMatrix(Box<matrix::Arguments>),
     /// Build images of the engines from Debian packages
     Images(matrix::Images),
     /// Measure the program on this machine
     Bench,
-    /// Hold the house rules
-    Tidy,
+    /// Check the repository rules
+    Tidy(tidy::Arguments),
 }
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let told = |failure: lockage_testkit::TestError| failure.to_string();
-    let done = match Arguments::parse().command {
+    let result = match Arguments::parse().command {
         Task::TestMatrix(arguments) => {
             Matrix::new(cells::CELLS, ("lockage-tests", "lockage-under-test"))
                 .in_folder(root)
                 .with_workspace()
                 .run(&arguments)
-                .map_err(told)
+                .map_err(|error| error.to_string())
         }
-        Task::Images(asked) => {
-            matrix::images(cells::CELLS, &root.join("tests/containers"), &asked).map_err(told)
+        Task::Images(arguments) => {
+            matrix::images(cells::CELLS, &root.join("tests/containers"), &arguments)
+                .map_err(|error| error.to_string())
         }
         Task::Bench => bench::run(),
-        Task::Tidy => tidy::run(),
+        Task::Tidy(arguments) => tidy::run(&arguments),
     };
-    done.unwrap_or_else(|error| {
+    result.unwrap_or_else(|error| {
         eprintln!("xtask: {error}");
         ExitCode::FAILURE
     })

@@ -1,9 +1,11 @@
 //! One run of the matrix: selects cells, finds their servers, runs them and writes the results.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use clap::Parser;
 use lockage_testkit::TestError;
 
 use crate::build::{Kind, Program, build};
@@ -26,7 +28,25 @@ const INTERRUPTED: i32 = 130;
 /// A cell and its source, or the reason why it is not available.
 type FoundCell<'a> = (&'a Cell, Result<Resolved, String>);
 
-pub(crate) fn run(matrix: &Matrix, arguments: &Arguments) -> Result<ExitCode, TestError> {
+impl Matrix {
+    /// Runs the matrix as the `main` of a program: reads the command line and prints the results to standard output.
+    pub fn main(&self) -> ExitCode {
+        self.run(&Arguments::parse()).unwrap_or_else(|error| {
+            let _ = writeln!(std::io::stderr(), "test-matrix: {error}");
+            ExitCode::FAILURE
+        })
+    }
+
+    /// Runs the matrix with `arguments`. Returns [`ExitCode::FAILURE`] if a case failed or a required engine is unavailable.
+    ///
+    /// # Errors
+    /// Fails if an argument names no cell, if the tests do not build, or if a file cannot be written.
+    pub fn run(&self, arguments: &Arguments) -> Result<ExitCode, TestError> {
+        run(self, arguments)
+    }
+}
+
+fn run(matrix: &Matrix, arguments: &Arguments) -> Result<ExitCode, TestError> {
     check_filters(matrix, arguments)?;
     let cells: Vec<&Cell> = matrix
         .cells

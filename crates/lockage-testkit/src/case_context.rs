@@ -11,10 +11,10 @@ use tokio::task::JoinHandle;
 use crate::child::{ChildCommand, ChildProcess, ChildRole};
 use crate::{Barrier, Fixture, Suite, TestError, format_error_chain};
 
-/// The pause between two looks at something that is to happen.
+/// The pause between two checks of a condition.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// One case's database, and the ways to it.
+/// The database of one case, with functions to use and to read it.
 #[derive(Debug)]
 pub(crate) struct CaseContext {
     suite: Suite,
@@ -45,33 +45,33 @@ impl CaseContext {
         &self.suite
     }
 
-    /// A path for a file of this case's, which does not exist yet.
+    /// Returns the path of a file that only this case uses.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     // ---- waiting -------------------------------------------------------------------------------------------------------
 
-    /// What the work comes to, in time.
+    /// Runs a future. Fails if it takes longer than the timeout of the suite.
     pub(crate) async fn with_timeout<T>(
         &self,
-        what: &str,
+        action: &str,
         work: impl Future<Output = T>,
     ) -> Result<T, TestError> {
-        tokio::time::timeout(self.suite.deadline, work)
+        tokio::time::timeout(self.suite.timeout, work)
             .await
-            .map_err(|_| format!("{what}: not within {:?}", self.suite.deadline).into())
+            .map_err(|_| format!("{action}: not within {:?}", self.suite.timeout).into())
     }
 
-    /// What the work succeeds with, in time.
+    /// Runs a future and returns its success. Fails if it fails or takes longer than the timeout.
     pub(crate) async fn with_timeout_ok<T, E: Into<TestError>>(
         &self,
-        what: &str,
+        action: &str,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, TestError> {
-        self.with_timeout(what, work)
+        self.with_timeout(action, work)
             .await?
-            .map_err(|failure| format!("{what}: {}", format_error_chain(&*failure.into())).into())
+            .map_err(|error| format!("{action}: {}", format_error_chain(&*error.into())).into())
     }
 
     // ---- sessions ------------------------------------------------------------------------------------------------------
@@ -81,44 +81,44 @@ impl CaseContext {
     }
 
     pub(crate) async fn connect(&self) -> Result<Unlocked, TestError> {
-        self.with_timeout_ok("a session", self.registry.connect(&self.options()?))
+        self.with_timeout_ok("connecting", self.registry.connect(&self.options()?))
             .await
     }
 
-    /// A session as the backend made it, for calls that the typestate rules out.
+    /// Opens a session of the backend, for calls that the typestate does not allow.
     pub(crate) async fn raw_session(&self) -> Result<Box<dyn Session>, TestError> {
-        self.with_timeout_ok("a session", self.suite.backend.connect(&self.options()?))
+        self.with_timeout_ok("connecting", self.suite.backend.connect(&self.options()?))
             .await
     }
 
-    /// A session that takes a lock which must be free.
+    /// Acquires a free lock in a new session.
     pub(crate) async fn lock(&self, key: &LockKey) -> Result<Locked, TestError> {
         self.lock_session(self.connect().await?, key).await
     }
 
-    /// The same, with a session that stands.
+    /// Acquires a free lock in an open session.
     pub(crate) async fn lock_session(
         &self,
         session: Unlocked,
         key: &LockKey,
     ) -> Result<Locked, TestError> {
         match self
-            .with_timeout_ok("a try for a free lock", session.try_lock(key))
+            .with_timeout_ok("try_lock() on a free lock", session.try_lock(key))
             .await?
         {
             TryLock::Acquired(locked) => Ok(locked),
             TryLock::Busy(_) => {
-                Err(format!("the lock {key} is free, but a session did not get it").into())
+                Err(format!("the lock {key} is free, but a session could not acquire it").into())
             }
         }
     }
 
-    /// A session that must not get a lock, since it is held.
+    /// Checks in a new session that a lock is busy.
     pub(crate) async fn expect_busy(&self, key: &LockKey) -> Result<Unlocked, TestError> {
         self.expect_busy_session(self.connect().await?, key).await
     }
 
-    /// The same, with a session that stands.
+    /// Checks in an open session that a lock is busy.
     pub(crate) async fn expect_busy_session(
         &self,
         session: Unlocked,
@@ -126,24 +126,24 @@ impl CaseContext {
     ) -> Result<Unlocked, TestError> {
         match self
             .with_timeout_ok(
-                "a try for a held lock, which must not wait",
+                "try_lock() on a held lock, which must not wait",
                 session.try_lock(key),
             )
             .await?
         {
-            TryLock::Acquired(_) => Err(format!("two sessions hold the lock {key} at once").into()),
+            TryLock::Acquired(_) => Err(format!("two sessions hold the lock {key}").into()),
             TryLock::Busy(session) => Ok(session),
         }
     }
 
-    /// A session that gets a lock as soon as it is free.
+    /// Acquires a lock in a new session as soon as it is free.
     pub(crate) async fn wait_for_lock(
         &self,
-        what: &str,
+        action: &str,
         key: &LockKey,
     ) -> Result<Locked, TestError> {
         let mut session = self.connect().await?;
-        self.with_timeout_ok(what, async {
+        self.with_timeout_ok(action, async {
             loop {
                 match session.try_lock(key).await? {
                     TryLock::Acquired(locked) => return Ok::<_, Error>(locked),
@@ -155,10 +155,10 @@ impl CaseContext {
         .await
     }
 
-    /// Gives a lock back and ends the session.
+    /// Releases a lock and closes the session.
     pub(crate) async fn unlock(&self, locked: Locked) -> Result<(), TestError> {
         let session = self
-            .with_timeout_ok("giving the lock back", locked.release())
+            .with_timeout_ok("releasing the lock", locked.release())
             .await?;
         self.with_timeout_ok("closing a session", session.close())
             .await
@@ -166,7 +166,7 @@ impl CaseContext {
 
     // ---- runs ----------------------------------------------------------------------------------------------------------
 
-    /// Migrations from file names and statements. A name may be followed by directives: `V1__a.sql no-transaction`.
+    /// Returns migrations of file names and statements. Directives may follow a name: `V1__a.sql no-transaction`.
     pub(crate) fn migrations(
         &self,
         files: &[(&str, &[String])],
@@ -176,7 +176,7 @@ impl CaseContext {
         ))?)
     }
 
-    /// The same migrations in a folder, for child processes.
+    /// Writes the same migrations into a folder, for child processes.
     pub(crate) fn migration_dir(&self, files: &[(&str, &[String])]) -> Result<PathBuf, TestError> {
         let folder = self.path("migrations");
         std::fs::create_dir_all(&folder)?;
@@ -196,36 +196,37 @@ impl CaseContext {
         (file, head + &self.fixture().script(statements))
     }
 
-    /// A run with the defaults, more patient than the suite: of a wait that is too long, the case tells.
+    /// Returns a runner with default settings. It waits longer for the lock than the timeout of the suite, so that the case reports a wait
+    /// that is too long.
     pub(crate) fn runner(&self, set: &MigrationSet) -> Result<Runner, TestError> {
         Ok(
             Runner::new(self.registry.clone(), self.options()?, set.clone())
-                .wait(LockWait::For(self.suite.deadline * 2)),
+                .wait(LockWait::For(self.suite.timeout * 2)),
         )
     }
 
-    /// A run whose statements may stand still: how long one waits for a table is not the point of the case.
+    /// Returns a runner without a DDL lock timeout, for migrations that block at a barrier.
     pub(crate) fn runner_without_limits(&self, set: &MigrationSet) -> Result<Runner, TestError> {
         Ok(self
             .runner(set)?
             .connect_options(|options| options.ddl_lock_timeout = None))
     }
 
-    /// What a run would do, with the history made.
+    /// Creates the history and returns the pending steps.
     pub(crate) async fn steps(
         &self,
         locked: &mut Locked,
         set: &MigrationSet,
     ) -> Result<Vec<Step>, TestError> {
-        self.with_timeout_ok("making the history", locked.ensure_history())
+        self.with_timeout_ok("creating the history", locked.ensure_history())
             .await?;
         let history = self
             .with_timeout_ok("reading the history", locked.history())
             .await?;
-        Ok(plan::plan(set, &history, &PlanOptions::default())?.steps)
+        Ok(plan::plan_up(set, &history, &PlanOptions::default())?.steps)
     }
 
-    /// Closes the barrier that scripts name `barrier`: a statement stands there until it is opened.
+    /// Closes the barrier `barrier`.
     pub(crate) async fn close_barrier(&self) -> Result<Box<dyn Barrier>, TestError> {
         self.with_timeout_ok(
             "closing the barrier",
@@ -234,7 +235,7 @@ impl CaseContext {
         .await
     }
 
-    /// Starts a run, which then stands at the barrier.
+    /// Starts a run and waits until it is blocked at the barrier.
     pub(crate) async fn run_until_barrier(
         &self,
         barrier: &dyn Barrier,
@@ -259,13 +260,13 @@ impl CaseContext {
             key: key.into(),
         };
         self.with_timeout_ok(
-            "a child process",
+            "starting a child process",
             ChildProcess::start(&command, self.folder.path()),
         )
         .await
     }
 
-    // ---- evidence ------------------------------------------------------------------------------------------------------
+    // ---- results -------------------------------------------------------------------------------------------------------
 
     pub(crate) fn create_table_sql(&self, table: &str) -> String {
         self.fixture().create_table_sql(table)
@@ -275,30 +276,30 @@ impl CaseContext {
         self.fixture().insert_sql(table, n)
     }
 
-    /// Makes a table beside the migrations.
+    /// Creates a table without a migration.
     pub(crate) async fn create_table(&self, table: &str) -> Result<(), TestError> {
         let create = self.create_table_sql(table);
-        self.with_timeout_ok("making a table", self.fixture().execute(&self.url, &create))
-            .await
+        self.with_timeout_ok(
+            "creating a table",
+            self.fixture().execute(&self.url, &create),
+        )
+        .await
     }
 
-    /// The numbers in a table; `None` when there is no such table.
+    /// Returns the numbers in a table, or `None` if the table does not exist.
     pub(crate) async fn rows(&self, table: &str) -> Result<Option<Vec<i64>>, TestError> {
         if !self.tables().await?.iter().any(|name| name == table) {
             return Ok(None);
         }
-        self.with_timeout_ok(
-            "looking into a table",
-            self.fixture().rows(&self.url, table),
-        )
-        .await
-        .map(Some)
+        self.with_timeout_ok("reading a table", self.fixture().rows(&self.url, table))
+            .await
+            .map(Some)
     }
 
-    /// The tables, in lower case and in order.
+    /// Returns the sorted names of all tables, in lower case.
     pub(crate) async fn tables(&self) -> Result<Vec<String>, TestError> {
         let mut tables = self
-            .with_timeout_ok("looking for tables", self.fixture().tables(&self.url))
+            .with_timeout_ok("listing the tables", self.fixture().tables(&self.url))
             .await?;
         tables
             .iter_mut()
@@ -307,7 +308,7 @@ impl CaseContext {
         Ok(tables)
     }
 
-    /// The history as a session without the lock reads it, ordered by version.
+    /// Returns the history, ordered by version. Reads it in a session without the lock.
     pub(crate) async fn history(&self) -> Result<History, TestError> {
         let mut session = self.connect().await?;
         let mut history = self
@@ -321,7 +322,7 @@ impl CaseContext {
         Ok(history)
     }
 
-    /// The versions that the history says are applied, in order.
+    /// Returns the versions with the state `applied` in the history, in order.
     pub(crate) async fn applied_versions(&self) -> Result<Vec<String>, TestError> {
         let history = self.history().await?;
         Ok(history

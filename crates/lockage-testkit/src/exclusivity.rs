@@ -5,26 +5,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lockage_core::{Event, Observer};
 
-/// Watches that no two runs are under the lock at once, in tasks and in processes alike: the holder makes a file that must not exist yet,
-/// and removes it before it gives the lock back. A second holder finds the file and leaves a note.
+/// An observer that detects two runs that hold the lock at the same time, in tasks and in processes. The holder creates a file and removes
+/// it before it releases the lock. If the file exists already, the observer writes a second file.
 #[derive(Debug)]
 pub struct ExclusivityProbe {
     file: PathBuf,
-    working: AtomicBool,
+    created: AtomicBool,
 }
 
 impl ExclusivityProbe {
-    /// One that makes this file; every run that must not overlap names the same.
+    /// Creates a probe with the path of the file. All runs that must exclude each other use the same path.
     pub fn new(file: PathBuf) -> Self {
         Self {
             file,
-            working: AtomicBool::new(false),
+            created: AtomicBool::new(false),
         }
     }
 
-    /// Whether two runs ever held the lock at once.
+    /// Returns whether two runs held the lock at the same time.
     pub fn detected_overlap(file: &Path) -> bool {
-        note(file).exists()
+        overlap_file(file).exists()
     }
 }
 
@@ -32,14 +32,14 @@ impl Observer for ExclusivityProbe {
     fn on_event(&self, event: &Event<'_>) {
         match event {
             Event::Locked { steps, .. } if *steps > 0 => {
-                self.working.store(true, Ordering::SeqCst);
+                self.created.store(true, Ordering::SeqCst);
                 if let Err(error) = fs::File::create_new(&self.file)
                     && error.kind() == ErrorKind::AlreadyExists
                 {
-                    let _ = fs::write(note(&self.file), "two held the lock at once");
+                    let _ = fs::write(overlap_file(&self.file), "two runs held the lock");
                 }
             }
-            Event::Releasing { .. } if self.working.swap(false, Ordering::SeqCst) => {
+            Event::Releasing { .. } if self.created.swap(false, Ordering::SeqCst) => {
                 let _ = fs::remove_file(&self.file);
             }
             _ => {}
@@ -47,6 +47,6 @@ impl Observer for ExclusivityProbe {
     }
 }
 
-fn note(file: &Path) -> PathBuf {
-    file.with_extension("two")
+fn overlap_file(file: &Path) -> PathBuf {
+    file.with_extension("overlap")
 }

@@ -3,84 +3,84 @@ use std::error::Error;
 use async_trait::async_trait;
 use lockage_core::{LockHolder, LockKey};
 
-/// Why something in a test went wrong. Any error and any text becomes one by `?` or `.into()`.
+/// The error of a test. Any error and any text converts into it with `?` or `.into()`.
 pub type TestError = Box<dyn Error + Send + Sync>;
 
-/// What a case needs beyond a database, and not every engine can give.
+/// An ability of an engine and its fixture that some cases need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ability {
-    /// The engine itself: a server, its binaries, a file system. Every case needs it.
+    /// The engine is available: a server, its binaries, a file system. Every case needs it.
     Engine,
-    /// [`Fixture::barrier`] and [`Fixture::close_barrier`].
+    /// [`Fixture::barrier_sql`] and [`Fixture::close_barrier`].
     Barrier,
     /// [`Fixture::release_lock_sql`].
-    GiveUpLock,
+    ReleaseInScript,
     /// [`Fixture::steal_lock`].
-    TakeAwayLock,
+    StealLock,
     /// [`Fixture::terminate_session`].
-    EndSession,
-    /// The server notices that a client is gone while its statement runs, not only when the statement ends.
-    NoticesDeadClient,
-    /// Other processes see the database and the lock. Answered by
-    /// [`Capabilities::cross_process_lock`](lockage_core::Capabilities::cross_process_lock): the fixture is not asked.
+    TerminateSession,
+    /// The server detects a disconnected client while a statement runs, not only after the statement.
+    DetectsDeadClient,
+    /// Other processes see the database and the lock. The suite reads it from
+    /// [`Capabilities::cross_process_lock`](lockage_core::Capabilities::cross_process_lock), not from the fixture.
     Processes,
-    /// A migration and its history row commit together. Answered by
-    /// [`Capabilities::transactional_ddl`](lockage_core::Capabilities::transactional_ddl): the fixture is not asked.
+    /// A migration and its history row commit together. The suite reads it from
+    /// [`Capabilities::transactional_ddl`](lockage_core::Capabilities::transactional_ddl), not from the fixture.
     TransactionalDdl,
 }
 
-/// What the suite has to know of an engine: how to get a database, how to look into it without Lockage, and the few statements that the
-/// cases are made of.
+/// Everything that the suite needs from an engine: databases, a way to read them without Lockage, and a few statements.
 ///
-/// A fixture looks with the engine's own client, never through the backend under test: it is the witness.
+/// A fixture uses the engine's own client and never the backend under test, so that its results are independent of the backend.
 ///
 /// # Tables
-/// All tables of the cases have one column, `n`, of whole numbers, neither unique nor null. Their names are lower-case letters and
-/// underscores. Rows are evidence: which statements ran, how often, and which did not.
+/// All tables of the cases have one column `n` with integers. It is not unique and not nullable. Table names consist of lower-case letters
+/// and underscores. The rows show which statements ran and how often.
 ///
 /// # Processes and runtimes
-/// Cases run side by side, in threads under `cargo test` and in processes under nextest, and each has a tokio runtime of its own. So a
-/// fixture keeps no connection from one call to the next (a [`Barrier`] may, for as long as it stands), and names what it makes by
-/// [`unique_name`](crate::unique_name). A server that a fixture starts is started by the first
-/// [`create_database`](Self::create_database), kept in a `OnceLock` of the fixture, and stopped when the fixture is dropped, which
-/// [`conformance`](crate::conformance) does before it returns. Child processes run the same `main` and get a URL: they make a fixture and
-/// never call it.
+/// Cases run concurrently, in threads under `cargo test` and in processes under nextest. Each case has its own tokio runtime. Therefore a
+/// fixture must not keep a connection from one call to the next (a [`Barrier`] may, while it is closed), and must name new objects with
+/// [`unique_name`](crate::unique_name).
+///
+/// If a fixture starts a server, it starts it in the first [`create_database`](Self::create_database) and keeps it in a `OnceLock`. The
+/// server stops when the fixture is dropped, which [`conformance`](crate::conformance) does before it returns. Child processes run the same
+/// `main` and receive a URL: they create a fixture and never call it.
 #[async_trait]
 pub trait Fixture: Send + Sync + 'static {
-    /// Says why a need cannot be met here; `None` when it can. The reason is shown beside each case that is left out:
+    /// Returns the reason why an ability is not supported here, or `None` if it is. The reason is shown with each skipped case:
     /// `no postgres: set LOCKAGE_TEST_POSTGRES_URL or install its server`.
     ///
-    /// Asked for each case while the cases are listed, so it must be quick and start nothing. Answer needs that you do not know with
-    /// a reason: new ones may come.
+    /// The suite calls it for each case while it lists the cases, so it must return quickly and start nothing. Return a reason for unknown
+    /// abilities, because later versions may add some.
     fn unsupported(&self, ability: Ability) -> Option<String>;
 
-    /// Makes an empty database that nobody else uses, and returns its URL as a user of the backend would write it.
+    /// Creates an empty database that no other client uses. Returns its URL in the form that users of the backend write.
     async fn create_database(&self) -> Result<String, TestError>;
 
-    /// Removes the database, with whatever sessions are left in it.
+    /// Removes the database and terminates remaining sessions in it.
     async fn drop_database(&self, url: &str) -> Result<(), TestError>;
 
-    /// The names of the tables in the schema that the URL leads to, those of Lockage included.
+    /// Returns the names of the tables in the schema of the URL, including those of Lockage.
     async fn tables(&self, url: &str) -> Result<Vec<String>, TestError>;
 
-    /// The committed numbers in a table, ascending. An error when there is no such table.
+    /// Returns the committed numbers in a table, in ascending order. Fails if the table does not exist.
     async fn rows(&self, url: &str, table: &str) -> Result<Vec<i64>, TestError>;
 
     /// Runs one statement and commits it.
     async fn execute(&self, url: &str, statement: &str) -> Result<(), TestError>;
 
-    /// The statement that makes a table. It fails when the table exists.
+    /// Returns the statement that creates a table. The statement fails if the table exists.
     fn create_table_sql(&self, table: &str) -> String {
         format!("CREATE TABLE {table} (n INTEGER NOT NULL)")
     }
 
-    /// The statement that appends a number to a table. It fails when the table is missing.
+    /// Returns the statement that inserts a number into a table. The statement fails if the table does not exist.
     fn insert_sql(&self, table: &str, n: i64) -> String {
         format!("INSERT INTO {table} (n) VALUES ({n})")
     }
 
-    /// Joins statements to the text of a migration file, in which the backend is to see just as many statements.
+    /// Joins statements to the text of a migration file. The backend must find exactly these statements in it.
     fn script(&self, statements: &[String]) -> String {
         statements
             .iter()
@@ -88,62 +88,63 @@ pub trait Fixture: Send + Sync + 'static {
             .collect()
     }
 
-    /// The statement, one and no more, that stands still when it begins while the barrier is closed, for two minutes at the least, and does
-    /// nothing and is over at once when it begins while the barrier is open. It is open unless [`close_barrier`](Self::close_barrier) closed
-    /// it.
+    /// Returns a single statement that blocks if it starts while the barrier is closed, and otherwise does nothing and returns
+    /// immediately. It must block for at least two minutes. A barrier is open until [`close_barrier`](Self::close_barrier) closes it.
     ///
-    /// Once it stands, it need not notice that the barrier opens: cases end it by cancelling, by dropping or by killing. But it must end by
-    /// those, as any long statement of a user would. Where the engine can, loop over a short sleep and a look at a table of the
-    /// barrier's, with a new snapshot each time; where it cannot sleep, let it count to a great number that it reads from that table.
+    /// A blocked statement need not notice that the barrier opens: cases end it by cancelling, dropping or killing, and it must end then
+    /// like any long statement. If the engine supports it, loop over a short sleep and a query of a barrier table with a new snapshot each
+    /// time. If the engine cannot sleep, count to a large number that the statement reads from that table.
     ///
-    /// Needed with [`Ability::Barrier`].
+    /// Required for [`Ability::Barrier`].
     fn barrier_sql(&self, barrier: &str) -> Result<String, TestError> {
-        unsupported_error(barrier, "barrier")
+        unsupported_error(barrier, "barrier_sql")
     }
 
-    /// Closes a barrier. It may make tables for that.
+    /// Closes a barrier. It may create tables.
     ///
-    /// Needed with [`Ability::Barrier`].
+    /// Required for [`Ability::Barrier`].
     async fn close_barrier(&self, url: &str, barrier: &str) -> Result<Box<dyn Barrier>, TestError> {
         unsupported_error((url, barrier), "close_barrier")
     }
 
-    /// The statement by which the holder's own session gives the lock up without the backend's doing, like
+    /// Returns the statement by which the holder's session releases the lock without the backend, such as
     /// `SELECT pg_advisory_unlock_all()`.
     ///
-    /// Needed with [`Ability::ReleaseInScript`].
+    /// Required for [`Ability::ReleaseInScript`].
     fn release_lock_sql(&self, key: &LockKey) -> Result<String, TestError> {
         unsupported_error(key, "release_lock_sql")
     }
 
-    /// Takes the lock from its holder, from outside, while the holder's session lives on; for instance by removing the file that is the
-    /// lock.
+    /// Removes the lock from its holder while the holder's session stays open, for example by removing the lock file.
     ///
-    /// Needed with [`Ability::StealLock`].
+    /// Required for [`Ability::StealLock`].
     async fn steal_lock(&self, url: &str, key: &LockKey) -> Result<(), TestError> {
         unsupported_error((url, key), "steal_lock")
     }
 
-    /// Ends the session that holds the lock, as an administrator would: `SELECT pg_terminate_backend(…)` of
-    /// [`LockHolder::session`]. Returns when the server has taken the order; the session may end a little later.
+    /// Terminates the session that holds the lock, as an administrator would, such as with `SELECT pg_terminate_backend(…)` and
+    /// [`LockHolder::session`]. Returns when the server has accepted the request. The session may end later.
     ///
-    /// Needed with [`Ability::TerminateSession`].
+    /// Required for [`Ability::TerminateSession`].
     async fn terminate_session(&self, url: &str, holder: &LockHolder) -> Result<(), TestError> {
         unsupported_error((url, holder), "terminate_session")
     }
 }
 
-/// A closed barrier.
+/// A closed barrier, at which statements block.
 #[async_trait]
 pub trait Barrier: Send + Sync {
-    /// Returns once a migration stands at the barrier or, where the engine does not tell, once its transaction is open. It may wait for
-    /// ever: the case has a deadline.
+    /// Waits until a migration is blocked at the barrier. If the engine does not report this, waits until the migration's transaction is
+    /// open. It may wait forever: the case has a timeout.
     async fn wait_reached(&self) -> Result<(), TestError>;
 
-    /// Opens the barrier for every statement that begins from now on.
+    /// Opens the barrier for all statements that start from now on.
     async fn open(self: Box<Self>) -> Result<(), TestError>;
 }
 
 fn unsupported_error<T>(_: impl Sized, method: &str) -> Result<T, TestError> {
-    Err(format!("the fixture does not say that it lacks it, but has no `{method}`").into())
+    Err(
+        format!("the fixture does not implement `{method}`; report the ability in `unsupported`")
+            .into(),
+    )
 }

@@ -1,4 +1,4 @@
-//! The suite as a test binary: the command line of libtest, and the child processes of the cases.
+//! The suite as a test binary with the command line of libtest.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -6,17 +6,16 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use lockage_core::Backend;
 
-use crate::suite::{Case, Suite};
-use crate::{Fixture, format_error_chain, run_child_if_requested};
+use crate::{Case, Fixture, Suite, format_error_chain, run_child_if_requested};
 
-/// The `main` of a `tests/conformance.rs`: runs the cases that the command line asks for. Call it first: some cases start this very
-/// program again, as their replicas.
+/// Runs the cases that the command line selects, as the `main` of a `tests/conformance.rs`. Call it first: some cases start this program
+/// again as child processes.
 pub fn conformance(backend: Backend, fixture: impl Fixture) -> ExitCode {
     Suite::new(backend, fixture).main()
 }
 
 impl Suite {
-    /// The same as [`conformance`], with numbers of your own.
+    /// Runs the suite like [`conformance`], with the settings of this value.
     pub fn main(self) -> ExitCode {
         if let Some(code) = run_child_if_requested(self.backend) {
             return code;
@@ -29,13 +28,13 @@ impl Suite {
 
     fn trial(self: &Arc<Self>, case: &'static Case) -> Trial {
         let suite = Arc::clone(self);
-        let lacks = suite.unsupported(case);
+        let unsupported = suite.unsupported(case);
         let trial = Trial::ignorable_test(case.name(), move || match suite.unsupported(case) {
             Some(reason) => Ok(Completion::ignored_with(reason)),
-            None => suite.run_alone(case).map(|()| Completion::Completed),
+            None => suite.run_in_runtime(case).map(|()| Completion::Completed),
         });
-        match lacks {
-            // Part of the name, since no runner shows another word about a test that it leaves out.
+        match unsupported {
+            // The reason is part of the name, because test runners show nothing else about an ignored test.
             Some(reason) => trial
                 .with_ignored_flag(true)
                 .with_kind(format!("left out: {}", one_line(&reason))),
@@ -43,15 +42,15 @@ impl Suite {
         }
     }
 
-    fn run_alone(&self, case: &Case) -> Result<(), Failed> {
+    fn run_in_runtime(&self, case: &Case) -> Result<(), Failed> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(4)
             .enable_all()
             .build()?;
         let done = runtime.block_on(self.run(case));
-        // A driver's thread that hangs must not hang the suite.
+        // Does not wait for blocked threads of a driver.
         runtime.shutdown_background();
-        done.map_err(|failure| Failed::from(format_error_chain(&*failure)))
+        done.map_err(|error| Failed::from(format_error_chain(&*error)))
     }
 }
 

@@ -44,6 +44,8 @@ mod exclusivity;
 mod fixture;
 mod harness;
 mod suite;
+mod suite_runner;
+mod test_case;
 mod unique_name;
 
 pub use child::run_child_if_requested;
@@ -52,5 +54,6 @@ pub use exclusivity::ExclusivityProbe;
 pub use fixture::{Ability, Barrier, Fixture, TestError};
 pub use harness::conformance;
 pub use lockage_core::async_trait;
-pub use suite::{Case, Suite};
+pub use suite::Suite;
+pub use test_case::Case;
 pub use unique_name::unique_name;

@@ -1,4 +1,4 @@
-//! The reference backend passes every case, run in the way in which any backend runs them.
+//! The reference backend passes every case. It runs the suite like any other backend.
 
 mod reference;
 

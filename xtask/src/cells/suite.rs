@@ -13,14 +13,14 @@ const fn with_environment(
     }
 }
 
-/// Many processes of the real program.
-const RACES: Suite = Suite::new("races", "lockage-tests", "races");
+/// End-to-end tests with many processes of the real program.
+const E2E: Suite = Suite::new("e2e", "lockage-tests", "e2e");
 
 /// Faults at random moments.
 const fn faults(environment: &'static [(&'static str, &'static str)]) -> Suite {
     Suite {
         condition: RunCondition::Faults,
-        ..with_environment(Suite::new("faults", "lockage-tests", "races"), environment)
+        ..with_environment(Suite::new("faults", "lockage-tests", "e2e"), environment)
     }
 }
 
@@ -30,10 +30,7 @@ const FAULTS: Suite = faults(&[("LOCKAGE_TEST_FAULTS", "1")]);
 const fn full_disk(environment: &'static [(&'static str, &'static str)]) -> Suite {
     Suite {
         condition: RunCondition::FullDisk,
-        ..with_environment(
-            Suite::new("full disk", "lockage-tests", "races"),
-            environment,
-        )
+        ..with_environment(Suite::new("full disk", "lockage-tests", "e2e"), environment)
     }
 }
 
@@ -44,7 +41,7 @@ const SQLITE: Suite = Suite::new("conformance", "lockage-sqlite", "conformance")
 
 pub(super) const SQLITE_WAL: &[Suite] = &[
     with_environment(SQLITE, WAL),
-    with_environment(RACES, &[("LOCKAGE_TEST_ENGINE", "sqlite-wal")]),
+    with_environment(E2E, &[("LOCKAGE_TEST_ENGINE", "sqlite-wal")]),
     faults(&[
         ("LOCKAGE_TEST_FAULTS", "1"),
         ("LOCKAGE_TEST_ENGINE", "sqlite-wal"),
@@ -52,7 +49,7 @@ pub(super) const SQLITE_WAL: &[Suite] = &[
 ];
 pub(super) const SQLITE_ROLLBACK: &[Suite] = &[
     SQLITE,
-    with_environment(RACES, &[("LOCKAGE_TEST_ENGINE", "sqlite-delete")]),
+    with_environment(E2E, &[("LOCKAGE_TEST_ENGINE", "sqlite-delete")]),
     faults(&[
         ("LOCKAGE_TEST_FAULTS", "1"),
         ("LOCKAGE_TEST_ENGINE", "sqlite-delete"),
@@ -64,7 +61,7 @@ const POSTGRES_CONFORMANCE: Suite = Suite::new("conformance", "lockage-postgres"
 pub(super) const POSTGRES: &[Suite] = &[
     POSTGRES_CONFORMANCE,
     Suite::new("server", "lockage-postgres", "server"),
-    RACES,
+    E2E,
     FAULTS,
     FULL_DISK,
 ];
@@ -72,7 +69,7 @@ pub(super) const POSTGRES: &[Suite] = &[
 pub(super) const POOLED: &[Suite] = &[
     POSTGRES_CONFORMANCE,
     with_environment(
-        RACES,
+        E2E,
         &[
             ("LOCKAGE_TEST_ENGINE", "postgres"),
             ("LOCKAGE_TEST_POOLED", "session"),
@@ -90,7 +87,7 @@ const TABLE_FAULTS: Suite = faults(&[
 pub(super) const POSTGRES_TABLE: &[Suite] = &[
     Suite::new("conformance", "lockage-postgres", "conformance_table_lock"),
     with_environment(
-        RACES,
+        E2E,
         &[
             ("LOCKAGE_TEST_LOCK_STRATEGY", "table"),
             ("LOCKAGE_TEST_ENGINE", "postgres"),
@@ -106,7 +103,7 @@ pub(super) const POSTGRES_TABLE: &[Suite] = &[
 
 /// The fixture of the conformance suite needs sessions, which a transaction pooler does not provide.
 pub(super) const POOLED_TABLE: &[Suite] = &[with_environment(
-    RACES,
+    E2E,
     &[
         ("LOCKAGE_TEST_LOCK_STRATEGY", "table"),
         ("LOCKAGE_TEST_ENGINE", "postgres"),
@@ -116,7 +113,7 @@ pub(super) const POOLED_TABLE: &[Suite] = &[with_environment(
 
 /// Advisory locks do not exclude other sessions there. The program must detect this before it writes.
 pub(super) const REFUSED: &[Suite] = &[with_environment(
-    RACES,
+    E2E,
     &[
         ("LOCKAGE_TEST_LOCK_STRATEGY", "advisory"),
         ("LOCKAGE_TEST_ENGINE", "pooled-by-transaction"),
@@ -131,13 +128,13 @@ pub(super) const MYSQL: &[Suite] = &[
     MYSQL_CONFORMANCE,
     Suite::new("server", "lockage-mysql", "server"),
     Suite::new("crash", "lockage-mysql", "crash"),
-    RACES,
+    E2E,
     FAULTS,
     FULL_DISK,
 ];
 pub(super) const MYSQL_TABLE: &[Suite] = &[
     TABLE_CONFORMANCE,
-    with_environment(RACES, TABLE),
+    with_environment(E2E, TABLE),
     faults(&[
         ("LOCKAGE_TEST_FAULTS", "1"),
         ("LOCKAGE_TEST_LOCK_STRATEGY", "table"),
@@ -154,7 +151,7 @@ pub(super) const MARIADB_TABLE: &[Suite] = MYSQL_TABLE;
 pub(super) const GALERA: &[Suite] = &[
     TABLE_CONFORMANCE,
     Suite::new("three nodes", "lockage-mysql", "galera"),
-    RACES,
+    E2E,
     FAULTS,
 ];
 

@@ -1,13 +1,15 @@
-//! One backend is a small thing to depend on.
+//! A limit for the number of crates that a backend builds.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// A backend, and how many crates a normal build of it without TLS may have.
+use super::finding::Finding;
+
+/// A backend and the most crates that a build of it without TLS may contain.
 const LIMITS: &[(&str, usize)] = &[("lockage-postgres", 75)];
 
-pub(super) fn check() -> Result<Vec<String>, String> {
-    let mut broken = Vec::new();
+pub(super) fn check() -> Result<Vec<Finding>, String> {
+    let mut findings = Vec::new();
     for (package, limit) in LIMITS {
         let arguments = [
             "tree",
@@ -30,15 +32,15 @@ pub(super) fn check() -> Result<Vec<String>, String> {
                 String::from_utf8_lossy(&tree.stderr)
             ));
         }
-        let crates = crates(&String::from_utf8_lossy(&tree.stdout));
+        let crates = count_crates(&String::from_utf8_lossy(&tree.stdout));
         println!("tidy: {package} without TLS builds {crates} crates, {limit} at most");
-        broken.extend(judge(package, crates, *limit));
+        findings.extend(check_limit(package, crates, *limit));
     }
-    Ok(broken)
+    Ok(findings)
 }
 
-/// How many there are in the output of `cargo tree`.
-fn crates(tree: &str) -> usize {
+/// Counts the crates in the output of `cargo tree`.
+fn count_crates(tree: &str) -> usize {
     let name_and_version = |line: &str| {
         let words: Vec<_> = line.split_whitespace().take(2).collect();
         Some(words.join(" ")).filter(|words| !words.is_empty())
@@ -47,26 +49,30 @@ fn crates(tree: &str) -> usize {
     crates.len()
 }
 
-fn judge(package: &str, crates: usize, limit: usize) -> Option<String> {
-    (crates > limit)
-        .then(|| format!("{package} without TLS builds {crates} crates, more than {limit}"))
+fn check_limit(package: &str, crates: usize, limit: usize) -> Option<Finding> {
+    (crates > limit).then(|| {
+        let message = format!(
+            "a build without TLS contains {crates} crates, more than {limit}; remove a dependency"
+        );
+        Finding::about(package, message)
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{crates, judge};
+    use super::{check_limit, count_crates};
 
     #[test]
-    fn crates_are_counted_once() {
+    fn crate_is_counted_once() {
         assert_eq!(
-            crates("a v1.0.0 (/a)\nb v2.0.0\nb v2.0.0 (*)\nb v3.0.0\n\n"),
+            count_crates("a v1.0.0 (/a)\nb v2.0.0\nb v2.0.0 (*)\nb v3.0.0\n\n"),
             3
         );
     }
 
     #[test]
-    fn one_crate_too_many_is_seen() {
-        assert_eq!(judge("a", 75, 75), None);
-        assert!(judge("a", 76, 75).is_some_and(|said| said.contains("76")));
+    fn too_many_crates_are_reported() {
+        assert_eq!(check_limit("a", 75, 75), None);
+        assert!(check_limit("a", 76, 75).is_some_and(|found| found.to_string().contains("76")));
     }
 }

@@ -1,16 +1,19 @@
-//! Who may depend on whom.
+//! The allowed dependencies between the crates of the workspace.
 
 use cargo_metadata::{DependencyKind, Metadata, Package};
 
-/// Each crate of the workspace and the crates of the workspace that it may name in its normal dependencies.
-const ARROWS: &[(&str, &[&str])] = &[
+use super::finding::Finding;
+
+/// Each crate and the crates of the workspace that its normal dependencies may name.
+const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("lockage-core", &[]),
+    ("lockage-script", &[]),
     ("lockage-macros", &["lockage-core"]),
-    ("lockage-sql", &["lockage-core"]),
-    ("lockage-sqlite", &["lockage-core", "lockage-sql"]),
-    ("lockage-postgres", &["lockage-core", "lockage-sql"]),
-    ("lockage-mysql", &["lockage-core", "lockage-sql"]),
-    ("lockage-sqlserver", &["lockage-core", "lockage-sql"]),
+    ("lockage-sql", &["lockage-core", "lockage-script"]),
+    ("lockage-sqlite", ENGINE),
+    ("lockage-postgres", ENGINE),
+    ("lockage-mysql", ENGINE),
+    ("lockage-sqlserver", ENGINE),
     (
         "lockage",
         &[
@@ -22,7 +25,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "lockage-sqlserver",
         ],
     ),
-    ("lockage-testkit", &["lockage-core"]),
     (
         "lockage-message-store",
         &[
@@ -38,10 +40,15 @@ const ARROWS: &[(&str, &[&str])] = &[
         "lockage-cli",
         &["lockage", "lockage-core", "lockage-message-store"],
     ),
-    ("xtask", &["lockage-testkit"]),
+    ("lockage-testkit", &["lockage-core"]),
+    ("lockage-test-matrix", &["lockage-core", "lockage-testkit"]),
+    ("xtask", &["lockage-test-matrix"]),
 ];
 
-/// The driver of each engine, which nobody but its backend may name.
+/// The dependencies of an engine's crate.
+const ENGINE: &[&str] = &["lockage-core", "lockage-script", "lockage-sql"];
+
+/// The driver of each engine and the only crate that may depend on it.
 const DRIVERS: &[(&str, &str)] = &[
     ("rusqlite", "lockage-sqlite"),
     ("tokio-postgres", "lockage-postgres"),
@@ -49,48 +56,49 @@ const DRIVERS: &[(&str, &str)] = &[
     ("tiberius", "lockage-sqlserver"),
 ];
 
-pub(super) fn check(metadata: &Metadata) -> Vec<String> {
+pub(super) fn check(metadata: &Metadata) -> Vec<Finding> {
     let packages = metadata.workspace_packages();
-    let ours = |name: &str| packages.iter().any(|package| package.name == name);
-    let mut broken = Vec::new();
+    let is_member = |name: &str| packages.iter().any(|package| package.name == name);
+    let mut findings = Vec::new();
     for package in &packages {
         let folder = package
             .manifest_path
             .parent()
             .and_then(|folder| folder.file_name())
             .unwrap_or_default();
-        // The crate of the cross-engine suites, and only that, may depend on everything.
+        // Only the crate of the end-to-end tests may depend on all crates.
         if folder == "tests" {
             continue;
         }
         if folder != package.name.as_str() {
-            broken.push(format!(
-                "{} stands in a folder named {folder}",
-                package.name
-            ));
+            let message = format!("the folder is named {folder}; rename it like its crate");
+            findings.push(Finding::about(&package.name, message));
         }
-        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| package.name == *name) else {
-            broken.push(format!(
-                "{} has no arrows: add it to xtask/src/tidy/arrows.rs and docs/architecture.md",
-                package.name
+        let Some((_, allowed)) = ALLOWED_DEPENDENCIES
+            .iter()
+            .find(|(name, _)| package.name == *name)
+        else {
+            findings.push(Finding::about(
+                &package.name,
+                "no rule; add the crate to xtask/src/tidy/dependency_rules.rs and docs/architecture.md",
             ));
             continue;
         };
         for dependency in normal_dependencies(package) {
-            if ours(dependency) && !allowed.contains(&dependency) {
-                broken.push(format!("{} may not depend on {dependency}", package.name));
+            if is_member(dependency) && !allowed.contains(&dependency) {
+                let message = format!("may not depend on {dependency}; remove the dependency");
+                findings.push(Finding::about(&package.name, message));
             }
             if let Some((_, owner)) = DRIVERS.iter().find(|(driver, _)| *driver == dependency)
                 && package.name != *owner
             {
-                broken.push(format!(
-                    "{} may not depend on {dependency}, the driver of {owner}",
-                    package.name
-                ));
+                let message =
+                    format!("may not depend on {dependency}, the driver of {owner}; use {owner}");
+                findings.push(Finding::about(&package.name, message));
             }
         }
     }
-    broken
+    findings
 }
 
 fn normal_dependencies(package: &Package) -> impl Iterator<Item = &str> {
@@ -109,8 +117,8 @@ mod tests {
 
     use super::check;
 
-    /// What is broken in a workspace of these crates: folder, name, lines under its dependencies.
-    fn broken(crates: &[(&str, &str, &str)]) -> Vec<String> {
+    /// Returns the findings in a workspace of crates: folder, name, dependency lines.
+    fn findings(crates: &[(&str, &str, &str)]) -> Vec<String> {
         let root = tempfile::tempdir().unwrap();
         fs::write(
             root.path().join("Cargo.toml"),
@@ -129,55 +137,58 @@ mod tests {
             .current_dir(root.path())
             .no_deps()
             .exec();
-        check(&metadata.unwrap())
+        let findings = check(&metadata.unwrap());
+        findings.iter().map(ToString::to_string).collect()
     }
 
     const CORE: (&str, &str, &str) = ("lockage-core", "lockage-core", "");
 
     #[test]
-    fn what_the_arrows_allow_is_allowed() {
+    fn allowed_dependency_is_accepted() {
         let sql = "[dependencies]\nlockage-core = { path = \"../lockage-core\" }\n[dev-dependencies]\nrusqlite = \"1\"\n";
-        assert!(broken(&[CORE, ("lockage-sql", "lockage-sql", sql)]).is_empty());
+        assert!(findings(&[CORE, ("lockage-sql", "lockage-sql", sql)]).is_empty());
     }
 
     #[test]
-    fn an_arrow_the_wrong_way_is_seen() {
+    fn reverse_dependency_is_reported() {
         let core = "[dependencies]\nlockage-sql = { path = \"../lockage-sql\" }\n";
-        let broken = broken(&[
+        let found = findings(&[
             ("lockage-core", "lockage-core", core),
             ("lockage-sql", "lockage-sql", ""),
         ]);
-        assert_eq!(broken, ["lockage-core may not depend on lockage-sql"]);
+        assert_eq!(
+            found,
+            ["lockage-core: may not depend on lockage-sql; remove the dependency"]
+        );
     }
 
     #[test]
-    fn a_driver_in_anothers_crate_is_seen() {
-        let broken = broken(&[(
+    fn driver_in_other_crate_is_reported() {
+        let found = findings(&[(
             "lockage-core",
             "lockage-core",
             "[dependencies]\nrusqlite = \"1\"\n",
         )]);
         assert_eq!(
-            broken,
-            ["lockage-core may not depend on rusqlite, the driver of lockage-sqlite"]
+            found,
+            [
+                "lockage-core: may not depend on rusqlite, the driver of lockage-sqlite; use lockage-sqlite"
+            ]
         );
     }
 
     #[test]
-    fn a_folder_with_another_name_is_seen() {
+    fn folder_with_other_name_is_reported() {
         assert_eq!(
-            broken(&[("heart", "lockage-core", "")]),
-            ["lockage-core stands in a folder named heart"]
+            findings(&[("other", "lockage-core", "")]),
+            ["lockage-core: the folder is named other; rename it like its crate"]
         );
     }
 
     #[test]
-    fn a_crate_without_arrows_is_seen() {
-        let broken = broken(&[("lockage-acme", "lockage-acme", "")]);
-        assert_eq!(broken.len(), 1);
-        assert!(
-            broken[0].contains("lockage-acme has no arrows"),
-            "{broken:?}"
-        );
+    fn crate_without_rule_is_reported() {
+        let found = findings(&[("lockage-acme", "lockage-acme", "")]);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("lockage-acme: no rule"), "{found:?}");
     }
 }

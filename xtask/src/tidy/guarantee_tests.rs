@@ -1,91 +1,85 @@
-//! Each promise in docs/guarantees.md names the tests that show it, and those tests exist.
+//! Checks that the tests that docs/guarantees.md names exist.
 
 use std::fs;
 use std::path::Path;
 
-pub(super) fn check(root: &Path) -> Result<Vec<String>, String> {
-    let path = root.join("docs/guarantees.md");
-    let text = fs::read_to_string(&path).map_err(|error| format!("docs/guarantees.md: {error}"))?;
-    let sources = sources(root);
-    let mut broken = Vec::new();
+use super::finding::Finding;
+use super::source_tree::SourceTree;
+
+const PAGE: &str = "docs/guarantees.md";
+
+pub(super) fn check(root: &Path, tree: &SourceTree) -> Result<Vec<Finding>, String> {
+    let text = fs::read_to_string(root.join(PAGE)).map_err(|error| format!("{PAGE}: {error}"))?;
+    let mut findings = Vec::new();
     let mut named = 0;
-    for line in text
-        .lines()
-        .filter_map(|line| line.trim_start().strip_prefix("- test:"))
-    {
-        for name in line.split('`').skip(1).step_by(2) {
+    for (line, text) in (1..).zip(text.lines()) {
+        let Some(tests) = text.trim_start().strip_prefix("- test:") else {
+            continue;
+        };
+        for name in tests.split('`').skip(1).step_by(2) {
             named += 1;
-            let function = name.rsplit("::").next().unwrap_or(name);
-            if !sources.contains(&format!("fn {function}("))
-                && !sources.contains(&format!("\"{function}\""))
-            {
-                broken.push(format!(
-                    "docs/guarantees.md names the test `{name}`, which does not exist"
+            if !exists(tree, name) {
+                findings.push(Finding::at(
+                    PAGE,
+                    line,
+                    format!("the test `{name}` does not exist; name an existing test"),
                 ));
             }
         }
     }
     if named == 0 {
-        broken.push("docs/guarantees.md names no test".into());
+        findings.push(Finding::about(PAGE, "no test is named"));
     }
-    Ok(broken)
+    Ok(findings)
 }
 
-/// All Rust text of the workspace.
-fn sources(root: &Path) -> String {
-    let mut all = String::new();
-    let mut folders: Vec<_> = ["crates", "tests"]
+/// Returns whether a test function or a named case exists.
+fn exists(tree: &SourceTree, name: &str) -> bool {
+    let function = name.rsplit("::").next().unwrap_or(name);
+    let (definition, literal) = (format!("fn {function}("), format!("\"{function}\""));
+    tree.rust
         .iter()
-        .map(|folder| root.join(folder))
-        .collect();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                all.push_str(&fs::read_to_string(&path).unwrap_or_default());
-            }
-        }
-    }
-    all
+        .any(|file| file.text.contains(&definition) || file.text.contains(&literal))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn broken(guarantees: &str) -> Vec<String> {
+    fn findings(page: &str) -> Vec<String> {
         let root = tempfile::tempdir().unwrap();
         for (path, text) in [
-            ("docs/guarantees.md", guarantees),
+            (PAGE, page),
             (
                 "crates/a/tests/a.rs",
-                "fn one_holds() {}\nconst CASES: &[&str] = &[\"lock::two_wait\"];",
+                "fn one_holds() {}\nconst CASES: &[&str] = &[\"two_wait\"];",
             ),
         ] {
             let path = root.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        check(root.path()).unwrap()
+        let tree = SourceTree::read(root.path()).unwrap();
+        let findings = check(root.path(), &tree).unwrap();
+        findings.iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn a_promise_whose_test_does_not_exist_is_seen() {
-        assert!(broken("- test: `one_holds`").is_empty());
-        let said = broken("- test: `one_holds`, `lock::three_wait`");
+    fn guarantee_with_missing_test_is_reported() {
+        assert!(findings("- test: `one_holds`, `lock::two_wait`").is_empty());
         assert_eq!(
-            said,
-            ["docs/guarantees.md names the test `lock::three_wait`, which does not exist"]
+            findings("- test: `one_holds`, `lock::three_wait`"),
+            [
+                "docs/guarantees.md:1: the test `lock::three_wait` does not exist; name an existing test"
+            ]
         );
     }
 
     #[test]
-    fn promises_without_tests_are_seen() {
+    fn page_without_tests_is_reported() {
         assert_eq!(
-            broken("nothing is promised"),
-            ["docs/guarantees.md names no test"]
+            findings("nothing is guaranteed"),
+            ["docs/guarantees.md: no test is named"]
         );
     }
 }

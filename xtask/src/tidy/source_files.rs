@@ -1,91 +1,79 @@
-//! Rules for files.
+//! Names and sizes of files.
 
-use std::fs;
 use std::path::Path;
 
-/// No file is longer.
-const LONGEST: usize = 600;
+use super::finding::Finding;
+use super::source_tree::SourceTree;
 
-/// Names that say nothing about what is inside.
-const EMPTY_NAMES: [&str; 5] = ["utils", "common", "helpers", "types", "prelude"];
+/// The longest file.
+const MAX_LINES: usize = 600;
 
-pub(super) fn check(root: &Path) -> Result<Vec<String>, String> {
-    let mut broken = Vec::new();
-    for folder in ["crates", "xtask", "tests"] {
-        walk(&root.join(folder), &mut |path, text| {
-            let shown = path.strip_prefix(root).unwrap_or(path).display();
-            let lines = text.lines().count();
-            if lines > LONGEST {
-                broken.push(format!("{shown} has {lines} lines, more than {LONGEST}"));
-            }
-            let stem = path
-                .file_stem()
-                .and_then(|stem| stem.to_str())
-                .unwrap_or_default();
-            let parent = path
-                .parent()
-                .and_then(|parent| parent.file_name()?.to_str())
-                .unwrap_or_default();
-            if let Some(name) = EMPTY_NAMES
-                .iter()
-                .find(|name| **name == stem || **name == parent)
-            {
-                broken.push(format!(
-                    "{shown}: `{name}` says nothing about what is inside"
-                ));
-            }
-        })
-        .map_err(|error| format!("{folder}: {error}"))?;
-    }
-    Ok(broken)
-}
+/// Names of files and folders that do not say what is inside.
+const VAGUE_MODULE_NAMES: [&str; 25] = [
+    "anew", "away", "bare", "common", "end", "gone", "helper", "helpers", "home", "mend", "misc",
+    "place", "plain", "prelude", "rest", "stand", "stuff", "told", "types", "util", "utils", "way",
+    "whole", "witness", "world",
+];
 
-fn walk(folder: &Path, each: &mut impl FnMut(&Path, &str)) -> std::io::Result<()> {
-    if !folder.exists() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            if path.file_name().is_some_and(|name| name != "target") {
-                walk(&path, each)?;
-            }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            each(&path, &fs::read_to_string(&path)?);
+pub(super) fn check(tree: &SourceTree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in &tree.rust {
+        let lines = file.text.lines().count();
+        if lines > MAX_LINES {
+            findings.push(Finding::about(
+                &file.path,
+                format!("{lines} lines, more than {MAX_LINES}; split the file"),
+            ));
+        }
+        if let Some(name) = vague_name(Path::new(&file.path)) {
+            findings.push(Finding::about(
+                &file.path,
+                format!("the name `{name}` does not say what is inside; rename it"),
+            ));
         }
     }
-    Ok(())
+    findings
+}
+
+/// Returns the vague name of a file or of its folder.
+fn vague_name(path: &Path) -> Option<&'static str> {
+    let stem = path.file_stem()?.to_str()?;
+    let folder = path
+        .parent()
+        .and_then(|folder| folder.file_name()?.to_str());
+    VAGUE_MODULE_NAMES
+        .into_iter()
+        .find(|name| *name == stem || folder == Some(name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn broken(path: &str, text: &str) -> Vec<String> {
-        let root = tempfile::tempdir().unwrap();
-        let path = root.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-        check(root.path()).unwrap()
+    fn findings(path: &str, text: &str) -> Vec<String> {
+        let findings = check(&SourceTree::of(&[(path, text)]));
+        findings.iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn a_file_that_is_too_long_is_seen() {
-        assert!(broken("crates/a/src/lock.rs", &"\n".repeat(LONGEST)).is_empty());
-        let said = broken("crates/a/src/lock.rs", &"\n".repeat(LONGEST + 1));
-        assert_eq!(said, ["crates/a/src/lock.rs has 601 lines, more than 600"]);
+    fn too_long_file_is_reported() {
+        assert!(findings("crates/a/src/lock.rs", &"\n".repeat(MAX_LINES)).is_empty());
+        let found = findings("crates/a/src/lock.rs", &"\n".repeat(MAX_LINES + 1));
+        assert_eq!(
+            found,
+            ["crates/a/src/lock.rs: 601 lines, more than 600; split the file"]
+        );
     }
 
     #[test]
-    fn a_name_that_says_nothing_is_seen() {
+    fn vague_file_name_is_reported() {
         for path in [
             "crates/a/src/utils.rs",
             "tests/common/mod.rs",
-            "xtask/src/helpers.rs",
+            "xtask/src/gone.rs",
         ] {
-            assert_eq!(broken(path, "").len(), 1, "{path}");
+            assert_eq!(findings(path, "").len(), 1, "{path}");
         }
-        assert!(broken("target/utils.rs", "").is_empty());
-        assert!(broken("crates/a/target/utils.rs", "").is_empty());
+        assert!(findings("crates/a/src/lock.rs", "").is_empty());
     }
 }

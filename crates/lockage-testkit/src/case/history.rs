@@ -1,4 +1,4 @@
-//! What the database remembers.
+//! The history.
 
 use lockage_core::{Action, Kind, NoObserver, State, Step};
 
@@ -6,15 +6,15 @@ use crate::TestError;
 use crate::case_context::CaseContext;
 
 cases!("history":
-    no_table_is_an_empty_history,
-    readable_while_another_session_holds_the_lock,
-    a_row_says_what_was_applied,
-    making_it_twice_keeps_it,
-    a_step_can_be_recorded_and_forgotten,
-    a_changed_repeatable_is_applied_again,
+    missing_table_is_empty_history,
+    history_is_readable_while_lock_is_held,
+    row_contains_applied_migration,
+    ensure_history_twice_keeps_rows,
+    mark_applied_and_delete_row_change_only_history,
+    changed_repeatable_is_applied_again,
 );
 
-async fn no_table_is_an_empty_history(context: &CaseContext) -> Result<(), TestError> {
+async fn missing_table_is_empty_history(context: &CaseContext) -> Result<(), TestError> {
     let mut session = context.connect().await?;
     for _ in 0..2 {
         let history = context
@@ -32,9 +32,7 @@ async fn no_table_is_an_empty_history(context: &CaseContext) -> Result<(), TestE
         .await
 }
 
-async fn readable_while_another_session_holds_the_lock(
-    context: &CaseContext,
-) -> Result<(), TestError> {
+async fn history_is_readable_while_lock_is_held(context: &CaseContext) -> Result<(), TestError> {
     let holder = context.lock(&Default::default()).await?;
     ensure_eq!(
         context.applied_versions().await?,
@@ -60,18 +58,14 @@ async fn readable_while_another_session_holds_the_lock(
     let history = context
         .with_timeout_ok("reading the history", watcher.history())
         .await?;
-    ensure_eq!(
-        history.rows.len(),
-        1,
-        "rows that a session sees which looked before"
-    );
+    ensure_eq!(history.rows.len(), 1, "rows that an earlier session reads");
     context
         .with_timeout_ok("closing a session", watcher.close())
         .await?;
     context.unlock(holder).await
 }
 
-async fn a_row_says_what_was_applied(context: &CaseContext) -> Result<(), TestError> {
+async fn row_contains_applied_migration(context: &CaseContext) -> Result<(), TestError> {
     let files: [(&str, &[String]); 2] = [
         (
             "V1.5__first_table.sql",
@@ -106,12 +100,12 @@ async fn a_row_says_what_was_applied(context: &CaseContext) -> Result<(), TestEr
             "the checksum of {file}"
         );
         ensure_eq!(row.state, State::Applied, "the state of {file}");
-        ensure_eq!(row.run_id, run_id, "the run that applied {file}");
+        ensure_eq!(row.run_id, run_id, "the run id of {file}");
         let total = statements.len() as u32;
         ensure_eq!(
             (row.statements_done, row.statements_total),
             (total, total),
-            "the statements of {file}, done and in all"
+            "the completed and total statements of {file}"
         );
         ensure!(
             is_utc_time(&row.applied_at),
@@ -125,7 +119,7 @@ async fn a_row_says_what_was_applied(context: &CaseContext) -> Result<(), TestEr
         );
         ensure!(
             !row.tool_version.is_empty(),
-            "{file} was applied by no version of Lockage"
+            "the tool version of {file} is empty"
         );
         let mut counted = 0;
         context
@@ -135,13 +129,13 @@ async fn a_row_says_what_was_applied(context: &CaseContext) -> Result<(), TestEr
         ensure_eq!(
             counted,
             total,
-            "statements of {file} that are found without a database"
+            "statements of {file} that check_script() finds"
         );
     }
     Ok(())
 }
 
-/// `2026-01-31T09:30:00Z`, with or without fractions, `Z` or `+00:00`.
+/// Returns whether a text is a time such as `2026-01-31T09:30:00Z`, optionally with fractions of a second, or with `+00:00`.
 fn is_utc_time(text: &str) -> bool {
     let shape: String = text
         .chars()
@@ -153,11 +147,11 @@ fn is_utc_time(text: &str) -> bool {
     shape == "0000-00-00T00:00:00" && ["Z", "+00:00"].contains(&zone)
 }
 
-async fn making_it_twice_keeps_it(context: &CaseContext) -> Result<(), TestError> {
+async fn ensure_history_twice_keeps_rows(context: &CaseContext) -> Result<(), TestError> {
     let set = context.migrations(&[("V1__a.sql", &[context.create_table_sql("seen")])])?;
     let mut locked = context.lock(&Default::default()).await?;
     context
-        .with_timeout_ok("making the history", locked.ensure_history())
+        .with_timeout_ok("creating the history", locked.ensure_history())
         .await?;
     let steps = context.steps(&mut locked, &set).await?;
     context
@@ -169,18 +163,20 @@ async fn making_it_twice_keeps_it(context: &CaseContext) -> Result<(), TestError
 
     let mut locked = context.lock(&Default::default()).await?;
     context
-        .with_timeout_ok("making the history again", locked.ensure_history())
+        .with_timeout_ok("creating the history again", locked.ensure_history())
         .await?;
     context.unlock(locked).await?;
     ensure_eq!(
         context.history().await?,
         before,
-        "the history after it was made again"
+        "the history after the second ensure_history()"
     );
     Ok(())
 }
 
-async fn a_step_can_be_recorded_and_forgotten(context: &CaseContext) -> Result<(), TestError> {
+async fn mark_applied_and_delete_row_change_only_history(
+    context: &CaseContext,
+) -> Result<(), TestError> {
     let set = context.migrations(&[
         ("V1__a.sql", &[context.create_table_sql("one")]),
         ("V2__b.sql", &[context.create_table_sql("two")]),
@@ -191,11 +187,14 @@ async fn a_step_can_be_recorded_and_forgotten(context: &CaseContext) -> Result<(
     };
     let mut locked = context.lock(&Default::default()).await?;
     context
-        .with_timeout_ok("making the history", locked.ensure_history())
+        .with_timeout_ok("creating the history", locked.ensure_history())
         .await?;
     for step in steps(Action::MarkApplied) {
         context
-            .with_timeout_ok("recording a step", locked.apply(&step, &NoObserver))
+            .with_timeout_ok(
+                "marking a migration as applied",
+                locked.apply(&step, &NoObserver),
+            )
             .await?;
     }
     ensure_eq!(
@@ -206,28 +205,28 @@ async fn a_step_can_be_recorded_and_forgotten(context: &CaseContext) -> Result<(
     ensure_eq!(
         context.rows("one").await?,
         None,
-        "what was only to be recorded and ran"
+        "rows of a migration that was only marked as applied"
     );
     for step in steps(Action::DeleteRow).take(1) {
         context
-            .with_timeout_ok("forgetting a step", locked.apply(&step, &NoObserver))
+            .with_timeout_ok("deleting a history row", locked.apply(&step, &NoObserver))
             .await?;
     }
     context.unlock(locked).await?;
     ensure_eq!(
         context.applied_versions().await?,
         ["2"],
-        "versions that are left when 1 is forgotten"
+        "versions after the row of 1 was deleted"
     );
     ensure_eq!(
         context.history().await?.rows.len(),
         1,
-        "rows that are left when 1 is forgotten"
+        "rows after the row of 1 was deleted"
     );
     Ok(())
 }
 
-async fn a_changed_repeatable_is_applied_again(context: &CaseContext) -> Result<(), TestError> {
+async fn changed_repeatable_is_applied_again(context: &CaseContext) -> Result<(), TestError> {
     let versioned = [context.create_table_sql("seen")];
     let mut expected = Vec::new();
     for (n, again) in [(1, false), (1, true), (2, false), (1, false)] {
@@ -246,7 +245,7 @@ async fn a_changed_repeatable_is_applied_again(context: &CaseContext) -> Result<
             return Err("the history has no row of the repeatable migration".into());
         };
         let Some(file) = set.iter_kind(Kind::Repeatable).next() else {
-            return Err("the set has lost its repeatable migration".into());
+            return Err("the set has no repeatable migration".into());
         };
         ensure_eq!(row.version, "R:views", "the key of a repeatable migration");
         ensure_eq!(
@@ -257,6 +256,10 @@ async fn a_changed_repeatable_is_applied_again(context: &CaseContext) -> Result<
         ensure_eq!(history.rows.len(), 2, "rows in the history");
     }
     expected.sort_unstable();
-    ensure_eq!(context.rows("seen").await?, Some(expected), "the witness");
+    ensure_eq!(
+        context.rows("seen").await?,
+        Some(expected),
+        "the inserted rows"
+    );
     Ok(())
 }

@@ -1,23 +1,23 @@
-//! One session at a time, and the ways in which a lock gets free.
+//! Exclusion between sessions, and the ways to release a lock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lockage_core::{ErrorKind, LockKey, TryLock};
 
-use super::fails;
+use super::expect::expect_error;
 use crate::TestError;
 use crate::case_context::CaseContext;
 
 cases!("lock":
     exclusive_while_held_and_free_after_release,
-    repeated_acquire_does_not_stack,
-    unlock_of_what_is_not_held_is_lock_lost,
-    holds_tells_what_is_so,
-    a_dropped_session_frees_the_lock,
-    a_closed_session_frees_the_lock,
-    close_is_clean,
-    many_tasks_hold_it_one_at_a_time,
+    repeated_acquire_needs_one_release,
+    unlock_without_lock_returns_lock_lost,
+    holds_reports_only_own_lock,
+    dropped_session_releases_lock,
+    closed_session_releases_lock,
+    close_leaves_no_tables,
+    concurrent_tasks_never_share_lock,
 );
 
 async fn exclusive_while_held_and_free_after_release(
@@ -27,7 +27,7 @@ async fn exclusive_while_held_and_free_after_release(
     let mut first = context.lock(&key).await?;
     ensure!(
         context.with_timeout_ok("holds()", first.holds()).await?,
-        "the holder is told that it does not hold the lock"
+        "holds() is false for the holder"
     );
     let mut waiter = context.expect_busy(&key).await?;
     for _ in 0..3 {
@@ -35,10 +35,10 @@ async fn exclusive_while_held_and_free_after_release(
     }
     ensure!(
         context.with_timeout_ok("holds()", first.holds()).await?,
-        "the tries of others took the lock from its holder"
+        "failed tries of other sessions released the lock"
     );
     let first = context
-        .with_timeout_ok("giving the lock back", first.release())
+        .with_timeout_ok("releasing the lock", first.release())
         .await?;
     let second = context.lock_session(waiter, &key).await?;
     let first = context.expect_busy_session(first, &key).await?;
@@ -47,7 +47,7 @@ async fn exclusive_while_held_and_free_after_release(
     context.unlock(first).await
 }
 
-async fn repeated_acquire_does_not_stack(context: &CaseContext) -> Result<(), TestError> {
+async fn repeated_acquire_needs_one_release(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
     let mut first = context.raw_session().await?;
     for _ in 0..4 {
@@ -55,7 +55,7 @@ async fn repeated_acquire_does_not_stack(context: &CaseContext) -> Result<(), Te
             context
                 .with_timeout_ok("acquiring the lock", first.try_lock(&key))
                 .await?,
-            "the holder was refused its own lock"
+            "the holder could not acquire its own lock again"
         );
     }
     context
@@ -70,14 +70,14 @@ async fn repeated_acquire_does_not_stack(context: &CaseContext) -> Result<(), Te
         .await
 }
 
-async fn unlock_of_what_is_not_held_is_lock_lost(context: &CaseContext) -> Result<(), TestError> {
+async fn unlock_without_lock_returns_lock_lost(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
     let mut session = context.raw_session().await?;
     let never = context
         .with_timeout("unlock()", session.unlock(&key))
         .await?;
-    fails(
-        "an unlock of a lock that was never taken",
+    expect_error(
+        "unlock() of a lock that was never acquired",
         never,
         &[ErrorKind::LockLost],
     )?;
@@ -87,7 +87,7 @@ async fn unlock_of_what_is_not_held_is_lock_lost(context: &CaseContext) -> Resul
         context
             .with_timeout_ok("try_lock()", session.try_lock(&key))
             .await?,
-        "the lock is free, but a session did not get it"
+        "the lock is free, but a session could not acquire it"
     );
     context
         .with_timeout_ok("the first unlock()", session.unlock(&key))
@@ -95,57 +95,57 @@ async fn unlock_of_what_is_not_held_is_lock_lost(context: &CaseContext) -> Resul
     let again = context
         .with_timeout("unlock()", session.unlock(&key))
         .await?;
-    fails("a second unlock", again, &[ErrorKind::LockLost])?;
+    expect_error("a second unlock()", again, &[ErrorKind::LockLost])?;
 
     let mut holder = context.lock(&key).await?;
-    let mut thief = context.raw_session().await?;
-    let foreign = context.with_timeout("unlock()", thief.unlock(&key)).await?;
-    fails(
-        "an unlock of a lock that another session holds",
+    let mut other = context.raw_session().await?;
+    let foreign = context.with_timeout("unlock()", other.unlock(&key)).await?;
+    expect_error(
+        "unlock() of a lock that another session holds",
         foreign,
         &[ErrorKind::LockLost],
     )?;
     ensure!(
         context.with_timeout_ok("holds()", holder.holds()).await?,
-        "a session that did not hold the lock freed it for the one that did"
+        "unlock() in a session without the lock released it"
     );
     context.unlock(holder).await
 }
 
-async fn holds_tells_what_is_so(context: &CaseContext) -> Result<(), TestError> {
+async fn holds_reports_only_own_lock(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
     let mut session = context.raw_session().await?;
     ensure!(
         !context
             .with_timeout_ok("holds()", session.holds(&key))
             .await?,
-        "a new session is told that it holds the lock"
+        "holds() is true in a new session"
     );
     let other = context.lock(&key).await?;
     ensure!(
         !context
             .with_timeout_ok("holds()", session.holds(&key))
             .await?,
-        "a session is told that it holds a lock that another one holds"
+        "holds() is true for a lock that another session holds"
     );
     context.unlock(other).await?;
     ensure!(
         context
             .with_timeout_ok("try_lock()", session.try_lock(&key))
             .await?,
-        "the lock is free, but a session did not get it"
+        "the lock is free, but a session could not acquire it"
     );
     ensure!(
         context
             .with_timeout_ok("holds()", session.holds(&key))
             .await?,
-        "the holder is told that it does not hold the lock"
+        "holds() is false for the holder"
     );
     ensure!(
         !context
             .with_timeout_ok("holds()", session.holds(&LockKey::id(7)))
             .await?,
-        "the holder of one lock is told that it holds another"
+        "holds() is true for a lock that was never acquired"
     );
     context
         .with_timeout_ok("unlock()", session.unlock(&key))
@@ -154,46 +154,46 @@ async fn holds_tells_what_is_so(context: &CaseContext) -> Result<(), TestError> 
         !context
             .with_timeout_ok("holds()", session.holds(&key))
             .await?,
-        "a session that gave the lock back is told that it holds it"
+        "holds() is true after the release"
     );
     context
         .with_timeout_ok("closing a session", session.close())
         .await
 }
 
-async fn a_dropped_session_frees_the_lock(context: &CaseContext) -> Result<(), TestError> {
+async fn dropped_session_releases_lock(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
     drop(context.lock(&key).await?);
     let next = context
-        .wait_for_lock("the lock of a session that was dropped", &key)
+        .wait_for_lock("the lock of a dropped session", &key)
         .await?;
     context.unlock(next).await
 }
 
-async fn a_closed_session_frees_the_lock(context: &CaseContext) -> Result<(), TestError> {
+async fn closed_session_releases_lock(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
     let mut session = context.raw_session().await?;
     ensure!(
         context
             .with_timeout_ok("try_lock()", session.try_lock(&key))
             .await?,
-        "the lock is free, but a session did not get it"
+        "the lock is free, but a session could not acquire it"
     );
     context
         .with_timeout_ok("closing a session", session.close())
         .await?;
     let next = context
-        .wait_for_lock("the lock of a session that was closed", &key)
+        .wait_for_lock("the lock of a closed session", &key)
         .await?;
     context.unlock(next).await
 }
 
-async fn close_is_clean(context: &CaseContext) -> Result<(), TestError> {
+async fn close_leaves_no_tables(context: &CaseContext) -> Result<(), TestError> {
     let before = context.tables().await?;
     for _ in 0..5 {
         let session = context.connect().await?;
         context
-            .with_timeout_ok("closing a session that did nothing", session.close())
+            .with_timeout_ok("closing an unused session", session.close())
             .await?;
         let locked = context.lock(&LockKey::default()).await?;
         context.unlock(locked).await?;
@@ -201,12 +201,12 @@ async fn close_is_clean(context: &CaseContext) -> Result<(), TestError> {
     ensure_eq!(
         context.tables().await?,
         before,
-        "tables after sessions that wrote nothing"
+        "tables after sessions without writes"
     );
     Ok(())
 }
 
-async fn many_tasks_hold_it_one_at_a_time(context: &CaseContext) -> Result<(), TestError> {
+async fn concurrent_tasks_never_share_lock(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
     let holders = Arc::new(AtomicUsize::new(0));
     let mut tasks = tokio::task::JoinSet::new();
@@ -224,18 +224,18 @@ async fn many_tasks_hold_it_one_at_a_time(context: &CaseContext) -> Result<(), T
                     }
                 };
                 let others = holders.fetch_add(1, Ordering::SeqCst);
-                ensure_eq!(others, 0, "others that hold the lock at the same time");
+                ensure_eq!(others, 0, "other holders at the same time");
                 let still = locked.holds().await?;
                 tokio::task::yield_now().await;
                 holders.fetch_sub(1, Ordering::SeqCst);
-                ensure!(still, "the lock got lost");
+                ensure!(still, "the lock was lost");
                 locked.release().await?.close().await?;
             }
             Ok::<(), TestError>(())
         });
     }
     while let Some(done) = context
-        .with_timeout("every task to have had the lock", tasks.join_next())
+        .with_timeout("all tasks to acquire the lock", tasks.join_next())
         .await?
     {
         done??;

@@ -1,25 +1,24 @@
-//! A lock, or a session, that gets lost on the server side while the client believes in it.
+//! A lock or a session that is lost on the server without the client's knowledge.
 
 use lockage_core::{ErrorKind, LockKey, NoObserver};
 
-use super::{fails, long};
+use super::blocked_migration;
+use super::expect::expect_error;
 use crate::TestError;
 use crate::case_context::CaseContext;
 
 cases!("loss":
-    a_lock_taken_away_is_noticed_before_the_next_write [TakeAwayLock],
-    a_lock_given_up_by_a_script_stops_the_run [GiveUpLock],
-    a_lock_given_up_by_the_last_script_is_no_success [GiveUpLock],
-    a_session_ended_between_steps_writes_nothing [EndSession],
-    a_session_ended_mid_migration_leaves_it_to_the_next_run [EndSession, Barrier],
+    stolen_lock_is_detected_before_next_write [StealLock],
+    lock_released_by_script_stops_run [ReleaseInScript],
+    lock_released_by_last_script_fails_run [ReleaseInScript],
+    session_terminated_between_steps_writes_nothing [TerminateSession],
+    session_terminated_mid_migration_next_run_completes [TerminateSession, Barrier],
 );
 
-/// How a session that was ended may show.
+/// The kinds of error after a session was terminated.
 const SESSION_ENDED: &[ErrorKind] = &[ErrorKind::SessionLost, ErrorKind::LockLost];
 
-async fn a_lock_taken_away_is_noticed_before_the_next_write(
-    context: &CaseContext,
-) -> Result<(), TestError> {
+async fn stolen_lock_is_detected_before_next_write(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
     let set = context.migrations(&[("V1__a.sql", &[context.create_table_sql("seen")])])?;
     let mut locked = context.lock(&key).await?;
@@ -27,22 +26,22 @@ async fn a_lock_taken_away_is_noticed_before_the_next_write(
 
     context
         .with_timeout_ok(
-            "taking the lock away",
+            "stealing the lock",
             context.fixture().steal_lock(context.url(), &key),
         )
         .await?;
     ensure!(
         !context.with_timeout_ok("holds()", locked.holds()).await?,
-        "the session is told that it holds a lock that was taken away"
+        "holds() is true for a stolen lock"
     );
     let done = context
         .with_timeout("apply()", locked.apply(&steps[0], &NoObserver))
         .await?;
-    fails("a step without the lock", done, &[ErrorKind::LockLost])?;
+    expect_error("a step without the lock", done, &[ErrorKind::LockLost])?;
     ensure_eq!(
         context.rows("seen").await?,
         None,
-        "what a step without the lock wrote"
+        "rows of a step without the lock"
     );
     ensure_eq!(
         context.applied_versions().await?,
@@ -50,25 +49,25 @@ async fn a_lock_taken_away_is_noticed_before_the_next_write(
         "versions applied without the lock"
     );
     let done = context.with_timeout("release()", locked.release()).await?;
-    fails("the release of a lost lock", done, &[ErrorKind::LockLost])?;
+    expect_error("the release of a lost lock", done, &[ErrorKind::LockLost])?;
     Ok(())
 }
 
-async fn a_lock_given_up_by_a_script_stops_the_run(context: &CaseContext) -> Result<(), TestError> {
+async fn lock_released_by_script_stops_run(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
-    let give_up = [
+    let script = [
         context.insert_sql("seen", 1),
         context.fixture().release_lock_sql(&key)?,
     ];
     let set = context.migrations(&[
         ("V1__create.sql", &[context.create_table_sql("seen")]),
-        ("V2__give_up.sql", &give_up),
+        ("V2__release.sql", &script),
         ("V3__after.sql", &[context.insert_sql("seen", 2)]),
     ])?;
     let done = context
         .with_timeout("a run that loses the lock", context.runner(&set)?.up())
         .await?;
-    fails("a run that lost the lock", done, &[ErrorKind::LockLost])?;
+    expect_error("a run that lost the lock", done, &[ErrorKind::LockLost])?;
     let rows = context.rows("seen").await?.unwrap_or_default();
     ensure!(
         !rows.contains(&2),
@@ -77,7 +76,7 @@ async fn a_lock_given_up_by_a_script_stops_the_run(context: &CaseContext) -> Res
     let applied = context.applied_versions().await?;
     ensure!(
         !applied.contains(&"3".to_owned()),
-        "a version is recorded that did not run"
+        "a version is recorded that was not applied"
     );
     if context.suite().backend.capabilities().transactional_ddl {
         ensure_eq!(
@@ -87,27 +86,25 @@ async fn a_lock_given_up_by_a_script_stops_the_run(context: &CaseContext) -> Res
         );
     }
     let next = context
-        .wait_for_lock("the lock that was given up", &key)
+        .wait_for_lock("the lock that a script released", &key)
         .await?;
     context.unlock(next).await
 }
 
-async fn a_lock_given_up_by_the_last_script_is_no_success(
-    context: &CaseContext,
-) -> Result<(), TestError> {
-    let give_up = [
+async fn lock_released_by_last_script_fails_run(context: &CaseContext) -> Result<(), TestError> {
+    let script = [
         context.create_table_sql("seen"),
         context.fixture().release_lock_sql(&LockKey::default())?,
     ];
-    let set = context.migrations(&[("V1__give_up.sql", &give_up)])?;
+    let set = context.migrations(&[("V1__release.sql", &script)])?;
     let done = context
         .with_timeout("a run that loses the lock", context.runner(&set)?.up())
         .await?;
-    fails("a run that lost the lock", done, &[ErrorKind::LockLost])?;
+    expect_error("a run that lost the lock", done, &[ErrorKind::LockLost])?;
     Ok(())
 }
 
-async fn a_session_ended_between_steps_writes_nothing(
+async fn session_terminated_between_steps_writes_nothing(
     context: &CaseContext,
 ) -> Result<(), TestError> {
     let key = LockKey::default();
@@ -115,47 +112,48 @@ async fn a_session_ended_between_steps_writes_nothing(
     let mut locked = context.lock(&key).await?;
     let steps = context.steps(&mut locked, &set).await?;
 
-    end_holder(context, &key).await?;
+    terminate_holder(context, &key).await?;
     let next = context
-        .wait_for_lock("the lock of a session that was ended", &key)
+        .wait_for_lock("the lock of a terminated session", &key)
         .await?;
     let done = context
         .with_timeout("apply()", locked.apply(&steps[0], &NoObserver))
         .await?;
-    fails("a step in a session that was ended", done, SESSION_ENDED)?;
+    expect_error("a step in a terminated session", done, SESSION_ENDED)?;
     ensure_eq!(
         context.rows("seen").await?,
         None,
-        "what the ended session wrote"
+        "rows of the terminated session"
     );
     ensure_eq!(
         context.applied_versions().await?,
         [""; 0],
-        "versions applied by the ended session"
+        "versions applied by the terminated session"
     );
     context.unlock(next).await
 }
 
-async fn a_session_ended_mid_migration_leaves_it_to_the_next_run(
+async fn session_terminated_mid_migration_next_run_completes(
     context: &CaseContext,
 ) -> Result<(), TestError> {
-    let set = long::set(context)?;
+    let set = blocked_migration::set(context)?;
     let barrier = context.close_barrier().await?;
     let runner = context.runner_without_limits(&set)?;
     let running = context.run_until_barrier(&*barrier, runner).await?;
 
-    end_holder(context, &LockKey::default()).await?;
+    terminate_holder(context, &LockKey::default()).await?;
     let done = context
-        .with_timeout("the run whose session was ended", running)
+        .with_timeout("the run with the terminated session", running)
         .await??;
-    fails("a run whose session was ended", done, SESSION_ENDED)?;
+    expect_error("a run with a terminated session", done, SESSION_ENDED)?;
     context
         .with_timeout_ok("opening the barrier", barrier.open())
         .await?;
-    long::completes(context).await
+    blocked_migration::expect_completion(context).await
 }
 
-async fn end_holder(context: &CaseContext, key: &LockKey) -> Result<(), TestError> {
+/// Terminates the session that holds a lock.
+async fn terminate_holder(context: &CaseContext, key: &LockKey) -> Result<(), TestError> {
     let mut watcher = context.connect().await?;
     let Some(holder) = context
         .with_timeout_ok("holder()", watcher.holder(key))
@@ -168,7 +166,7 @@ async fn end_holder(context: &CaseContext, key: &LockKey) -> Result<(), TestErro
         .await?;
     context
         .with_timeout_ok(
-            "ending the session",
+            "terminating the session",
             context.fixture().terminate_session(context.url(), &holder),
         )
         .await

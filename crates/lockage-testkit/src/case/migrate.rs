@@ -1,22 +1,24 @@
-//! Runs that nothing disturbs, and scripts that fail.
+//! Runs without faults, and runs with a failing script.
 
 use lockage_core::{NoObserver, Outcome, PlanOptions, State, plan};
 
-use super::failing_run;
+use super::expect::expect_failing_run;
 use crate::TestError;
 use crate::case_context::CaseContext;
 
 cases!("migrate":
-    applies_each_once_in_order_and_records_it,
-    a_failing_migration_then_a_good_run,
-    a_failed_migration_can_be_corrected,
-    a_failed_migration_leaves_nothing_half_applied [TransactionalDdl],
-    a_stale_plan_runs_nothing_twice,
-    a_script_without_statements_is_recorded,
+    migrations_are_applied_once_in_order_and_recorded,
+    failed_migration_next_run_succeeds,
+    failed_migration_can_be_corrected,
+    failed_migration_is_rolled_back [TransactionalDdl],
+    stale_plan_applies_nothing_twice,
+    empty_script_is_recorded,
 );
 
-async fn applies_each_once_in_order_and_records_it(context: &CaseContext) -> Result<(), TestError> {
-    // Each needs what the one before it made.
+async fn migrations_are_applied_once_in_order_and_recorded(
+    context: &CaseContext,
+) -> Result<(), TestError> {
+    // Each migration needs the table of the previous one.
     let set = context.migrations(&[
         (
             "V10__c.sql",
@@ -43,7 +45,7 @@ async fn applies_each_once_in_order_and_records_it(context: &CaseContext) -> Res
     ensure_eq!(report.outcome, Outcome::Applied, "the outcome");
     ensure!(
         report.took_lock,
-        "the run reports that it did not take the lock"
+        "the run reports that it did not hold the lock"
     );
     let applied: Vec<_> = report
         .applied
@@ -54,12 +56,12 @@ async fn applies_each_once_in_order_and_records_it(context: &CaseContext) -> Res
     ensure_eq!(
         context.rows("one").await?,
         Some(vec![1, 2]),
-        "the first witness"
+        "the rows of the first table"
     );
     ensure_eq!(
         context.rows("two").await?,
         Some(vec![3, 4]),
-        "the second witness"
+        "the rows of the second table"
     );
     ensure_eq!(
         context.applied_versions().await?,
@@ -70,7 +72,7 @@ async fn applies_each_once_in_order_and_records_it(context: &CaseContext) -> Res
     context.unlock(next).await
 }
 
-async fn a_failing_migration_then_a_good_run(context: &CaseContext) -> Result<(), TestError> {
+async fn failed_migration_next_run_succeeds(context: &CaseContext) -> Result<(), TestError> {
     let set = context.migrations(&[
         (
             "V1__create.sql",
@@ -89,21 +91,21 @@ async fn a_failing_migration_then_a_good_run(context: &CaseContext) -> Result<()
         ),
         ("V3__after.sql", &[context.insert_sql("seen", 4)]),
     ])?;
-    let error = failing_run(context, &set).await?;
+    let error = expect_failing_run(context, &set).await?;
     let file = error.location().map(|location| location.file.as_str());
     ensure_eq!(file, Some("V2__fails.sql"), "the file that the error names");
     let applied = error.report().map(|report| report.applied.len());
     ensure_eq!(
         applied,
         Some(1),
-        "migrations that the error reports as applied before"
+        "migrations that the error reports as applied"
     );
     ensure_eq!(
         context.applied_versions().await?,
         ["1"],
         "applied versions after the failure"
     );
-    // Free at once: a lock that is left behind by an error would be taken for a holder by the next replica.
+    // The lock must be free immediately: another run would take a lock that remains after an error for a running holder.
     let next = context.lock(&Default::default()).await?;
     context.unlock(next).await?;
 
@@ -114,12 +116,12 @@ async fn a_failing_migration_then_a_good_run(context: &CaseContext) -> Result<()
     ensure_eq!(
         context.rows("seen").await?,
         Some(vec![1, 2, 3, 4]),
-        "the witness"
+        "the inserted rows"
     );
     ensure_eq!(
         context.rows("missing").await?,
         Some(vec![1]),
-        "the second witness"
+        "the rows of the second table"
     );
     ensure_eq!(
         context.applied_versions().await?,
@@ -134,7 +136,7 @@ async fn a_failing_migration_then_a_good_run(context: &CaseContext) -> Result<()
     Ok(())
 }
 
-async fn a_failed_migration_can_be_corrected(context: &CaseContext) -> Result<(), TestError> {
+async fn failed_migration_can_be_corrected(context: &CaseContext) -> Result<(), TestError> {
     let create = [
         context.create_table_sql("seen"),
         context.insert_sql("seen", 1),
@@ -145,7 +147,7 @@ async fn a_failed_migration_can_be_corrected(context: &CaseContext) -> Result<()
     ];
     let right = [context.insert_sql("seen", 2), context.insert_sql("seen", 3)];
     let set = context.migrations(&[("V1__create.sql", &create), ("V2__change.sql", &wrong)])?;
-    failing_run(context, &set).await?;
+    expect_failing_run(context, &set).await?;
 
     let set = context.migrations(&[("V1__create.sql", &create), ("V2__change.sql", &right)])?;
     context
@@ -154,7 +156,7 @@ async fn a_failed_migration_can_be_corrected(context: &CaseContext) -> Result<()
     ensure_eq!(
         context.rows("seen").await?,
         Some(vec![1, 2, 3]),
-        "the witness"
+        "the inserted rows"
     );
     let done = context
         .with_timeout_ok("a run after that", context.runner(&set)?.up())
@@ -167,9 +169,7 @@ async fn a_failed_migration_can_be_corrected(context: &CaseContext) -> Result<()
     Ok(())
 }
 
-async fn a_failed_migration_leaves_nothing_half_applied(
-    context: &CaseContext,
-) -> Result<(), TestError> {
+async fn failed_migration_is_rolled_back(context: &CaseContext) -> Result<(), TestError> {
     let set = context.migrations(&[
         ("V1__create.sql", &[context.create_table_sql("seen")]),
         (
@@ -181,7 +181,7 @@ async fn a_failed_migration_leaves_nothing_half_applied(
             ],
         ),
     ])?;
-    failing_run(context, &set).await?;
+    expect_failing_run(context, &set).await?;
     ensure_eq!(
         context.rows("seen").await?,
         Some(vec![]),
@@ -201,12 +201,12 @@ async fn a_failed_migration_leaves_nothing_half_applied(
     ensure!(
         left.as_ref()
             .is_none_or(|row| row.state == State::Failed && row.statements_done == 0),
-        "a migration that failed and was rolled back has the row {left:?}"
+        "a failed migration that was rolled back has the row {left:?}"
     );
     Ok(())
 }
 
-async fn a_stale_plan_runs_nothing_twice(context: &CaseContext) -> Result<(), TestError> {
+async fn stale_plan_applies_nothing_twice(context: &CaseContext) -> Result<(), TestError> {
     let set = context.migrations(&[
         (
             "V1__create.sql",
@@ -222,7 +222,7 @@ async fn a_stale_plan_runs_nothing_twice(context: &CaseContext) -> Result<(), Te
         ),
     ])?;
     let history = context.history().await?;
-    let steps = plan::plan(&set, &history, &PlanOptions::default())?.steps;
+    let steps = plan::plan_up(&set, &history, &PlanOptions::default())?.steps;
     let mut early = context.connect().await?;
     context
         .with_timeout_ok("reading the history", early.history())
@@ -233,10 +233,10 @@ async fn a_stale_plan_runs_nothing_twice(context: &CaseContext) -> Result<(), Te
 
     let mut locked = context.lock_session(early, &Default::default()).await?;
     context
-        .with_timeout_ok("making the history", locked.ensure_history())
+        .with_timeout_ok("creating the history", locked.ensure_history())
         .await?;
     for step in &steps {
-        // Whether a backend says so by an error or by doing nothing is its own affair.
+        // A backend may fail or do nothing.
         let done = context
             .with_timeout("a step of a stale plan", locked.apply(step, &NoObserver))
             .await?;
@@ -252,7 +252,7 @@ async fn a_stale_plan_runs_nothing_twice(context: &CaseContext) -> Result<(), Te
     ensure_eq!(
         context.rows("seen").await?,
         Some(vec![1, 2, 3]),
-        "the witness"
+        "the inserted rows"
     );
     ensure_eq!(
         context.applied_versions().await?,
@@ -262,7 +262,7 @@ async fn a_stale_plan_runs_nothing_twice(context: &CaseContext) -> Result<(), Te
     Ok(())
 }
 
-async fn a_script_without_statements_is_recorded(context: &CaseContext) -> Result<(), TestError> {
+async fn empty_script_is_recorded(context: &CaseContext) -> Result<(), TestError> {
     let set = context.migrations(&[
         ("V1__empty.sql", &[]),
         ("V2__empty.sql no-transaction", &[]),

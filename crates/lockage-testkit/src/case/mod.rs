@@ -1,16 +1,16 @@
-//! The cases, a room each. A case makes evidence, through migrations that append rows, and judges by what the fixture sees in the
-//! database, never by what the backend says alone.
+//! The cases, in one module for each topic. A case runs migrations that insert rows, and checks what the fixture reads from the database.
+//! It never relies only on what the backend reports.
 
-/// Fails the case when something is not so.
+/// Fails the case if a condition is false.
 macro_rules! ensure {
-    ($so:expr, $($why:tt)+) => {
-        if !$so {
-            return Err(format!($($why)+).into());
+    ($condition:expr, $($message:tt)+) => {
+        if !$condition {
+            return Err(format!($($message)+).into());
         }
     };
 }
 
-/// Fails the case when something is not as expected.
+/// Fails the case if two values differ.
 macro_rules! ensure_eq {
     ($found:expr, $expected:expr, $($what:tt)+) => {
         match (&$found, &$expected) {
@@ -23,22 +23,23 @@ macro_rules! ensure_eq {
     };
 }
 
-/// The cases of a room: their names, and what they need in brackets.
+/// Defines the cases of a module: their functions, with the abilities that they need in brackets.
 macro_rules! cases {
-    ($room:literal: $($case:ident $([$($need:ident),+])?),+ $(,)?) => {
+    ($topic:literal: $($case:ident $([$($ability:ident),+])?),+ $(,)?) => {
         pub(super) const CASES: &[crate::Case] = &[$(crate::Case::new(
-            concat!($room, "::", stringify!($case)),
-            &[$($(crate::Ability::$need),+)?],
+            concat!($topic, "::", stringify!($case)),
+            &[$($(crate::Ability::$ability),+)?],
             |context| Box::pin($case(context)),
         )),+];
     };
 }
 
+mod blocked_migration;
+mod expect;
 mod history;
 mod holder;
 mod key;
 mod lock;
-mod long;
 mod loss;
 mod migrate;
 mod process;
@@ -47,12 +48,9 @@ mod resume;
 mod stop;
 mod undo;
 
-use lockage_core::{ErrorKind, MigrationSet, RunError};
+use crate::Case;
 
-use crate::case_context::CaseContext;
-use crate::{Case, TestError};
-
-/// All cases, by room.
+/// All cases, by topic.
 pub(crate) const ALL: &[&[Case]] = &[
     lock::CASES,
     key::CASES,
@@ -66,31 +64,3 @@ pub(crate) const ALL: &[&[Case]] = &[
     race::CASES,
     process::CASES,
 ];
-
-/// The error of a run that has a failing migration.
-async fn failing_run(context: &CaseContext, set: &MigrationSet) -> Result<RunError, TestError> {
-    let done = context
-        .with_timeout("a run that fails", context.runner(set)?.up())
-        .await?;
-    fails(
-        "a run with a failing migration",
-        done,
-        &[ErrorKind::MigrationFailed],
-    )
-}
-
-/// The error of something that must fail, and must fail in one of these ways.
-fn fails<T, E>(what: &str, done: Result<T, E>, ways: &[ErrorKind]) -> Result<RunError, TestError>
-where
-    RunError: From<E>,
-{
-    match done.map_err(RunError::from) {
-        Ok(_) => Err(format!("{what} succeeded; expected one of {ways:?}").into()),
-        Err(error) if ways.contains(&error.kind()) => Ok(error),
-        Err(error) => Err(format!(
-            "{what}: expected one of {ways:?}, found {}",
-            crate::format_error_chain(&error)
-        )
-        .into()),
-    }
-}

@@ -1,23 +1,23 @@
-//! Replicas as processes, which die as processes do.
+//! Runs in child processes, some of which are killed.
 
 use lockage_core::LockKey;
 
-use super::{long, resume};
+use super::{blocked_migration, resume};
+use crate::ExclusivityProbe;
 use crate::TestError;
 use crate::case_context::CaseContext;
 use crate::child::{ChildMessage, ChildProcess, ChildRole};
-use crate::exclusivity::ExclusivityProbe;
 
 cases!("process":
-    one_process_holds_it_at_a_time [Processes],
-    a_killed_holder_frees_the_lock [Processes],
-    killed_mid_migration_the_next_run_completes_it [Processes, Barrier],
-    killed_mid_statement_frees_the_lock [Processes, Barrier, NoticesDeadClient],
-    killed_outside_a_transaction_the_next_run_resumes [Processes, Barrier],
-    a_first_run_of_many_applies_each_migration_once [Processes],
+    processes_never_share_lock [Processes],
+    killed_holder_releases_lock [Processes],
+    killed_mid_migration_next_run_completes [Processes, Barrier],
+    killed_mid_statement_releases_lock [Processes, Barrier, DetectsDeadClient],
+    killed_outside_transaction_next_run_resumes [Processes, Barrier],
+    concurrent_first_runs_apply_each_migration_once [Processes],
 );
 
-async fn one_process_holds_it_at_a_time(context: &CaseContext) -> Result<(), TestError> {
+async fn processes_never_share_lock(context: &CaseContext) -> Result<(), TestError> {
     for key in [LockKey::default(), LockKey::named("command")?] {
         let mut child = context.child(ChildRole::Hold, &key).await?;
         context
@@ -32,7 +32,7 @@ async fn one_process_holds_it_at_a_time(context: &CaseContext) -> Result<(), Tes
         child.resume().await?;
         context
             .with_timeout_ok(
-                "the child to give the lock back",
+                "the child to release the lock",
                 child.expect(ChildMessage::Released),
             )
             .await?;
@@ -42,7 +42,7 @@ async fn one_process_holds_it_at_a_time(context: &CaseContext) -> Result<(), Tes
     Ok(())
 }
 
-async fn a_killed_holder_frees_the_lock(context: &CaseContext) -> Result<(), TestError> {
+async fn killed_holder_releases_lock(context: &CaseContext) -> Result<(), TestError> {
     let key = LockKey::default();
     let mut child = context.child(ChildRole::Hold, &key).await?;
     context
@@ -61,18 +61,16 @@ async fn a_killed_holder_frees_the_lock(context: &CaseContext) -> Result<(), Tes
         .with_timeout_ok("killing the child", child.kill())
         .await?;
     let next = context
-        .wait_for_lock("the lock of a process that was killed", &key)
+        .wait_for_lock("the lock of a killed process", &key)
         .await?;
     context.unlock(next).await
 }
 
-async fn killed_mid_migration_the_next_run_completes_it(
-    context: &CaseContext,
-) -> Result<(), TestError> {
+async fn killed_mid_migration_next_run_completes(context: &CaseContext) -> Result<(), TestError> {
     killed_at_barrier(context, false).await
 }
 
-async fn killed_mid_statement_frees_the_lock(context: &CaseContext) -> Result<(), TestError> {
+async fn killed_mid_statement_releases_lock(context: &CaseContext) -> Result<(), TestError> {
     killed_at_barrier(context, true).await
 }
 
@@ -80,10 +78,10 @@ async fn killed_at_barrier(
     context: &CaseContext,
     free_while_closed: bool,
 ) -> Result<(), TestError> {
-    let scripts = long::scripts(context)?;
-    let files = long::files(&scripts);
+    let scripts = blocked_migration::scripts(context)?;
+    let files = blocked_migration::files(&scripts);
     let barrier = context.close_barrier().await?;
-    let child = started(context, &files).await?;
+    let child = start_child(context, &files).await?;
     context
         .with_timeout_ok("the migration to reach the barrier", barrier.wait_reached())
         .await?;
@@ -91,23 +89,23 @@ async fn killed_at_barrier(
         .with_timeout_ok("killing the child", child.kill())
         .await?;
     if free_while_closed {
-        let what = "the lock of a process that was killed, while its statement stands";
+        let what = "the lock of a killed process whose statement is blocked";
         let next = context.wait_for_lock(what, &LockKey::default()).await?;
         context.unlock(next).await?;
     }
     context
         .with_timeout_ok("opening the barrier", barrier.open())
         .await?;
-    long::completes(context).await
+    blocked_migration::expect_completion(context).await
 }
 
-async fn killed_outside_a_transaction_the_next_run_resumes(
+async fn killed_outside_transaction_next_run_resumes(
     context: &CaseContext,
 ) -> Result<(), TestError> {
     let statements = resume::statements(context)?;
     let files: [(&str, &[String]); 1] = [("V1__by_hand.sql no-transaction", &statements)];
     let barrier = context.close_barrier().await?;
-    let child = started(context, &files).await?;
+    let child = start_child(context, &files).await?;
     resume::wait_at_barrier(context).await?;
     context
         .with_timeout_ok("killing the child", child.kill())
@@ -123,10 +121,10 @@ async fn killed_outside_a_transaction_the_next_run_resumes(
                 .up(),
         )
         .await?;
-    resume::is_done(context).await
+    resume::expect_completion(context).await
 }
 
-async fn a_first_run_of_many_applies_each_migration_once(
+async fn concurrent_first_runs_apply_each_migration_once(
     context: &CaseContext,
 ) -> Result<(), TestError> {
     let files: [(&str, &[String]); 4] = [
@@ -152,7 +150,7 @@ async fn a_first_run_of_many_applies_each_migration_once(
     ];
     let mut children = Vec::new();
     for _ in 0..context.suite().processes {
-        children.push(ready(context, &files).await?);
+        children.push(expect_ready(context, &files).await?);
     }
     for child in &mut children {
         child.resume().await?;
@@ -160,7 +158,7 @@ async fn a_first_run_of_many_applies_each_migration_once(
     let mut all_applied = Vec::new();
     for child in &mut children {
         match context
-            .with_timeout_ok("every process to be done", child.receive())
+            .with_timeout_ok("a process to end", child.receive())
             .await?
         {
             ChildMessage::Done {
@@ -184,21 +182,21 @@ async fn a_first_run_of_many_applies_each_migration_once(
     ensure_eq!(
         all_applied,
         ["1", "2", "3", "4"],
-        "what all processes report as applied"
+        "migrations that all processes report as applied"
     );
     ensure!(
-        !ExclusivityProbe::detected_overlap(&context.path("holder")),
-        "two processes held the lock at once"
+        !ExclusivityProbe::detected_overlap(&context.path("exclusivity")),
+        "two processes held the lock"
     );
     ensure_eq!(
         context.rows("seen").await?,
         Some(vec![1, 2, 3]),
-        "the witness"
+        "the inserted rows"
     );
     ensure_eq!(
         context.rows("more").await?,
         Some(vec![3, 4]),
-        "the second witness"
+        "the rows of the second table"
     );
     ensure_eq!(
         context.applied_versions().await?.len(),
@@ -208,14 +206,14 @@ async fn a_first_run_of_many_applies_each_migration_once(
     Ok(())
 }
 
-/// A replica that stands ready to run `up`.
-async fn ready(
+/// Starts a child and waits until it is ready to run `up`.
+async fn expect_ready(
     context: &CaseContext,
     files: &[(&str, &[String])],
 ) -> Result<ChildProcess, TestError> {
     let role = ChildRole::Up {
         folder: context.migration_dir(files)?,
-        holder_file: context.path("holder"),
+        exclusivity_file: context.path("exclusivity"),
     };
     let mut child = context.child(role, &LockKey::default()).await?;
     context
@@ -224,12 +222,12 @@ async fn ready(
     Ok(child)
 }
 
-/// A replica that runs `up`.
-async fn started(
+/// Starts a child that runs `up`.
+async fn start_child(
     context: &CaseContext,
     files: &[(&str, &[String])],
 ) -> Result<ChildProcess, TestError> {
-    let mut child = ready(context, files).await?;
+    let mut child = expect_ready(context, files).await?;
     child.resume().await?;
     Ok(child)
 }

@@ -1,4 +1,4 @@
-//! Replicas as tasks of one program.
+//! Concurrent runs in tasks of one process.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use lockage_core::{
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::fails;
+use super::expect::expect_error;
+use crate::ExclusivityProbe;
 use crate::TestError;
 use crate::case_context::CaseContext;
-use crate::exclusivity::ExclusivityProbe;
 
 cases!("race":
-    a_second_run_writes_nothing_and_takes_no_lock,
-    waiters_leave_as_soon_as_another_has_finished,
-    a_first_run_of_many_applies_each_migration_once,
-    a_failing_migration_fails_for_all,
+    second_run_writes_nothing_and_takes_no_lock,
+    waiters_exit_when_schema_is_current,
+    concurrent_first_runs_apply_each_migration_once,
+    failing_migration_fails_every_run,
 );
 
-async fn a_second_run_writes_nothing_and_takes_no_lock(
+async fn second_run_writes_nothing_and_takes_no_lock(
     context: &CaseContext,
 ) -> Result<(), TestError> {
     let set = context.migrations(&[(
@@ -34,11 +34,11 @@ async fn a_second_run_writes_nothing_and_takes_no_lock(
         .with_timeout_ok("a run", context.runner(&set)?.up())
         .await?;
     let (history, tables) = (context.history().await?, context.tables().await?);
-    // A run that wanted the lock could not get it, and one that waited for it would not be over.
+    // A run that tries to acquire the lock would wait and would not end.
     let holder = context.lock(&LockKey::default()).await?;
     let second = context
         .with_timeout_ok(
-            "a second run, while another session holds the lock",
+            "a second run while another session holds the lock",
             context.runner(&set)?.up(),
         )
         .await?;
@@ -54,14 +54,18 @@ async fn a_second_run_writes_nothing_and_takes_no_lock(
         tables,
         "the tables after the second run"
     );
-    ensure_eq!(context.rows("seen").await?, Some(vec![1]), "the witness");
+    ensure_eq!(
+        context.rows("seen").await?,
+        Some(vec![1]),
+        "the inserted rows"
+    );
     Ok(())
 }
 
-/// Says when a run waits.
-struct Waiting(Arc<Semaphore>);
+/// An observer that adds a permit when a run waits.
+struct WaitObserver(Arc<Semaphore>);
 
-impl Observer for Waiting {
+impl Observer for WaitObserver {
     fn on_event(&self, event: &Event<'_>) {
         if matches!(event, Event::Waiting { .. }) {
             self.0.add_permits(1);
@@ -69,9 +73,7 @@ impl Observer for Waiting {
     }
 }
 
-async fn waiters_leave_as_soon_as_another_has_finished(
-    context: &CaseContext,
-) -> Result<(), TestError> {
+async fn waiters_exit_when_schema_is_current(context: &CaseContext) -> Result<(), TestError> {
     let set = context.migrations(&[
         (
             "V1__create.sql",
@@ -84,16 +86,18 @@ async fn waiters_leave_as_soon_as_another_has_finished(
     ])?;
     let mut locked = context.lock(&LockKey::default()).await?;
     let mut waiters = JoinSet::new();
-    let mut signs = Vec::new();
+    let mut wait_counts = Vec::new();
     for _ in 0..4 {
         let waits = Arc::new(Semaphore::new(0));
-        let runner = context.runner(&set)?.observer(Waiting(Arc::clone(&waits)));
+        let runner = context
+            .runner(&set)?
+            .observer(WaitObserver(Arc::clone(&waits)));
         waiters.spawn(async move { runner.up().await });
-        signs.push(waits);
+        wait_counts.push(waits);
     }
-    for waits in signs {
+    for waits in wait_counts {
         context
-            .with_timeout_ok("a replica to wait for the lock", waits.acquire())
+            .with_timeout_ok("a run to wait for the lock", waits.acquire())
             .await?
             .forget();
     }
@@ -102,10 +106,10 @@ async fn waiters_leave_as_soon_as_another_has_finished(
             .with_timeout_ok("apply()", locked.apply(&step, &NoObserver))
             .await?;
     }
-    // The lock is still held, so whoever leaves now leaves without it.
+    // The lock is still held, so a run that ends now has not acquired it.
     while let Some(done) = context
         .with_timeout(
-            "every waiter to leave, while the lock is held",
+            "every waiter to exit while the lock is held",
             waiters.join_next(),
         )
         .await?
@@ -113,25 +117,30 @@ async fn waiters_leave_as_soon_as_another_has_finished(
         exited_without_lock(&done??)?;
     }
     context.unlock(locked).await?;
-    ensure_eq!(context.rows("seen").await?, Some(vec![1, 2]), "the witness");
+    ensure_eq!(
+        context.rows("seen").await?,
+        Some(vec![1, 2]),
+        "the inserted rows"
+    );
     Ok(())
 }
 
+/// Checks that a run ended without the lock and applied nothing.
 fn exited_without_lock(report: &Report) -> Result<(), TestError> {
     ensure_eq!(report.outcome, Outcome::UpToDate, "the outcome");
     ensure!(
         !report.took_lock,
-        "the run took the lock, with nothing to do"
+        "the run acquired the lock although nothing was pending"
     );
     ensure!(
         report.applied.is_empty(),
-        "the run reports that it applied {:?}",
+        "the run reports {:?} as applied",
         report.applied
     );
     Ok(())
 }
 
-async fn a_first_run_of_many_applies_each_migration_once(
+async fn concurrent_first_runs_apply_each_migration_once(
     context: &CaseContext,
 ) -> Result<(), TestError> {
     let set = context.migrations(&[
@@ -156,14 +165,14 @@ async fn a_first_run_of_many_applies_each_migration_once(
         ("R__views.sql", &[context.insert_sql("more", 4)]),
     ])?;
     let mut applied = Vec::new();
-    for done in runs(context, &set).await? {
-        let report = done
-            .map_err(|error| format!("a replica failed: {}", crate::format_error_chain(&error)))?;
+    for done in concurrent_runs(context, &set).await? {
+        let report =
+            done.map_err(|error| format!("a run failed: {}", crate::format_error_chain(&error)))?;
         if report.applied.is_empty() {
             ensure_eq!(
                 report.outcome,
                 Outcome::UpToDate,
-                "the outcome of a replica without work"
+                "the outcome of a run that applied nothing"
             );
         }
         applied.extend(report.applied.into_iter().map(|done| done.name));
@@ -172,17 +181,17 @@ async fn a_first_run_of_many_applies_each_migration_once(
     ensure_eq!(
         applied,
         ["by hand", "create", "more", "views"],
-        "what all replicas report as applied"
+        "migrations that all runs report as applied"
     );
     ensure_eq!(
         context.rows("seen").await?,
         Some(vec![1, 2, 3]),
-        "the witness"
+        "the inserted rows"
     );
     ensure_eq!(
         context.rows("more").await?,
         Some(vec![3, 4]),
-        "the second witness"
+        "the rows of the second table"
     );
     ensure_eq!(
         context.applied_versions().await?.len(),
@@ -192,7 +201,7 @@ async fn a_first_run_of_many_applies_each_migration_once(
     Ok(())
 }
 
-async fn a_failing_migration_fails_for_all(context: &CaseContext) -> Result<(), TestError> {
+async fn failing_migration_fails_every_run(context: &CaseContext) -> Result<(), TestError> {
     let set = context.migrations(&[
         (
             "V1__create.sql",
@@ -209,9 +218,9 @@ async fn a_failing_migration_fails_for_all(context: &CaseContext) -> Result<(), 
             ],
         ),
     ])?;
-    for done in runs(context, &set).await? {
-        fails(
-            "a replica with a failing migration",
+    for done in concurrent_runs(context, &set).await? {
+        expect_error(
+            "a run with a failing migration",
             done,
             &[ErrorKind::MigrationFailed],
         )?;
@@ -225,34 +234,36 @@ async fn a_failing_migration_fails_for_all(context: &CaseContext) -> Result<(), 
     context
         .with_timeout_ok("the good run", context.runner(&set)?.up())
         .await?;
-    ensure_eq!(context.rows("seen").await?, Some(vec![1, 2]), "the witness");
+    ensure_eq!(
+        context.rows("seen").await?,
+        Some(vec![1, 2]),
+        "the inserted rows"
+    );
     ensure_eq!(
         context.rows("missing").await?,
         Some(vec![2]),
-        "the second witness"
+        "the rows of the second table"
     );
     Ok(())
 }
 
-/// Runs all replicas at once. No two of them may be under the lock at the same time.
-async fn runs(
+/// Starts all runs at the same time. Checks that no two of them hold the lock at the same time.
+async fn concurrent_runs(
     context: &CaseContext,
     set: &MigrationSet,
 ) -> Result<Vec<Result<Report, RunError>>, TestError> {
-    let holder = context.path("holder");
+    let file = context.path("exclusivity");
     let mut tasks = JoinSet::new();
     for _ in 0..context.suite().processes {
         let runner = context
             .runner(set)?
-            .observer(ExclusivityProbe::new(holder.clone()));
+            .observer(ExclusivityProbe::new(file.clone()));
         tasks.spawn(async move { runner.up().await });
     }
-    let all = context
-        .with_timeout("all replicas", tasks.join_all())
-        .await?;
+    let all = context.with_timeout("all runs", tasks.join_all()).await?;
     ensure!(
-        !ExclusivityProbe::detected_overlap(&holder),
-        "two replicas held the lock at once"
+        !ExclusivityProbe::detected_overlap(&file),
+        "two runs held the lock"
     );
     Ok(all)
 }

@@ -1,19 +1,17 @@
-//! Migrations outside a transaction: what is committed stays, and the next run goes on behind it.
+//! Migrations outside a transaction: committed statements stay, and the next run resumes after them.
 
 use lockage_core::{ErrorKind, Interrupt, State};
 
-use super::{failing_run, fails};
+use super::expect::{expect_error, expect_failing_run};
 use crate::TestError;
 use crate::case_context::{CaseContext, POLL_INTERVAL};
 
 cases!("resume":
-    a_failed_statement_is_where_the_next_run_begins,
-    an_interrupted_migration_goes_on_behind_what_is_committed [Barrier],
+    next_run_resumes_at_failed_statement,
+    interrupted_migration_resumes_after_committed_statements [Barrier],
 );
 
-async fn a_failed_statement_is_where_the_next_run_begins(
-    context: &CaseContext,
-) -> Result<(), TestError> {
+async fn next_run_resumes_at_failed_statement(context: &CaseContext) -> Result<(), TestError> {
     let by_hand = [
         context.create_table_sql("seen"),
         context.insert_sql("seen", 1),
@@ -21,13 +19,13 @@ async fn a_failed_statement_is_where_the_next_run_begins(
         context.insert_sql("seen", 2),
     ];
     let set = context.migrations(&[("V1__by_hand.sql no-transaction", &by_hand)])?;
-    failing_run(context, &set).await?;
+    expect_failing_run(context, &set).await?;
     ensure_eq!(
         context.rows("seen").await?,
         Some(vec![1]),
-        "what was committed before the failure"
+        "rows that were committed before the failure"
     );
-    journal_position(context, &[State::Failed], 2).await?;
+    expect_journal_position(context, &[State::Failed], 2).await?;
 
     context.create_table("missing").await?;
     let report = context
@@ -38,16 +36,20 @@ async fn a_failed_statement_is_where_the_next_run_begins(
         1,
         "migrations that the next run reports"
     );
-    ensure_eq!(context.rows("seen").await?, Some(vec![1, 2]), "the witness");
+    ensure_eq!(
+        context.rows("seen").await?,
+        Some(vec![1, 2]),
+        "the inserted rows"
+    );
     ensure_eq!(
         context.rows("missing").await?,
         Some(vec![1]),
-        "the second witness"
+        "the rows of the second table"
     );
-    journal_position(context, &[State::Applied], 4).await
+    expect_journal_position(context, &[State::Applied], 4).await
 }
 
-async fn an_interrupted_migration_goes_on_behind_what_is_committed(
+async fn interrupted_migration_resumes_after_committed_statements(
     context: &CaseContext,
 ) -> Result<(), TestError> {
     let set = context.migrations(&[("V1__by_hand.sql no-transaction", &statements(context)?)])?;
@@ -62,8 +64,8 @@ async fn an_interrupted_migration_goes_on_behind_what_is_committed(
     let done = context
         .with_timeout("the interrupted run", running)
         .await??;
-    fails("an interrupted run", done, &[ErrorKind::Interrupted])?;
-    journal_position(context, &[State::Failed, State::Running], 2).await?;
+    expect_error("an interrupted run", done, &[ErrorKind::Interrupted])?;
+    expect_journal_position(context, &[State::Failed, State::Running], 2).await?;
     let next = context
         .wait_for_lock("the lock of the interrupted run", &Default::default())
         .await?;
@@ -75,10 +77,10 @@ async fn an_interrupted_migration_goes_on_behind_what_is_committed(
     context
         .with_timeout_ok("the next run", context.runner_without_limits(&set)?.up())
         .await?;
-    is_done(context).await
+    expect_completion(context).await
 }
 
-/// Two statements, the barrier, one more.
+/// Returns two statements, the barrier and a third statement.
 pub(super) fn statements(context: &CaseContext) -> Result<[String; 4], TestError> {
     Ok([
         context.create_table_sql("seen"),
@@ -88,10 +90,10 @@ pub(super) fn statements(context: &CaseContext) -> Result<[String; 4], TestError
     ])
 }
 
-/// Waits until the journal says that the barrier is the next statement.
+/// Waits until the journal records two statements, so that the barrier is the next one.
 pub(super) async fn wait_at_barrier(context: &CaseContext) -> Result<(), TestError> {
     context
-        .with_timeout_ok("the journal to say that two statements are done", async {
+        .with_timeout_ok("the journal to record two statements", async {
             while !context
                 .history()
                 .await?
@@ -106,13 +108,18 @@ pub(super) async fn wait_at_barrier(context: &CaseContext) -> Result<(), TestErr
         .await
 }
 
-/// Each of [`statements`] ran to its end once.
-pub(super) async fn is_done(context: &CaseContext) -> Result<(), TestError> {
-    ensure_eq!(context.rows("seen").await?, Some(vec![1, 2]), "the witness");
-    journal_position(context, &[State::Applied], 4).await
+/// Checks that each of [`statements`] ran once.
+pub(super) async fn expect_completion(context: &CaseContext) -> Result<(), TestError> {
+    ensure_eq!(
+        context.rows("seen").await?,
+        Some(vec![1, 2]),
+        "the inserted rows"
+    );
+    expect_journal_position(context, &[State::Applied], 4).await
 }
 
-async fn journal_position(
+/// Checks the state and the number of completed statements in the only history row.
+async fn expect_journal_position(
     context: &CaseContext,
     states: &[State],
     done: u32,
@@ -129,7 +136,7 @@ async fn journal_position(
     ensure_eq!(
         (row.statements_done, row.statements_total),
         (done, 4),
-        "statements done, and in all"
+        "completed and total statements"
     );
     Ok(())
 }

@@ -1,40 +1,37 @@
-//! Runs that end early: dropped, interrupted, abandoned at any await.
+//! Runs that are dropped or interrupted.
 
 use std::pin::pin;
 use std::task::Poll;
 
 use lockage_core::{ErrorKind, Interrupt, LockKey};
 
-use super::{fails, long};
+use super::blocked_migration;
+use super::expect::expect_error;
 use crate::case_context::CaseContext;
 use crate::{Barrier, TestError};
 
 cases!("stop":
-    a_run_dropped_mid_migration_frees_the_lock [Barrier],
-    an_interrupted_run_says_so_and_frees_the_lock [Barrier],
-    a_try_dropped_at_any_await_leaves_no_lock,
-    a_run_dropped_at_any_await_leaves_nothing_half_applied [TransactionalDdl],
+    run_dropped_mid_migration_releases_lock [Barrier],
+    interrupted_run_fails_and_releases_lock [Barrier],
+    try_lock_dropped_at_any_await_leaves_no_lock,
+    run_dropped_at_any_await_leaves_nothing_half_applied [TransactionalDdl],
 );
 
-async fn a_run_dropped_mid_migration_frees_the_lock(
-    context: &CaseContext,
-) -> Result<(), TestError> {
-    let set = long::set(context)?;
+async fn run_dropped_mid_migration_releases_lock(context: &CaseContext) -> Result<(), TestError> {
+    let set = blocked_migration::set(context)?;
     let barrier = context.close_barrier().await?;
     let runner = context.runner_without_limits(&set)?;
     let running = context.run_until_barrier(&*barrier, runner).await?;
     running.abort();
     ensure!(
         running.await.is_err_and(|error| error.is_cancelled()),
-        "the run was over before it was dropped"
+        "the run ended before it was dropped"
     );
-    finish(context, barrier).await
+    expect_clean_stop(context, barrier).await
 }
 
-async fn an_interrupted_run_says_so_and_frees_the_lock(
-    context: &CaseContext,
-) -> Result<(), TestError> {
-    let set = long::set(context)?;
+async fn interrupted_run_fails_and_releases_lock(context: &CaseContext) -> Result<(), TestError> {
+    let set = blocked_migration::set(context)?;
     let barrier = context.close_barrier().await?;
     let interrupt = Interrupt::new();
     let runner = context
@@ -45,19 +42,23 @@ async fn an_interrupted_run_says_so_and_frees_the_lock(
     let done = context
         .with_timeout("the interrupted run", running)
         .await??;
-    let error = fails("an interrupted run", done, &[ErrorKind::Interrupted])?;
+    let error = expect_error("an interrupted run", done, &[ErrorKind::Interrupted])?;
     let applied = error.report().map(|report| report.applied.len());
     ensure_eq!(
         applied,
         Some(1),
-        "migrations that the error reports as applied before"
+        "migrations that the error reports as applied"
     );
-    finish(context, barrier).await
+    expect_clean_stop(context, barrier).await
 }
 
-/// With the barrier still closed: the lock gets free and nothing is half applied. With the barrier open: the next run completes.
-async fn finish(context: &CaseContext, barrier: Box<dyn Barrier>) -> Result<(), TestError> {
-    let what = "the lock of the run that was stopped";
+/// Checks that the lock is released and nothing is half applied while the barrier is closed. Then opens it and checks that the next run
+/// completes.
+async fn expect_clean_stop(
+    context: &CaseContext,
+    barrier: Box<dyn Barrier>,
+) -> Result<(), TestError> {
+    let what = "the lock of the stopped run";
     let next = context.wait_for_lock(what, &LockKey::default()).await?;
     ensure_eq!(
         context.applied_versions().await?,
@@ -68,26 +69,28 @@ async fn finish(context: &CaseContext, barrier: Box<dyn Barrier>) -> Result<(), 
         ensure_eq!(
             context.rows("seen").await?,
             Some(vec![1]),
-            "the witness after the stop"
+            "the inserted rows after the stop"
         );
     }
     context.unlock(next).await?;
     context
         .with_timeout_ok("opening the barrier", barrier.open())
         .await?;
-    long::completes(context).await
+    blocked_migration::expect_completion(context).await
 }
 
-async fn a_try_dropped_at_any_await_leaves_no_lock(context: &CaseContext) -> Result<(), TestError> {
+async fn try_lock_dropped_at_any_await_leaves_no_lock(
+    context: &CaseContext,
+) -> Result<(), TestError> {
     let key = LockKey::default();
     for polls in 1.. {
         let session = context.connect().await?;
-        let what = format!("a try that is dropped after {polls} polls");
-        let tried = context
+        let what = format!("a try_lock() dropped after {polls} polls");
+        let outcome = context
             .with_timeout(&what, poll_n_times(polls, session.try_lock(&key)))
             .await?;
-        let was_ready = tried.is_some();
-        drop(tried.transpose()?);
+        let was_ready = outcome.is_some();
+        drop(outcome.transpose()?);
         let next = context
             .wait_for_lock(&format!("the lock after {what}"), &key)
             .await?;
@@ -99,7 +102,7 @@ async fn a_try_dropped_at_any_await_leaves_no_lock(context: &CaseContext) -> Res
     Ok(())
 }
 
-async fn a_run_dropped_at_any_await_leaves_nothing_half_applied(
+async fn run_dropped_at_any_await_leaves_nothing_half_applied(
     context: &CaseContext,
 ) -> Result<(), TestError> {
     let mut files = vec![(
@@ -123,7 +126,7 @@ async fn a_run_dropped_at_any_await_leaves_nothing_half_applied(
             ],
         ));
         let runner = context.runner(&set_of(&files)?)?;
-        let what = format!("a run that is dropped after {polls} polls");
+        let what = format!("a run dropped after {polls} polls");
         if let Some(done) = context
             .with_timeout(&what, poll_n_times(polls, runner.up()))
             .await?
@@ -136,7 +139,11 @@ async fn a_run_dropped_at_any_await_leaves_nothing_half_applied(
     context.with_timeout_ok("the last run", runner.up()).await?;
     let last = files.len() as i64;
     let expected: Vec<i64> = (-last..=last).filter(|n| !(-1..=1).contains(n)).collect();
-    ensure_eq!(context.rows("seen").await?, Some(expected), "the witness");
+    ensure_eq!(
+        context.rows("seen").await?,
+        Some(expected),
+        "the inserted rows"
+    );
     let versions: Vec<String> = (1..=last).map(|n| n.to_string()).collect();
     ensure_eq!(
         context.applied_versions().await?,
@@ -146,7 +153,7 @@ async fn a_run_dropped_at_any_await_leaves_nothing_half_applied(
     Ok(())
 }
 
-/// Polls a future so many times, each time when it asks for it, and then drops it in the state that it is in.
+/// Polls a future at most `times` times, whenever it wakes its task, and then drops it. Returns its result if it is ready.
 async fn poll_n_times<T>(times: u32, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     let mut left = times;

@@ -1,4 +1,4 @@
-//! Taking migrations back.
+//! Undo scripts.
 
 use lockage_core::{Outcome, PlanOptions};
 
@@ -6,11 +6,11 @@ use crate::TestError;
 use crate::case_context::CaseContext;
 
 cases!("undo":
-    runs_the_undo_script_once_and_makes_the_version_pending,
-    goes_down_to_a_version_newest_first,
+    undo_runs_script_once_and_version_is_pending,
+    down_to_version_undoes_newest_first,
 );
 
-async fn runs_the_undo_script_once_and_makes_the_version_pending(
+async fn undo_runs_script_once_and_version_is_pending(
     context: &CaseContext,
 ) -> Result<(), TestError> {
     let set = context.migrations(&[
@@ -38,7 +38,7 @@ async fn runs_the_undo_script_once_and_makes_the_version_pending(
     ensure_eq!(
         context.rows("undone").await?,
         Some(vec![2]),
-        "undo scripts that ran"
+        "rows of undo scripts"
     );
     ensure_eq!(
         context.applied_versions().await?,
@@ -58,7 +58,11 @@ async fn runs_the_undo_script_once_and_makes_the_version_pending(
         Outcome::Applied,
         "the outcome of the run up again"
     );
-    ensure_eq!(context.rows("done").await?, Some(vec![2, 2]), "the witness");
+    ensure_eq!(
+        context.rows("done").await?,
+        Some(vec![2, 2]),
+        "the inserted rows"
+    );
     ensure_eq!(
         context.applied_versions().await?,
         ["1", "2"],
@@ -67,8 +71,8 @@ async fn runs_the_undo_script_once_and_makes_the_version_pending(
     Ok(())
 }
 
-async fn goes_down_to_a_version_newest_first(context: &CaseContext) -> Result<(), TestError> {
-    // The undo script of 2 needs what the undo script of 3 makes.
+async fn down_to_version_undoes_newest_first(context: &CaseContext) -> Result<(), TestError> {
+    // The undo script of version 2 needs the table that the undo script of version 3 creates.
     let set = context.migrations(&[
         ("V1__a.sql", &[context.create_table_sql("one")]),
         ("V2__b.sql", &[context.create_table_sql("two")]),
@@ -102,7 +106,7 @@ async fn goes_down_to_a_version_newest_first(context: &CaseContext) -> Result<()
     ensure_eq!(
         context.rows("undone").await?,
         Some(vec![2, 3]),
-        "the witness"
+        "the inserted rows"
     );
     ensure_eq!(context.applied_versions().await?, ["1"], "applied versions");
     Ok(())

@@ -1,4 +1,4 @@
-//! Replicas as processes: the test binary starts itself again with one hidden argument. Parent and child talk in lines of JSON.
+//! Child processes: the test binary starts itself again with a hidden argument. Parent and child exchange lines of JSON.
 
 mod process;
 mod protocol;
@@ -9,4 +9,4 @@ pub(crate) use protocol::{ChildCommand, ChildMessage, ChildRole};
 pub use role::run_child_if_requested;
 
 /// The hidden argument.
-const ARGUMENT: &str = "--lockage-child";
+const CHILD_ARG: &str = "--lockage-child";

@@ -1,4 +1,4 @@
-//! The parent's side.
+//! The parent's side of a child process.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -6,10 +6,10 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::{ARGUMENT, ChildCommand, ChildMessage};
+use super::{CHILD_ARG, ChildCommand, ChildMessage};
 use crate::TestError;
 
-/// A child process. Killed when it is dropped.
+/// A child process. It is killed when the value is dropped.
 #[derive(Debug)]
 pub(crate) struct ChildProcess {
     child: Child,
@@ -18,56 +18,58 @@ pub(crate) struct ChildProcess {
 }
 
 impl ChildProcess {
-    /// Starts a child and gives it its command. What it leaves behind in its temporary folder goes with `folder`: a child makes a
-    /// fixture too, in the `main` that they share, and is killed before it could clean up.
+    /// Starts a child and sends its command. `folder` is the temporary folder of the child. A child creates a fixture in the shared `main`
+    /// and may be killed before it can clean up, so its files are removed with `folder`.
     pub(crate) async fn start(command: &ChildCommand, folder: &Path) -> Result<Self, TestError> {
         let mut child = Command::new(std::env::current_exe()?)
-            .arg(ARGUMENT)
+            .arg(CHILD_ARG)
             .env("TMPDIR", folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err("a child process without pipes".into());
+            return Err("the child process has no pipes".into());
         };
-        let mut started = Self {
+        let mut process = Self {
             child,
             stdin,
             lines: BufReader::new(stdout).lines(),
         };
-        started.tell(&serde_json::to_string(command)?).await?;
-        Ok(started)
+        process.send(&serde_json::to_string(command)?).await?;
+        Ok(process)
     }
 
-    /// Lets a child resume on that waits for a line.
+    /// Resumes a child that waits for a line.
     pub(crate) async fn resume(&mut self) -> Result<(), TestError> {
-        self.tell("resume").await
+        self.send("resume").await
     }
 
-    /// The next thing that the child says.
+    /// Returns the next message of the child.
     pub(crate) async fn receive(&mut self) -> Result<ChildMessage, TestError> {
         match self.lines.next_line().await? {
             Some(line) => serde_json::from_str(&line)
-                .map_err(|error| format!("a child said `{line}`: {error}").into()),
-            None => Err("a child process ended without a word".into()),
+                .map_err(|error| format!("invalid message `{line}` of a child: {error}").into()),
+            None => Err("a child process exited without a message".into()),
         }
     }
 
-    /// Waits until the child says just this.
+    /// Waits for the next message of the child, which must be `expected`.
     pub(crate) async fn expect(&mut self, expected: ChildMessage) -> Result<(), TestError> {
         match self.receive().await? {
-            said if said == expected => Ok(()),
-            said => Err(format!("a child was to say {expected:?} and said {said:?}").into()),
+            message if message == expected => Ok(()),
+            message => {
+                Err(format!("expected {expected:?} from a child, received {message:?}").into())
+            }
         }
     }
 
-    /// Kills the child, as `kill -9` does, and waits until it is gone.
+    /// Kills the child with SIGKILL and waits until it has exited.
     pub(crate) async fn kill(mut self) -> Result<(), TestError> {
         Ok(self.child.kill().await?)
     }
 
-    async fn tell(&mut self, line: &str) -> Result<(), TestError> {
+    async fn send(&mut self, line: &str) -> Result<(), TestError> {
         self.stdin.write_all(format!("{line}\n").as_bytes()).await?;
         Ok(self.stdin.flush().await?)
     }

@@ -3,7 +3,8 @@ use std::path::PathBuf;
 use lockage_core::{Error, LockKey, Report, RunError};
 use serde::{Deserialize, Serialize};
 
-/// What a child is to do: the first line that it reads. Never on its command line, since a URL may hold a password.
+/// The command for a child, which is the first line on its standard input. It is not on the command line, because a URL may contain a
+/// password.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ChildCommand {
     pub(crate) role: ChildRole,
@@ -11,18 +12,20 @@ pub(crate) struct ChildCommand {
     pub(crate) key: Key,
 }
 
+/// The role of a child.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum ChildRole {
-    /// Says [`ChildMessage::Ready`], waits for a line, runs `up` with the migrations of a folder.
+    /// Sends [`ChildMessage::Ready`], waits for a line and runs `up` with the migrations of a folder.
     Up {
         folder: PathBuf,
-        /// Where the file stands that only the holder may make.
-        holder_file: PathBuf,
+        /// The file of the [`ExclusivityProbe`](crate::ExclusivityProbe).
+        exclusivity_file: PathBuf,
     },
-    /// Takes the lock, says [`ChildMessage::Holding`], and gives it back after a line.
+    /// Acquires the lock, sends [`ChildMessage::Holding`], waits for a line and releases the lock.
     Hold,
 }
 
+/// A [`LockKey`] that can be serialized.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Key {
     Id(i64),
@@ -47,7 +50,7 @@ impl Key {
     }
 }
 
-/// What a child says, one line each.
+/// A message of a child. Each message is one line on its standard output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum ChildMessage {
     Ready,

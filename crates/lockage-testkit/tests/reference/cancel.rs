@@ -3,7 +3,7 @@ use std::sync::Arc;
 use lockage_core::{Canceller, Result, async_trait};
 use tokio::sync::Notify;
 
-/// Wakes the statement that stands at a barrier; nothing else takes long enough to be cancelled.
+/// Cancels a statement that is blocked at a barrier. Other statements are too short to be cancelled.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cancel(pub(crate) Arc<Notify>);
 
@@ -15,7 +15,7 @@ impl Canceller for Cancel {
     }
 }
 
-/// Cancels nothing.
+/// Ignores requests, for [`Fault::IgnoresCancel`](super::Fault::IgnoresCancel).
 #[derive(Debug)]
 pub(crate) struct NoCancel;
 

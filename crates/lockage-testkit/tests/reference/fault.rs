@@ -3,105 +3,105 @@ use std::str::FromStr;
 use lockage_core::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 
-/// One thing that a backend does wrong, and nothing else.
+/// The one thing that the backend does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Flaw {
-    /// Grants every lock to everybody.
-    NeverLocks,
-    /// A try waits until the lock is free.
-    QueuesForEver,
-    /// Looks whether the lock is free, and takes it a moment later.
-    LooksThenTakes,
+pub(crate) enum Fault {
+    /// Grants every lock to every session.
+    GrantsEveryLock,
+    /// `try_lock` waits until the lock is free.
+    BlocksInServer,
+    /// Checks whether the lock is free and acquires it later.
+    ChecksThenActs,
     /// Two acquires need two unlocks.
-    Stacks,
-    /// An unlock of what is not held is fine.
-    LiesOnUnlock,
-    /// `holds` says whether anybody holds it.
-    HoldsMeansAnybody,
-    /// `holds` believes its memory.
-    HoldsFromMemory,
-    /// The lock is gone as soon as somebody asks whether it is held.
-    ForgetsTheLock,
+    ReentrantLock,
+    /// `unlock` succeeds without the lock.
+    UnlockReportsSuccess,
+    /// `holds` is true if any session holds the lock.
+    HoldsReportsAnyHolder,
+    /// `holds` does not query the lock.
+    CachesHolds,
+    /// `holds` releases the lock.
+    HoldsReleasesLock,
     /// A dropped session keeps its lock.
-    LeaksOnDrop,
+    DropLeaksLock,
     /// A closed session keeps its lock.
-    LeaksOnClose,
-    /// A session whose migration failed keeps its lock, even when it gives it back.
-    LeaksOnError,
-    /// A try that is dropped half way keeps the lock.
-    LeaksATry,
-    /// Closing fails.
+    CloseLeaksLock,
+    /// A session whose migration failed keeps its lock, even after `unlock`.
+    ErrorLeaksLock,
+    /// A `try_lock` that is dropped midway keeps the lock.
+    LeaksDroppedTry,
+    /// `close` fails.
     CloseFails,
-    /// All keys are one lock.
-    OneLockForAll,
+    /// All keys are the same lock.
+    IgnoresKey,
     /// Ids lose their upper half.
-    ShortIds,
-    /// Names and ids that read alike are one lock.
-    NamesAreText,
-    /// Names that differ in case are one lock.
-    FoldsCase,
-    /// Names are cut at 64 characters.
-    CutsNames,
-    /// The holder is never told.
-    TellsNobody,
-    /// A holder is told of a lock that nobody holds.
-    TellsAGhost,
-    /// Writes without asking for the lock.
-    WritesUnlocked,
-    /// Once it has taken the lock it never asks for it again, not even when it gives it back.
-    NeverLooksBack,
-    /// Writes in a session that was ended.
-    WritesAfterTheEnd,
-    /// Each statement commits by itself.
-    HalfApplies,
-    /// A dropped migration goes on.
-    GoesOnWhenDropped,
-    /// Cancelling does nothing.
+    TruncatesIds,
+    /// A name and an id with the same text are the same lock.
+    ConfusesNamesAndIds,
+    /// Names that differ in case are the same lock.
+    FoldsNameCase,
+    /// Names are truncated to 64 characters.
+    TruncatesNames,
+    /// `holder` is always `None`.
+    ReportsNoHolder,
+    /// `holder` reports a holder of a free lock.
+    ReportsStaleHolder,
+    /// Writes without a check of the lock.
+    WritesWithoutLock,
+    /// Never checks the lock after the acquire, not even in `unlock`.
+    DoesNotRecheckLock,
+    /// Writes in a terminated session.
+    WritesAfterTermination,
+    /// Commits each statement separately.
+    CommitsEachStatement,
+    /// Continues a migration whose future was dropped.
+    ContinuesWhenDropped,
+    /// A cancel request does nothing.
     IgnoresCancel,
-    /// Reading the history makes it.
-    ReadingWrites,
+    /// Reading the history creates it.
+    ReadCreatesHistory,
     /// Reading the history needs the lock.
-    ReadingNeedsTheLock,
-    /// What was read once is never read again.
-    RemembersTheHistory,
-    /// Making the history empties it.
-    MakingEmpties,
-    /// The row has another checksum.
-    WrongChecksum,
-    /// The row counts no statements.
-    CountsNothing,
-    /// Recording a step runs it.
-    RecordingRuns,
-    /// Forgetting a step does nothing.
-    ForgetsNothing,
-    /// A repeatable migration is applied once.
-    RepeatsNothing,
-    /// A script is run twice.
-    AppliesTwice,
-    /// A script is recorded and not run.
+    ReadNeedsLock,
+    /// Reads the history only once.
+    CachesHistory,
+    /// `ensure_history` deletes all rows.
+    EnsureHistoryTruncates,
+    /// Records a wrong checksum.
+    RecordsWrongChecksum,
+    /// Records no statement counts.
+    RecordsNoStatementCounts,
+    /// Marking a migration as applied runs its script.
+    MarkAppliedRunsScript,
+    /// Deleting a history row does nothing.
+    DeleteRowDoesNothing,
+    /// Applies a repeatable migration only once.
+    IgnoresChangedRepeatable,
+    /// Runs a script twice.
+    RunsScriptTwice,
+    /// Records a script without running it.
     RecordsWithoutRunning,
-    /// A script is run and not recorded.
+    /// Runs a script without recording it.
     RunsWithoutRecording,
-    /// What the history says is applied is run again when it is asked for.
-    AppliesWhatIsApplied,
-    /// A failed migration is recorded with its checksum, and no other is let in its place.
-    RefusesCorrections,
-    /// A script without statements is not recorded.
+    /// Applies a step whose migration is applied already.
+    ReappliesAppliedMigration,
+    /// Rejects a failed migration with a new checksum.
+    RejectsCorrectedMigration,
+    /// Does not record a script without statements.
     SkipsEmptyScripts,
-    /// The undo script is run, and the version stays applied.
-    UndoneStaysApplied,
-    /// The version is marked undone, and the script is not run.
-    UndoRunsNothing,
-    /// A resumed migration begins at its first statement.
-    StartsOver,
-    /// The lock is known to one process only.
-    LocksOneProcess,
-    /// The lock is still there when its process is not.
-    OutlivesItsProcess,
+    /// Runs the undo script, but keeps the state `applied`.
+    UndoKeepsAppliedState,
+    /// Records the undo without running the script.
+    UndoSkipsScript,
+    /// Resumes a migration at its first statement.
+    RestartsMigration,
+    /// The lock excludes only sessions of the same process.
+    ProcessLocalLock,
+    /// The lock stays after its process has exited.
+    LockSurvivesProcess,
 }
 
-/// By its name.
-impl FromStr for Flaw {
+/// Parses the name of a fault.
+impl FromStr for Fault {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {

@@ -6,31 +6,31 @@ use tempfile::TempDir;
 
 use super::lock::file_name;
 use super::script::{self, Command};
-use super::session::until;
+use super::session::wait_until_exists;
 use super::store::Store;
-use super::{Flaw, marker};
+use super::{Fault, marker};
 
-/// Makes the folders that are the databases, all in one that is removed with the fixture.
+/// Creates the folders that are the databases. They are removed with the fixture.
 #[derive(Debug)]
 pub(crate) struct ReferenceFixture {
     root: TempDir,
-    flaw: Option<Flaw>,
-    lacks: Option<&'static str>,
+    fault: Option<Fault>,
+    missing_abilities: Option<&'static str>,
 }
 
 impl ReferenceFixture {
-    pub(crate) fn new(flaw: Option<Flaw>) -> std::io::Result<Self> {
+    pub(crate) fn new(fault: Option<Fault>) -> std::io::Result<Self> {
         Ok(Self {
             root: tempfile::tempdir()?,
-            flaw,
-            lacks: None,
+            fault,
+            missing_abilities: None,
         })
     }
 
-    /// The same, able to do nothing but what every fixture can.
+    /// Removes all optional abilities.
     #[allow(dead_code, reason = "one of the two test binaries uses everything")]
-    pub(crate) fn lacking(mut self, reason: &'static str) -> Self {
-        self.lacks = Some(reason);
+    pub(crate) fn without_abilities(mut self, reason: &'static str) -> Self {
+        self.missing_abilities = Some(reason);
         self
     }
 }
@@ -43,7 +43,7 @@ fn folder(url: &str) -> PathBuf {
 #[async_trait]
 impl Fixture for ReferenceFixture {
     fn unsupported(&self, ability: Ability) -> Option<String> {
-        let reason = self.lacks.filter(|_| need != Ability::Engine);
+        let reason = self.missing_abilities.filter(|_| ability != Ability::Engine);
         reason.map(ToOwned::to_owned)
     }
 
@@ -53,11 +53,11 @@ impl Fixture for ReferenceFixture {
             .path()
             .join(lockage_testkit::unique_name("database"));
         std::fs::create_dir(&folder)?;
-        let flaw = self
-            .flaw
-            .map(|flaw| format!("?{flaw:?}"))
+        let fault = self
+            .fault
+            .map(|fault| format!("?{fault:?}"))
             .unwrap_or_default();
-        Ok(format!("reference:{}{flaw}", folder.display()))
+        Ok(format!("reference:{}{fault}", folder.display()))
     }
 
     async fn drop_database(&self, url: &str) -> Result<(), TestError> {
@@ -72,7 +72,10 @@ impl Fixture for ReferenceFixture {
 
     async fn rows(&self, url: &str, table: &str) -> Result<Vec<i64>, TestError> {
         let mut content = Store::new(&folder(url)).content()?;
-        let mut rows = content.tables.remove(table).ok_or("no such table")?;
+        let mut rows = content
+            .tables
+            .remove(table)
+            .ok_or("the table does not exist")?;
         rows.sort_unstable();
         Ok(rows)
     }
@@ -80,7 +83,7 @@ impl Fixture for ReferenceFixture {
     async fn execute(&self, url: &str, statement: &str) -> Result<(), TestError> {
         match script::parse(statement, "", 1)? {
             Command::Change(change) => Ok(Store::new(&folder(url)).commit(&[change])?),
-            other => Err(format!("{other:?} is for sessions").into()),
+            other => Err(format!("only a session can run {other:?}").into()),
         }
     }
 
@@ -89,7 +92,7 @@ impl Fixture for ReferenceFixture {
     }
 
     fn insert_sql(&self, table: &str, n: i64) -> String {
-        format!("put {table} {n}")
+        format!("insert {table} {n}")
     }
 
     fn script(&self, statements: &[String]) -> String {
@@ -113,12 +116,12 @@ impl Fixture for ReferenceFixture {
     }
 
     fn release_lock_sql(&self, _: &LockKey) -> Result<String, TestError> {
-        Ok("give-up".into())
+        Ok("release-locks".into())
     }
 
     async fn steal_lock(&self, url: &str, key: &LockKey) -> Result<(), TestError> {
         Ok(std::fs::remove_file(
-            folder(url).join(file_name(key, self.flaw)),
+            folder(url).join(file_name(key, self.fault)),
         )?)
     }
 
@@ -126,8 +129,11 @@ impl Fixture for ReferenceFixture {
         let session = holder
             .session
             .as_deref()
-            .ok_or("a holder without a session")?;
-        Ok(std::fs::write(marker::ended(&folder(url), session), "")?)
+            .ok_or("the holder has no session")?;
+        Ok(std::fs::write(
+            marker::terminated(&folder(url), session),
+            "",
+        )?)
     }
 }
 
@@ -146,7 +152,7 @@ impl FileBarrier {
 impl Barrier for FileBarrier {
     async fn wait_reached(&self) -> Result<(), TestError> {
         let reached: &Path = &marker::reached(&self.folder, &self.name);
-        until(reached, true).await;
+        wait_until_exists(reached, true).await;
         Ok(())
     }
 

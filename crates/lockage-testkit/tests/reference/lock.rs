@@ -1,4 +1,4 @@
-//! The lock: a file that the operating system locks, and unlocks when its holder dies.
+//! The lock: a file lock of the operating system, which is released when its holder exits.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -9,17 +9,17 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use lockage_core::{Checksum, LockKey};
 
-use super::Flaw;
+use super::Fault;
 
-/// The locked files of sessions that leak.
-static LEAKED: Mutex<Vec<Grip>> = Mutex::new(Vec::new());
+/// The locks of sessions that leak them.
+static LEAKED: Mutex<Vec<LockHandle>> = Mutex::new(Vec::new());
 
-/// The locks of a backend that knows one process only.
-static OF_THIS_PROCESS: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
+/// The locks of [`Fault::ProcessLocalLock`].
+static PROCESS_LOCAL: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
 
-/// A lock that is held.
+/// A held lock.
 #[derive(Debug)]
-pub(crate) struct Grip {
+pub(crate) struct LockHandle {
     path: PathBuf,
     kind: Kind,
 }
@@ -27,38 +27,36 @@ pub(crate) struct Grip {
 #[derive(Debug)]
 enum Kind {
     File(File),
-    OfThisProcess,
-    /// The file being there is the lock.
+    ProcessLocal,
+    /// The existence of the file is the lock.
     Marker,
     Nothing,
 }
 
-impl Grip {
-    /// Takes the lock if it is free, and leaves the holder's note in it.
-    pub(crate) fn take(
+impl LockHandle {
+    /// Acquires the lock if it is free, and writes the holder's session into the file.
+    pub(crate) fn acquire(
         path: &Path,
-        note: &str,
-        flaw: Option<Flaw>,
+        session: &str,
+        fault: Option<Fault>,
     ) -> std::io::Result<Option<Self>> {
-        let grip = |kind| Self {
+        let handle = |kind| Self {
             path: path.to_owned(),
             kind,
         };
-        match flaw {
-            Some(Flaw::NeverLocks) => return Ok(Some(grip(Kind::Nothing))),
-            Some(Flaw::LocksOneProcess) => {
-                let mut locks = OF_THIS_PROCESS
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
+        match fault {
+            Some(Fault::GrantsEveryLock) => return Ok(Some(handle(Kind::Nothing))),
+            Some(Fault::ProcessLocalLock) => {
+                let mut locks = PROCESS_LOCAL.lock().unwrap_or_else(PoisonError::into_inner);
                 return Ok(locks
                     .insert(path.to_owned())
-                    .then(|| grip(Kind::OfThisProcess)));
+                    .then(|| handle(Kind::ProcessLocal)));
             }
-            Some(Flaw::OutlivesItsProcess) => {
+            Some(Fault::LockSurvivesProcess) => {
                 return match File::create_new(path) {
                     Ok(mut file) => file
-                        .write_all(note.as_bytes())
-                        .map(|()| Some(grip(Kind::Marker))),
+                        .write_all(session.as_bytes())
+                        .map(|()| Some(handle(Kind::Marker))),
                     Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(None),
                     Err(error) => Err(error),
                 };
@@ -77,26 +75,26 @@ impl Grip {
                 Err(fs::TryLockError::WouldBlock) => return Ok(None),
                 Err(fs::TryLockError::Error(error)) => return Err(error),
             }
-            // Somebody may have removed it between the two calls.
+            // The file may have been removed between the two calls.
             if !is_at(&file, path) {
                 continue;
             }
             file.set_len(0)?;
             file.rewind()?;
-            file.write_all(note.as_bytes())?;
-            return Ok(Some(grip(Kind::File(file))));
+            file.write_all(session.as_bytes())?;
+            return Ok(Some(handle(Kind::File(file))));
         }
     }
 
-    /// Whether the lock is still ours.
-    pub(crate) fn is_firm(&self) -> bool {
+    /// Returns whether this handle still holds the lock.
+    pub(crate) fn is_valid(&self) -> bool {
         match &self.kind {
             Kind::File(file) => is_at(file, &self.path),
-            Kind::OfThisProcess | Kind::Marker | Kind::Nothing => true,
+            Kind::ProcessLocal | Kind::Marker | Kind::Nothing => true,
         }
     }
 
-    /// Lets go without letting go.
+    /// Keeps the lock until the process exits.
     pub(crate) fn leak(self) {
         LEAKED
             .lock()
@@ -105,11 +103,11 @@ impl Grip {
     }
 }
 
-impl Drop for Grip {
+impl Drop for LockHandle {
     fn drop(&mut self) {
         match self.kind {
-            Kind::OfThisProcess => {
-                OF_THIS_PROCESS
+            Kind::ProcessLocal => {
+                PROCESS_LOCAL
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .remove(&self.path);
@@ -122,8 +120,8 @@ impl Drop for Grip {
     }
 }
 
-/// The note of whoever holds a lock.
-pub(crate) fn note(path: &Path) -> std::io::Result<Option<String>> {
+/// Returns the session of the lock's holder, or `None` if the lock is free.
+pub(crate) fn holder_session(path: &Path) -> std::io::Result<Option<String>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -133,28 +131,29 @@ pub(crate) fn note(path: &Path) -> std::io::Result<Option<String>> {
         Ok(()) => Ok(None),
         Err(fs::TryLockError::Error(error)) => Err(error),
         Err(fs::TryLockError::WouldBlock) => {
-            let mut note = String::new();
-            file.read_to_string(&mut note)?;
-            Ok(Some(note))
+            let mut session = String::new();
+            file.read_to_string(&mut session)?;
+            Ok(Some(session))
         }
     }
 }
 
+/// Returns whether an open file is the file at a path.
 fn is_at(file: &File, path: &Path) -> bool {
-    let (Ok(held), Ok(there)) = (file.metadata(), fs::metadata(path)) else {
+    let (Ok(open), Ok(current)) = (file.metadata(), fs::metadata(path)) else {
         return false;
     };
-    (held.dev(), held.ino()) == (there.dev(), there.ino())
+    (open.dev(), open.ino()) == (current.dev(), current.ino())
 }
 
-/// The file of a key.
-pub(crate) fn file_name(key: &LockKey, flaw: Option<Flaw>) -> String {
-    let text = match (flaw, key.as_id(), key.as_name()) {
-        (Some(Flaw::OneLockForAll), ..) => "lock".to_owned(),
-        (Some(Flaw::NamesAreText), ..) => key.to_string(),
-        (Some(Flaw::ShortIds), Some(id), _) => format!("id {}", id as i32),
-        (Some(Flaw::FoldsCase), _, Some(name)) => format!("name {}", name.to_lowercase()),
-        (Some(Flaw::CutsNames), _, Some(name)) => {
+/// Returns the name of the lock file for a key.
+pub(crate) fn file_name(key: &LockKey, fault: Option<Fault>) -> String {
+    let text = match (fault, key.as_id(), key.as_name()) {
+        (Some(Fault::IgnoresKey), ..) => "lock".to_owned(),
+        (Some(Fault::ConfusesNamesAndIds), ..) => key.to_string(),
+        (Some(Fault::TruncatesIds), Some(id), _) => format!("id {}", id as i32),
+        (Some(Fault::FoldsNameCase), _, Some(name)) => format!("name {}", name.to_lowercase()),
+        (Some(Fault::TruncatesNames), _, Some(name)) => {
             format!("name {}", name.chars().take(64).collect::<String>())
         }
         (_, Some(id), _) => format!("id {id}"),

@@ -1,4 +1,4 @@
-//! Files by which fixture and sessions talk behind the backend's back: closed barriers, ended sessions.
+//! Files by which the fixture controls sessions without the backend: closed barriers and terminated sessions.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +6,10 @@ pub(crate) fn closed(folder: &Path, barrier: &str) -> PathBuf {
     folder.join(format!("closed-{barrier}"))
 }
 
-pub(crate) fn wait_reached(folder: &Path, barrier: &str) -> PathBuf {
+pub(crate) fn reached(folder: &Path, barrier: &str) -> PathBuf {
     folder.join(format!("reached-{barrier}"))
 }
 
-pub(crate) fn ended(folder: &Path, session: &str) -> PathBuf {
-    folder.join(format!("ended-{session}"))
+pub(crate) fn terminated(folder: &Path, session: &str) -> PathBuf {
+    folder.join(format!("terminated-{session}"))
 }

@@ -7,18 +7,18 @@ use lockage_core::{
 
 use super::cancel::NoCancel;
 use super::script::{self, Command};
-use super::session::{ReferenceSession, until};
-use super::store::{Change, Content, Row, lost};
-use super::{BACKEND, Flaw, marker};
+use super::session::{ReferenceSession, wait_until_exists};
+use super::store::{Change, Content, Row, session_lost};
+use super::{BACKEND, Fault, marker};
 
-/// A step in hand.
-struct Work<'a> {
+/// A step that is being applied.
+struct ScriptRun<'a> {
     step: &'a Step,
     key: &'a LockKey,
     text: String,
 }
 
-impl Work<'_> {
+impl ScriptRun<'_> {
     fn statements(&self) -> Vec<(u32, &str)> {
         script::statements(&self.text).collect()
     }
@@ -30,23 +30,27 @@ impl Work<'_> {
 
 impl ReferenceSession {
     fn content(&self) -> Result<Content> {
-        self.alive()?;
+        self.ensure_alive()?;
         self.store.content()
     }
 
-    /// Commits, if the lock is still held.
+    /// Commits changes if the session still holds the lock.
     fn commit(&self, key: &LockKey, changes: &[Change]) -> Result<()> {
-        self.alive()?;
-        let unasked = [
-            Flaw::WritesUnlocked,
-            Flaw::NeverLooksBack,
-            Flaw::WritesAfterTheEnd,
-            Flaw::HoldsFromMemory,
+        self.ensure_alive()?;
+        let faults_without_check = [
+            Fault::WritesWithoutLock,
+            Fault::DoesNotRecheckLock,
+            Fault::WritesAfterTermination,
+            Fault::CachesHolds,
         ];
-        if !self.is_firm(key) && !unasked.into_iter().any(|flaw| self.has(flaw)) {
+        if !self.is_valid(key)
+            && !faults_without_check
+                .into_iter()
+                .any(|fault| self.has(fault))
+        {
             return Err(Error::new(
                 ErrorKind::LockLost,
-                format!("the lock {key} got lost"),
+                format!("the lock {key} got session_lost"),
             ));
         }
         self.store.commit(changes)
@@ -54,36 +58,36 @@ impl ReferenceSession {
 
     fn row(&self, step: &Step, state: State, done: u32, total: u32) -> Change {
         let migration = &step.migration;
-        let counts = !self.has(Flaw::CountsNothing);
-        Change::PutRow(Row {
+        let counts = !self.has(Fault::RecordsNoStatementCounts);
+        Change::UpsertRow(Row {
             version: migration.key(),
             name: migration.name().to_owned(),
             kind: match migration.kind() {
                 Kind::Undo => Kind::Versioned.as_str().to_owned(),
                 kind => kind.as_str().to_owned(),
             },
-            checksum: match self.flaw {
-                Some(Flaw::WrongChecksum) => "0".repeat(64),
+            checksum: match self.fault {
+                Some(Fault::RecordsWrongChecksum) => "0".repeat(64),
                 _ => migration.checksum().to_string(),
             },
             state: state.as_str().to_owned(),
             applied_at: "2026-01-31T09:30:00Z".into(),
-            applied_by: format!("nobody@nowhere {}", std::process::id()),
+            applied_by: format!("reference@localhost {}", std::process::id()),
             done: if counts { done } else { 0 },
             total: if counts { total } else { 0 },
             run_id: self.run_id.clone(),
         })
     }
 
-    /// What a step comes to when its script has run.
+    /// Returns the history changes of a step whose script has run.
     fn outcome(&self, step: &Step, total: u32) -> Vec<Change> {
         let state = match step.action {
-            Action::Undo if self.has(Flaw::UndoneStaysApplied) => return Vec::new(),
+            Action::Undo if self.has(Fault::UndoKeepsAppliedState) => return Vec::new(),
             Action::Undo => State::Undone,
             _ => State::Applied,
         };
-        let skipped =
-            self.has(Flaw::RunsWithoutRecording) || total == 0 && self.has(Flaw::SkipsEmptyScripts);
+        let skipped = self.has(Fault::RunsWithoutRecording)
+            || total == 0 && self.has(Fault::SkipsEmptyScripts);
         if skipped {
             Vec::new()
         } else {
@@ -91,38 +95,38 @@ impl ReferenceSession {
         }
     }
 
-    /// Runs one statement against a copy of the database, and says what it changes.
+    /// Runs one statement on a copy of the database and returns its change.
     async fn run(
         &self,
-        work: &Work<'_>,
+        work: &ScriptRun<'_>,
         (line, statement): (u32, &str),
         content: &mut Content,
     ) -> Result<Option<Change>> {
         tokio::task::yield_now().await;
-        self.alive()?;
+        self.ensure_alive()?;
         match script::parse(statement, work.step.migration.file(), line)? {
             Command::Change(change) => {
-                match content.change(&change) {
+                match content.apply(&change) {
                     Ok(()) => Ok(Some(change)),
                     Err(why) => Err(Error::new(ErrorKind::MigrationFailed, why)
                         .with_location(work.location(line))),
                 }
             }
-            Command::GiveUp => {
-                drop(self.let_go_of_all());
+            Command::ReleaseLocks => {
+                drop(self.release_all());
                 Ok(None)
             }
             Command::Barrier(barrier) => {
                 let closed = marker::closed(&self.folder, &barrier);
                 if closed.exists() {
                     std::fs::write(marker::reached(&self.folder, &barrier), "")
-                        .map_err(|error| lost(&error))?;
+                        .map_err(|error| session_lost(&error))?;
                 }
-                let ended = marker::ended(&self.folder, &self.id);
+                let terminated = marker::terminated(&self.folder, &self.id);
                 tokio::select! {
-                    () = until(&closed, false) => Ok(None),
-                    () = until(&ended, true) => {
-                        Err(Error::new(ErrorKind::SessionLost, "the session was ended"))
+                    () = wait_until_exists(&closed, false) => Ok(None),
+                    () = wait_until_exists(&terminated, true) => {
+                        Err(Error::new(ErrorKind::SessionLost, "the session was terminated"))
                     }
                     () = self.cancel.0.notified() => {
                         Err(Error::new(ErrorKind::MigrationFailed, "cancelled")
@@ -133,13 +137,17 @@ impl ReferenceSession {
         }
     }
 
-    /// Script and row in one transaction.
-    async fn run_in_one(&self, work: &Work<'_>, statements: &[(u32, &str)]) -> Result<StepResult> {
+    /// Runs a script and records it in one transaction.
+    async fn run_in_transaction(
+        &self,
+        work: &ScriptRun<'_>,
+        statements: &[(u32, &str)],
+    ) -> Result<StepResult> {
         let mut content = self.content()?;
         let mut changes = Vec::new();
         for statement in statements {
             let change = self.run(work, *statement, &mut content).await?;
-            if self.has(Flaw::HalfApplies) {
+            if self.has(Fault::CommitsEachStatement) {
                 self.commit(work.key, change.as_slice())?;
             } else {
                 changes.extend(change);
@@ -151,15 +159,23 @@ impl ReferenceSession {
         Ok(StepResult::new(total))
     }
 
-    /// Each statement by itself, with the row as its journal.
-    async fn run_each(&self, work: &Work<'_>, statements: &[(u32, &str)]) -> Result<StepResult> {
+    /// Runs and commits each statement separately. The history row is the journal.
+    async fn run_autocommit(
+        &self,
+        work: &ScriptRun<'_>,
+        statements: &[(u32, &str)],
+    ) -> Result<StepResult> {
         let total = statements.len() as u32;
         let at = |state, done| self.row(work.step, state, done, total);
         let done = match self.content()?.row(&work.step.migration.key()) {
             Some(row) if row.state == "running" || row.state == "failed" => row.done,
             _ => 0,
         };
-        let done = if self.has(Flaw::StartsOver) { 0 } else { done };
+        let done = if self.has(Fault::RestartsMigration) {
+            0
+        } else {
+            done
+        };
         self.commit(work.key, &[at(State::Running, done)])?;
         for (n, statement) in (1..).zip(statements).skip(done as usize) {
             let mut content = self.content()?;
@@ -179,28 +195,28 @@ impl ReferenceSession {
         Ok(StepResult::new(total - done))
     }
 
-    async fn run_script(&self, work: &Work<'_>) -> Result<StepResult> {
+    async fn run_script(&self, work: &ScriptRun<'_>) -> Result<StepResult> {
         let mut statements = work.statements();
-        match self.flaw {
-            Some(Flaw::AppliesTwice) => statements.extend_from_within(..),
-            Some(Flaw::RecordsWithoutRunning) => statements.clear(),
-            Some(Flaw::UndoRunsNothing) if work.step.action == Action::Undo => statements.clear(),
+        match self.fault {
+            Some(Fault::RunsScriptTwice) => statements.extend_from_within(..),
+            Some(Fault::RecordsWithoutRunning) => statements.clear(),
+            Some(Fault::UndoSkipsScript) if work.step.action == Action::Undo => statements.clear(),
             _ => {}
         }
         if work.step.migration.directives().transaction {
-            self.run_in_one(work, &statements).await
+            self.run_in_transaction(work, &statements).await
         } else {
-            self.run_each(work, &statements).await
+            self.run_autocommit(work, &statements).await
         }
     }
 
-    /// Whether the history says that there is nothing left to do.
+    /// Returns whether the history shows that the step is done.
     fn is_done(&self, step: &Step, content: &Content) -> Result<bool> {
         let migration = &step.migration;
         let row = content.row(&migration.key());
         let applied = row.is_some_and(|row| row.state == State::Applied.as_str());
         let same = row.is_some_and(|row| row.checksum == migration.checksum().to_string());
-        if self.has(Flaw::RefusesCorrections)
+        if self.has(Fault::RejectsCorrectedMigration)
             && !same
             && row.is_some_and(|row| row.state == "failed")
         {
@@ -211,9 +227,9 @@ impl ReferenceSession {
         }
         Ok(match step.action {
             Action::Undo => !applied,
-            _ if self.has(Flaw::AppliesWhatIsApplied) => false,
+            _ if self.has(Fault::ReappliesAppliedMigration) => false,
             _ if migration.kind() == Kind::Repeatable => {
-                applied && (same || self.has(Flaw::RepeatsNothing))
+                applied && (same || self.has(Fault::IgnoresChangedRepeatable))
             }
             _ => applied,
         })
@@ -221,15 +237,16 @@ impl ReferenceSession {
 
     async fn step(&mut self, key: &LockKey, step: &Step) -> Result<StepResult> {
         let content = self.content()?;
-        let recorded = step.action == Action::MarkApplied && !self.has(Flaw::RecordingRuns);
+        let recorded =
+            step.action == Action::MarkApplied && !self.has(Fault::MarkAppliedRunsScript);
         if step.action == Action::DeleteRow {
-            if !self.has(Flaw::ForgetsNothing) {
-                self.commit(key, &[Change::ForgetRow(step.migration.key())])?;
+            if !self.has(Fault::DeleteRowDoesNothing) {
+                self.commit(key, &[Change::DeleteRow(step.migration.key())])?;
             }
             return Ok(StepResult::default());
         }
         let text = script::read(&step.migration)?;
-        let work = Work { step, key, text };
+        let work = ScriptRun { step, key, text };
         if recorded {
             self.commit(key, &self.outcome(step, work.statements().len() as u32))?;
             return Ok(StepResult::default());
@@ -240,15 +257,15 @@ impl ReferenceSession {
         let done = self.run_script(&work).await;
         if done.is_err() {
             self.failed = true;
-            if self.has(Flaw::RefusesCorrections) {
+            if self.has(Fault::RejectsCorrectedMigration) {
                 let _ = self.commit(key, &[self.row(step, State::Failed, 0, 0)]);
             }
         }
         done
     }
 
-    /// The same backend once more, for the flaw that works on when nobody waits for it.
-    fn double(&self) -> Result<Self> {
+    /// Opens a second session without a fault, for [`Fault::ContinuesWhenDropped`].
+    fn open_sibling(&self) -> Result<Self> {
         Self::open(self.folder.clone(), None, self.run_id.clone())
     }
 }
@@ -261,33 +278,33 @@ impl Migrator for ReferenceSession {
 
     async fn history(&mut self) -> Result<History> {
         let key = LockKey::default();
-        if self.has(Flaw::ReadingNeedsTheLock)
-            && !self.has_taken(&key)
-            && super::lock::note(&self.lock_file(&key))
-                .map_err(|error| lost(&error))?
+        if self.has(Fault::ReadNeedsLock)
+            && !self.has_acquired(&key)
+            && super::lock::holder_session(&self.lock_file(&key))
+                .map_err(|error| session_lost(&error))?
                 .is_some()
         {
             return Err(Error::new(ErrorKind::Unexpected, "the history is locked"));
         }
-        if self.has(Flaw::ReadingWrites) {
-            self.store.commit(&[Change::MakeHistory])?;
+        if self.has(Fault::ReadCreatesHistory) {
+            self.store.commit(&[Change::CreateHistory])?;
         }
-        if let Some(remembered) = self.remembered.clone() {
-            return Ok(remembered);
+        if let Some(cached_history) = self.cached_history.clone() {
+            return Ok(cached_history);
         }
         let mut history = History::default();
         let rows = self.content()?.history.unwrap_or_default();
         history.rows = rows.into_iter().map(Into::into).collect();
-        if self.has(Flaw::RemembersTheHistory) {
-            self.remembered = Some(history.clone());
+        if self.has(Fault::CachesHistory) {
+            self.cached_history = Some(history.clone());
         }
         Ok(history)
     }
 
     async fn ensure_history(&mut self, held: &LockProof) -> Result<()> {
-        let change = match self.flaw {
-            Some(Flaw::MakingEmpties) => Change::EmptyHistory,
-            _ => Change::MakeHistory,
+        let change = match self.fault {
+            Some(Fault::EnsureHistoryTruncates) => Change::EmptyHistory,
+            _ => Change::CreateHistory,
         };
         self.commit(held.key(), &[change])
     }
@@ -298,19 +315,19 @@ impl Migrator for ReferenceSession {
         step: &Step,
         observer: &dyn Observer,
     ) -> Result<StepResult> {
-        if self.has(Flaw::GoesOnWhenDropped) {
-            let mut double = self.double()?;
-            for grip in self.let_go_of_all() {
-                double.keep(held.key(), grip);
+        if self.has(Fault::ContinuesWhenDropped) {
+            let mut sibling = self.open_sibling()?;
+            for handle in self.release_all() {
+                sibling.retain(held.key(), handle);
             }
             let (key, step) = (held.key().clone(), step.clone());
-            let gone_on = tokio::spawn(async move {
-                let done = double.step(&key, &step).await;
-                (done, double.let_go(&key))
+            let task = tokio::spawn(async move {
+                let done = sibling.step(&key, &step).await;
+                (done, sibling.release(&key))
             });
-            let (done, grip) = gone_on.await.map_err(|error| lost(&error))?;
-            if let Some(grip) = grip {
-                self.keep(held.key(), grip);
+            let (done, handle) = task.await.map_err(|error| session_lost(&error))?;
+            if let Some(handle) = handle {
+                self.retain(held.key(), handle);
             }
             return done;
         }
@@ -323,7 +340,7 @@ impl Migrator for ReferenceSession {
     }
 
     fn canceller(&self) -> Arc<dyn Canceller> {
-        if self.has(Flaw::IgnoresCancel) {
+        if self.has(Fault::IgnoresCancel) {
             Arc::new(NoCancel)
         } else {
             Arc::new(self.cancel.clone())
@@ -331,13 +348,13 @@ impl Migrator for ReferenceSession {
     }
 
     async fn close(self: Box<Self>) -> Result<()> {
-        if self.has(Flaw::CloseFails) {
+        if self.has(Fault::CloseFails) {
             return Err(Error::new(ErrorKind::Unexpected, "closing fails"));
         }
-        if self.has(Flaw::LeaksOnClose) {
-            self.let_go_of_all()
+        if self.has(Fault::CloseLeaksLock) {
+            self.release_all()
                 .into_iter()
-                .for_each(super::lock::Grip::leak);
+                .for_each(super::lock::LockHandle::leak);
         }
         Ok(())
     }

@@ -2,21 +2,21 @@ use std::time::Duration;
 
 use lockage_core::{Error, ErrorKind, LockHolder, LockKey, LockProvider, Result, async_trait};
 
-use super::Flaw;
-use super::lock::{Grip, note};
+use super::Fault;
+use super::lock::{LockHandle, holder_session};
 use super::session::ReferenceSession;
-use super::store::lost;
+use super::store::session_lost;
 
-/// The lock that a try has got and not yet handed over.
-struct Tried {
-    grip: Option<Grip>,
+/// A lock that a try has acquired, until the session owns it.
+struct TryGuard {
+    handle: Option<LockHandle>,
     leaks: bool,
 }
 
-impl Drop for Tried {
+impl Drop for TryGuard {
     fn drop(&mut self) {
-        if let Some(grip) = self.grip.take().filter(|_| self.leaks) {
-            grip.leak();
+        if let Some(handle) = self.handle.take().filter(|_| self.leaks) {
+            handle.leak();
         }
     }
 }
@@ -24,75 +24,79 @@ impl Drop for Tried {
 #[async_trait]
 impl LockProvider for ReferenceSession {
     async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
-        self.alive()?;
-        if self.has_taken(key) {
-            self.taken += 1;
+        self.ensure_alive()?;
+        if self.has_acquired(key) {
+            self.acquired_count += 1;
             return Ok(true);
         }
         let file = self.lock_file(key);
-        if self.has(Flaw::LooksThenTakes) {
-            let free = note(&file).map_err(|error| lost(&error))?.is_none();
+        if self.has(Fault::ChecksThenActs) {
+            let free = holder_session(&file)
+                .map_err(|error| session_lost(&error))?
+                .is_none();
             tokio::time::sleep(Duration::from_millis(50)).await;
             if free
-                && Grip::take(&file, &self.id, self.flaw)
-                    .map_err(|error| lost(&error))?
+                && LockHandle::acquire(&file, &self.id, self.fault)
+                    .map_err(|error| session_lost(&error))?
                     .is_none()
             {
-                let nothing = Grip::take(&file, &self.id, Some(Flaw::NeverLocks));
-                if let Some(grip) = nothing.map_err(|error| lost(&error))? {
-                    self.keep(key, grip);
+                let unlocked = LockHandle::acquire(&file, &self.id, Some(Fault::GrantsEveryLock));
+                if let Some(handle) = unlocked.map_err(|error| session_lost(&error))? {
+                    self.retain(key, handle);
                 }
                 return Ok(true);
             }
         }
-        let mut tried = loop {
-            let grip = Grip::take(&file, &self.id, self.flaw).map_err(|error| lost(&error))?;
-            if grip.is_some() || !self.has(Flaw::QueuesForEver) {
-                break Tried {
-                    grip,
-                    leaks: self.has(Flaw::LeaksATry),
+        let mut guard = loop {
+            let handle = LockHandle::acquire(&file, &self.id, self.fault)
+                .map_err(|error| session_lost(&error))?;
+            if handle.is_some() || !self.has(Fault::BlocksInServer) {
+                break TryGuard {
+                    handle,
+                    leaks: self.has(Fault::LeaksDroppedTry),
                 };
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         };
         tokio::task::yield_now().await;
-        let Some(grip) = tried.grip.take() else {
+        let Some(handle) = guard.handle.take() else {
             return Ok(false);
         };
-        self.keep(key, grip);
-        self.taken = 1;
+        self.retain(key, handle);
+        self.acquired_count = 1;
         Ok(true)
     }
 
     async fn holds(&mut self, key: &LockKey) -> Result<bool> {
-        self.alive()?;
-        if self.has(Flaw::ForgetsTheLock) && self.is_firm(key) {
-            self.let_go(key);
+        self.ensure_alive()?;
+        if self.has(Fault::HoldsReleasesLock) && self.is_valid(key) {
+            self.release(key);
             return Ok(true);
         }
-        if self.has(Flaw::HoldsMeansAnybody) {
-            return Ok(note(&self.lock_file(key))
-                .map_err(|error| lost(&error))?
+        if self.has(Fault::HoldsReportsAnyHolder) {
+            return Ok(holder_session(&self.lock_file(key))
+                .map_err(|error| session_lost(&error))?
                 .is_some());
         }
-        Ok(self.is_firm(key) || self.has(Flaw::HoldsFromMemory) && self.has_taken(key))
+        Ok(self.is_valid(key) || self.has(Fault::CachesHolds) && self.has_acquired(key))
     }
 
     async fn unlock(&mut self, key: &LockKey) -> Result<()> {
-        self.alive()?;
-        if self.has(Flaw::Stacks) && self.taken > 1 {
-            self.taken -= 1;
+        self.ensure_alive()?;
+        if self.has(Fault::ReentrantLock) && self.acquired_count > 1 {
+            self.acquired_count -= 1;
             return Ok(());
         }
-        let firm = self.is_firm(key);
-        let grip = self.let_go(key);
+        let was_valid = self.is_valid(key);
+        let handle = self.release(key);
         if self.failed
-            && self.has(Flaw::LeaksOnError)
-            && let Some(grip) = grip
+            && self.has(Fault::ErrorLeaksLock)
+            && let Some(handle) = handle
         {
-            grip.leak();
+            handle.leak();
         }
-        if firm || self.has(Flaw::LiesOnUnlock) || self.has(Flaw::NeverLooksBack) {
+        if was_valid || self.has(Fault::UnlockReportsSuccess) || self.has(Fault::DoesNotRecheckLock)
+        {
             return Ok(());
         }
         Err(Error::new(
@@ -102,11 +106,11 @@ impl LockProvider for ReferenceSession {
     }
 
     async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
-        self.alive()?;
-        let session = match self.flaw {
-            Some(Flaw::TellsNobody) => None,
-            Some(Flaw::TellsAGhost) => Some("ghost".to_owned()),
-            _ => note(&self.lock_file(key)).map_err(|error| lost(&error))?,
+        self.ensure_alive()?;
+        let session = match self.fault {
+            Some(Fault::ReportsNoHolder) => None,
+            Some(Fault::ReportsStaleHolder) => Some("ghost".to_owned()),
+            _ => holder_session(&self.lock_file(key)).map_err(|error| session_lost(&error))?,
         };
         Ok(session.map(|session| {
             let mut holder = LockHolder::default();

@@ -1,4 +1,4 @@
-//! The script language: a statement a line.
+//! The script language: one statement in each line.
 
 use std::io::Read;
 
@@ -6,13 +6,14 @@ use lockage_core::{Error, ErrorKind, Location, Migration, Result};
 
 use super::store::Change;
 
+/// A statement of the script language.
 #[derive(Debug)]
 pub(crate) enum Command {
     Change(Change),
-    /// Stands still while the barrier is closed.
+    /// Blocks while the barrier is closed.
     Barrier(String),
-    /// Gives the session's locks up.
-    GiveUp,
+    /// Releases all locks of the session.
+    ReleaseLocks,
 }
 
 pub(crate) fn read(migration: &Migration) -> Result<String> {
@@ -24,7 +25,7 @@ pub(crate) fn read(migration: &Migration) -> Result<String> {
     Ok(text)
 }
 
-/// The statements with their lines.
+/// Returns the statements with their line numbers.
 pub(crate) fn statements(text: &str) -> impl Iterator<Item = (u32, &str)> {
     (1..)
         .zip(text.lines())
@@ -36,15 +37,15 @@ pub(crate) fn parse(statement: &str, file: &str, line: u32) -> Result<Command> {
     let number = |word: &str| word.parse().ok();
     match words[..] {
         ["create", table] => Some(Command::Change(Change::Create(table.into()))),
-        ["put", table, n] => number(n).map(|n| Command::Change(Change::Put(table.into(), n))),
+        ["insert", table, n] => number(n).map(|n| Command::Change(Change::Insert(table.into(), n))),
         ["barrier", barrier] => Some(Command::Barrier(barrier.into())),
-        ["give-up"] => Some(Command::GiveUp),
+        ["release-locks"] => Some(Command::ReleaseLocks),
         _ => None,
     }
     .ok_or_else(|| {
         Error::new(
             ErrorKind::MigrationFailed,
-            format!("`{statement}` is no statement"),
+            format!("`{statement}` is not a statement"),
         )
         .with_location(Location::at(file, line, 1))
     })

@@ -8,129 +8,142 @@ use lockage_core::{Error, ErrorKind, History, LockKey, Result};
 use tokio::task::AbortHandle;
 
 use super::cancel::Cancel;
-use super::lock::{Grip, file_name};
+use super::lock::{LockHandle, file_name};
 use super::store::Store;
-use super::{Flaw, marker};
+use super::{Fault, marker};
 
+/// A session of the reference backend.
 #[derive(Debug)]
 pub(crate) struct ReferenceSession {
     pub(super) id: String,
     pub(super) run_id: String,
-    pub(super) flaw: Option<Flaw>,
+    pub(super) fault: Option<Fault>,
     pub(super) store: Store,
     pub(super) folder: PathBuf,
     pub(super) cancel: Cancel,
-    pub(super) remembered: Option<History>,
+    pub(super) cached_history: Option<History>,
     /// Whether a migration of this session failed.
     pub(super) failed: bool,
-    /// How often each lock was taken, for the flaw that counts.
-    pub(super) taken: u32,
+    /// How often the lock was acquired, for [`Fault::ReentrantLock`].
+    pub(super) acquired_count: u32,
     server: Arc<Server>,
-    watch: AbortHandle,
+    termination_watch: AbortHandle,
 }
 
-/// What the server of a real engine would know of the session.
+/// The state of the session that a real engine keeps on the server.
 #[derive(Debug, Default)]
 struct Server {
-    grips: Mutex<HashMap<LockKey, Grip>>,
-    ended: AtomicBool,
+    handles: Mutex<HashMap<LockKey, LockHandle>>,
+    terminated: AtomicBool,
 }
 
 impl Server {
-    fn grips(&self) -> MutexGuard<'_, HashMap<LockKey, Grip>> {
-        self.grips.lock().unwrap_or_else(PoisonError::into_inner)
+    fn handles(&self) -> MutexGuard<'_, HashMap<LockKey, LockHandle>> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ReferenceSession {
-    pub(super) fn open(folder: PathBuf, flaw: Option<Flaw>, run_id: String) -> Result<Self> {
+    pub(super) fn open(folder: PathBuf, fault: Option<Fault>, run_id: String) -> Result<Self> {
         if !folder.is_dir() {
             return Err(Error::new(
                 ErrorKind::Connect,
-                format!("no folder {}", folder.display()),
+                format!("the folder {} does not exist", folder.display()),
             ));
         }
         let id = lockage_testkit::unique_name("session");
         let server = Arc::<Server>::default();
-        let watch = tokio::spawn(until_ended(
-            marker::ended(&folder, &id),
+        let watch = tokio::spawn(watch_termination(
+            marker::terminated(&folder, &id),
             Arc::clone(&server),
         ));
         Ok(Self {
             store: Store::new(&folder),
             cancel: Cancel::default(),
-            remembered: None,
+            cached_history: None,
             failed: false,
-            taken: 0,
-            watch: watch.abort_handle(),
+            acquired_count: 0,
+            termination_watch: watch.abort_handle(),
             id,
             run_id,
-            flaw,
+            fault,
             folder,
             server,
         })
     }
 
-    pub(super) fn has(&self, flaw: Flaw) -> bool {
-        self.flaw == Some(flaw)
+    pub(super) fn has(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
     }
 
-    /// An error when an administrator has ended the session.
-    pub(super) fn alive(&self) -> Result<()> {
-        if self.server.ended.load(Ordering::SeqCst) && !self.has(Flaw::WritesAfterTheEnd) {
-            return Err(Error::new(ErrorKind::SessionLost, "the session was ended"));
+    /// Fails if the session was terminated.
+    pub(super) fn ensure_alive(&self) -> Result<()> {
+        if self.server.terminated.load(Ordering::SeqCst) && !self.has(Fault::WritesAfterTermination)
+        {
+            return Err(Error::new(
+                ErrorKind::SessionLost,
+                "the session was terminated",
+            ));
         }
         Ok(())
     }
 
     pub(super) fn lock_file(&self, key: &LockKey) -> PathBuf {
-        self.folder.join(file_name(key, self.flaw))
+        self.folder.join(file_name(key, self.fault))
     }
 
-    pub(super) fn keep(&self, key: &LockKey, grip: Grip) {
-        self.server.grips().insert(key.clone(), grip);
+    pub(super) fn retain(&self, key: &LockKey, handle: LockHandle) {
+        self.server.handles().insert(key.clone(), handle);
     }
 
-    pub(super) fn has_taken(&self, key: &LockKey) -> bool {
-        self.server.grips().contains_key(key)
+    pub(super) fn has_acquired(&self, key: &LockKey) -> bool {
+        self.server.handles().contains_key(key)
     }
 
-    /// Whether the server sees the lock with this session.
-    pub(super) fn is_firm(&self, key: &LockKey) -> bool {
-        self.server.grips().get(key).is_some_and(Grip::is_firm)
+    /// Returns whether the session holds the lock according to the server.
+    pub(super) fn is_valid(&self, key: &LockKey) -> bool {
+        self.server
+            .handles()
+            .get(key)
+            .is_some_and(LockHandle::is_valid)
     }
 
-    pub(super) fn let_go(&self, key: &LockKey) -> Option<Grip> {
-        self.server.grips().remove(key)
+    pub(super) fn release(&self, key: &LockKey) -> Option<LockHandle> {
+        self.server.handles().remove(key)
     }
 
-    pub(super) fn let_go_of_all(&self) -> Vec<Grip> {
-        self.server.grips().drain().map(|(_, grip)| grip).collect()
+    pub(super) fn release_all(&self) -> Vec<LockHandle> {
+        self.server
+            .handles()
+            .drain()
+            .map(|(_, handle)| handle)
+            .collect()
     }
 }
 
 impl Drop for ReferenceSession {
     fn drop(&mut self) {
-        self.watch.abort();
-        let leaks = self.has(Flaw::LeaksOnDrop) || self.failed && self.has(Flaw::LeaksOnError);
-        for grip in self.let_go_of_all() {
+        self.termination_watch.abort();
+        let leaks =
+            self.has(Fault::DropLeaksLock) || self.failed && self.has(Fault::ErrorLeaksLock);
+        for handle in self.release_all() {
             if leaks {
-                grip.leak();
+                handle.leak();
             }
         }
     }
 }
 
-/// Plays the server that ends a session: it frees the locks at once, whatever the client does.
-async fn until_ended(marker: PathBuf, server: Arc<Server>) {
-    until(&marker, true).await;
-    server.ended.store(true, Ordering::SeqCst);
-    server.grips().clear();
+/// Simulates a server that terminates a session: releases its locks immediately, independent of the client.
+async fn watch_termination(marker: PathBuf, server: Arc<Server>) {
+    wait_until_exists(&marker, true).await;
+    server.terminated.store(true, Ordering::SeqCst);
+    server.handles().clear();
 }
 
-/// Returns once a file is there, or is not.
-pub(crate) async fn until(file: &Path, there: bool) {
-    while file.exists() != there {
+/// Waits until a file exists, or until it does not.
+pub(crate) async fn wait_until_exists(file: &Path, exists: bool) {
+    while file.exists() != exists {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

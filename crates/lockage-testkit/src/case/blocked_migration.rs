@@ -1,46 +1,42 @@
-//! A migration that stands at a barrier in its middle, behind one that makes a table: for cases in which the run ends there.
+//! Two migrations for cases in which a run ends early: the first creates a table, and the second blocks at a barrier.
 
 use lockage_core::MigrationSet;
 
 use crate::TestError;
 use crate::case_context::CaseContext;
 
-/// The statements of the two.
+/// Returns the statements of both migrations.
 pub(super) fn scripts(context: &CaseContext) -> Result<[Vec<String>; 2], TestError> {
     let create = vec![
         context.create_table_sql("seen"),
         context.insert_sql("seen", 1),
     ];
-    let long = vec![
+    let blocked = vec![
         context.insert_sql("seen", 2),
         context.fixture().barrier_sql("barrier")?,
         context.insert_sql("seen", 3),
     ];
-    Ok([create, long])
+    Ok([create, blocked])
 }
 
-/// The same as files.
-pub(super) fn files([create, long]: &[Vec<String>; 2]) -> [(&str, &[String]); 2] {
-    [("V1__create.sql", create), ("V2__long.sql", long)]
+/// Returns both migrations as files.
+pub(super) fn files([create, blocked]: &[Vec<String>; 2]) -> [(&str, &[String]); 2] {
+    [("V1__create.sql", create), ("V2__blocked.sql", blocked)]
 }
 
-/// The same as migrations.
+/// Returns both migrations as a set.
 pub(super) fn set(context: &CaseContext) -> Result<MigrationSet, TestError> {
     context.migrations(&files(&scripts(context)?))
 }
 
-/// With the barrier open, the next run brings both to their end.
-pub(super) async fn completes(context: &CaseContext) -> Result<(), TestError> {
-    context
-        .with_timeout_ok(
-            "the next run",
-            context.runner_without_limits(&set(context)?)?.up(),
-        )
-        .await?;
+/// Checks that the next run applies both migrations, with the barrier open.
+pub(super) async fn expect_completion(context: &CaseContext) -> Result<(), TestError> {
+    let runner = context.runner_without_limits(&set(context)?)?;
+    context.with_timeout_ok("the next run", runner.up()).await?;
     ensure_eq!(
         context.rows("seen").await?,
         Some(vec![1, 2, 3]),
-        "the witness"
+        "the inserted rows"
     );
     ensure_eq!(
         context.applied_versions().await?,
