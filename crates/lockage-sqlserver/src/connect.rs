@@ -1,235 +1,257 @@
-//! From an address to an open connection.
+//! Opens connections: routing, login retries, creation of the database, and connect errors.
 
 use std::time::Duration;
 
-use lockage_core::{ConnectOptions, Error, ErrorKind, Result};
+use lockage_core::{ConnectOptions, Error, ErrorKind, Result, Status};
+use tiberius::error::Error as DriverError;
 use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
 use tokio::time::Instant;
 use tokio_util::compat::TokioAsyncWriteCompatExt;
 
-use crate::address::{Address, Encrypt};
+use crate::config::{ConnectConfig, Encrypt};
 use crate::dialect::{bracketed, literal};
+use crate::driver::{DriverConnection, QueryError, first_value};
 use crate::error;
-use crate::transport::{self, Obstacle};
-use crate::wire::Wire;
+use crate::transport::{self, TransportError};
 
 /// The database that every server has.
-const MASTER: &str = "master";
+const MASTER_DATABASE: &str = "master";
 
-/// Between two tries to log in to a server that says that it is not ready.
-const PAUSE: Duration = Duration::from_millis(500);
+/// The delay before the next login to a server that reports that it is not ready. It varies by half.
+const LOGIN_RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// How often a server may send us to another one.
-const MOST_ROUTES: usize = 3;
+/// How many times a server may redirect a login, as Azure SQL does.
+const MAX_REDIRECTS: usize = 3;
 
-/// Opens connections to one database, all in the same way.
+/// The number of "the database already exists".
+const DATABASE_EXISTS: u32 = 1801;
+
+/// Opens connections to one database with the same settings.
 #[derive(Debug, Clone)]
-pub(crate) struct Gangway {
-    address: Address,
+pub(crate) struct Connector {
+    config: ConnectConfig,
     timeout: Duration,
     /// The URL without its password.
-    shown: String,
+    redacted_url: String,
 }
 
-impl Gangway {
+impl Connector {
     pub(crate) fn new(options: &ConnectOptions) -> Result<Self> {
         Ok(Self {
-            address: Address::parse(&options.url)?,
+            config: ConnectConfig::parse(&options.url)?,
             timeout: options.connect_timeout,
-            shown: options.url.to_string(),
+            redacted_url: options.url.to_string(),
         })
     }
 
-    pub(crate) fn address(&self) -> &Address {
-        &self.address
+    pub(crate) fn config(&self) -> &ConnectConfig {
+        &self.config
     }
 
-    /// Opens a connection to the database, which is made first where it is missing and that is asked for.
-    pub(crate) async fn open_or_create(&self, create: bool) -> Result<Wire> {
-        let database = &self.address.database;
-        match self.dial(database).await {
-            Err(Refused::Driver(error)) if error::is_database_missing(&error) => {
+    /// Opens a connection to the database.
+    pub(crate) async fn open(&self) -> Result<DriverConnection> {
+        self.connect_with_retry(&self.config.database)
+            .await
+            .map_err(|failure| self.connect_error(failure))
+    }
+
+    /// Opens a connection to the database. With `create`, creates the database if it does not exist.
+    pub(crate) async fn open_or_create(&self, create: bool) -> Result<DriverConnection> {
+        let database = &self.config.database;
+        match self.connect_with_retry(database).await {
+            Ok(driver) => Ok(driver),
+            Err(ConnectFailure::Driver(error)) if error::is_database_missing(&error) => {
                 if create {
-                    self.create(database).await?;
+                    self.create_database(database).await?;
                     return self.open().await;
                 }
-                let told = self.explain(Refused::Driver(error));
+                let error = self.connect_error(ConnectFailure::Driver(error));
                 Err(match self.is_missing(database).await {
-                    true => told.with_status(Status::DatabaseMissing),
-                    false => told,
+                    true => error.with_status(Status::DatabaseMissing),
+                    false => error,
                 })
             }
-            dialled => dialled.map_err(|refused| self.explain(refused)),
+            Err(failure) => Err(self.connect_error(failure)),
         }
     }
 
-    /// Whether a database is not there, or this login may not use it: the server says the same of both. As long as nobody says that it is
-    /// missing, it is not.
+    /// Returns whether a database does not exist.
+    ///
+    /// The server reports the same login error for a database that exists and is not accessible to this login. Without a
+    /// clear answer, the database counts as existing.
     async fn is_missing(&self, database: &str) -> bool {
-        let Ok(mut wire) = self.dial(MASTER).await else {
+        let Ok(mut driver) = self.connect_with_retry(MASTER_DATABASE).await else {
             return false;
         };
-        let found = format!(
+        let sql = format!(
             "SELECT CASE WHEN DB_ID({}) IS NULL THEN 1 ELSE 0 END",
             literal(database)
         );
-        let answer = wire.run(&found).await.ok();
-        let _ = wire.close().await;
-        let missing = answer.and_then(|sets| sets.into_iter().flatten().flatten().next()?);
-        missing.as_deref() == Some("1")
+        let reply = driver.query(&sql).await.ok();
+        let _ = driver.close().await;
+        reply.and_then(first_value).as_deref() == Some("1")
     }
 
-    /// Opens one more connection.
-    pub(crate) async fn open(&self) -> Result<Wire> {
-        self.dial(&self.address.database)
+    async fn create_database(&self, database: &str) -> Result<()> {
+        let mut driver = self
+            .connect_with_retry(MASTER_DATABASE)
             .await
-            .map_err(|refused| self.explain(refused))
-    }
-
-    async fn create(&self, database: &str) -> Result<()> {
-        let mut wire = self
-            .dial(MASTER)
-            .await
-            .map_err(|refused| self.explain(refused))?;
+            .map_err(|failure| self.connect_error(failure))?;
         let (text, name) = (literal(database), bracketed(database));
-        let made = wire
-            .run(&format!("IF DB_ID({text}) IS NULL CREATE DATABASE {name}"))
-            .await;
-        match made {
-            // Somebody else made it meanwhile.
-            Err(broken) if broken.error.code() == Some(1801) => {}
-            made => drop(made.map_err(|broken| error::plain(broken.error))?),
+        let sql = format!("IF DB_ID({text}) IS NULL CREATE DATABASE {name}");
+        match driver.query(&sql).await {
+            // Another session created it meanwhile.
+            Err(failure) if failure.number() == Some(DATABASE_EXISTS) => {}
+            created => drop(created.map_err(QueryError::into_error)?),
         }
-        let _ = wire.close().await;
+        let _ = driver.close().await;
         Ok(())
     }
 
-    /// Connects and logs in. A server that says that it is not ready is asked again: nothing has been written yet.
-    async fn dial(&self, database: &str) -> Result<Wire, Refused> {
+    /// Connects and logs in. Retries until the connect timeout while the server reports that it is not ready: nothing has been
+    /// written yet.
+    async fn connect_with_retry(&self, database: &str) -> Result<DriverConnection, ConnectFailure> {
         let deadline = Instant::now() + self.timeout;
         loop {
-            let tried = tokio::time::timeout_at(deadline, self.log_in(database)).await;
-            let refused = match tried {
-                Ok(Ok(wire)) => return Ok(wire),
-                Ok(Err(refused)) => refused,
-                Err(_) => return Err(Refused::Late),
+            let attempt = tokio::time::timeout_at(deadline, self.log_in(database)).await;
+            let failure = match attempt {
+                Ok(Ok(driver)) => return Ok(driver),
+                Ok(Err(failure)) => failure,
+                Err(_) => return Err(ConnectFailure::Timeout),
             };
-            let passing = match &refused {
-                Refused::Driver(error @ tiberius::error::Error::Server(_)) => {
-                    error::plain(error.clone()).is_temporary()
+            let is_temporary = match &failure {
+                ConnectFailure::Driver(error @ DriverError::Server(_)) => {
+                    error::into_error(error.clone()).is_temporary()
                 }
                 _ => false,
             };
-            let pause = PAUSE.mul_f64(0.5 + fastrand::f64());
-            if !passing || Instant::now() + pause >= deadline {
-                return Err(refused);
+            let delay = LOGIN_RETRY_DELAY.mul_f64(0.5 + fastrand::f64());
+            if !is_temporary || Instant::now() + delay >= deadline {
+                return Err(failure);
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(delay).await;
         }
     }
 
-    async fn log_in(&self, database: &str) -> Result<Wire, Refused> {
-        let mut address = self.address.clone();
-        for _ in 0..MOST_ROUTES {
-            let (stream, line) = transport::reach(&address).await?;
-            match Client::connect(config(&address, database), stream.compat_write()).await {
-                Ok(client) => return Ok(Wire::new(client, line)),
-                Err(tiberius::error::Error::Routing { host, port }) => {
-                    address.host = host;
-                    address.port = Some(port);
-                    address.instance = None;
+    async fn log_in(&self, database: &str) -> Result<DriverConnection, ConnectFailure> {
+        let mut config = self.config.clone();
+        for _ in 0..MAX_REDIRECTS {
+            let (stream, probe) = transport::connect(&config).await?;
+            let login = driver_config(&config, database);
+            match Client::connect(login, stream.compat_write()).await {
+                Ok(client) => return Ok(DriverConnection::new(client, probe)),
+                Err(DriverError::Routing { host, port }) => {
+                    config.host = host;
+                    config.port = Some(port);
+                    config.instance = None;
                 }
-                Err(error) => return Err(Refused::Driver(error)),
+                Err(error) => return Err(ConnectFailure::Driver(error)),
             }
         }
-        Err(Refused::Config(
-            "the server sends us from one address to the next".into(),
+        Err(ConnectFailure::Config(
+            "the server redirects the login too often".into(),
         ))
     }
 
-    fn explain(&self, refused: Refused) -> Error {
-        let shown = &self.shown;
-        match refused {
-            Refused::Late => Error::new(
+    fn connect_error(&self, failure: ConnectFailure) -> Error {
+        let url = &self.redacted_url;
+        match failure {
+            ConnectFailure::Timeout => Error::new(
                 ErrorKind::Connect,
-                format!("{shown} did not answer within {:?}", self.timeout),
+                format!("{url} did not answer within {:?}", self.timeout),
             )
             .with_status(Status::Temporary),
-            Refused::Config(what) => Error::new(ErrorKind::InvalidConfig, format!("cannot connect to {shown}: {what}")),
-            Refused::Io(cause) => {
-                let made = Error::new(ErrorKind::Connect, format!("cannot connect to {shown}: {cause}"));
-                let made = match cause.kind() {
-                    std::io::ErrorKind::InvalidData => made,
-                    _ => made.with_status(Status::Temporary),
+            ConnectFailure::Config(problem) => Error::new(
+                ErrorKind::InvalidConfig,
+                format!("cannot connect to {url}: {problem}"),
+            ),
+            ConnectFailure::Io(cause) => {
+                let error = Error::new(
+                    ErrorKind::Connect,
+                    format!("cannot connect to {url}: {cause}"),
+                );
+                let error = match cause.kind() {
+                    // The reply is not one of SQL Server.
+                    std::io::ErrorKind::InvalidData => error,
+                    _ => error.with_status(Status::Temporary),
                 };
-                made.with_source(cause)
+                error.with_source(cause)
             }
-            Refused::Tls(cause) => Error::new(
+            ConnectFailure::Tls(cause) => Error::new(
                 ErrorKind::Connect,
-                format!("no encrypted connection to {shown}: {cause}"),
+                format!("cannot encrypt the connection to {url}: {cause}"),
             )
             .with_hint(
-                "a development server signs its certificate itself: trust it with trust_server_certificate=true in the URL, or name \
-                 the PEM file of its authority with trust_server_certificate_ca=<path>; encrypt=false sends everything, the password \
-                 included, for anybody to read",
+                "if the server signs its own certificate, trust it with trust_server_certificate=true in the URL, or name the PEM file \
+                 of its authority with trust_server_certificate_ca=<path>; encrypt=false sends everything unencrypted, the password included",
             )
             .with_source(cause),
-            Refused::Driver(cause) => {
-                let server_refused = matches!(cause, tiberius::error::Error::Server(_));
-                let unencrypted = self.address.encrypt == Encrypt::Off && !server_refused;
-                let cause = error::plain(cause);
-                let mut made = Error::new(
-                    ErrorKind::Connect,
-                    format!("cannot connect to {shown}: {}", cause.message()),
-                );
-                if let Some(hint) = cause.hint() {
-                    made = made.with_hint(hint);
-                } else if unencrypted {
-                    made = made.with_hint("a server that demands encryption hangs up here: leave encrypt=false out");
-                }
-                if cause.is_temporary() {
-                    made = made.with_status(Status::Temporary);
-                }
-                made.with_source(cause)
-            }
+            ConnectFailure::Driver(cause) => self.login_error(cause),
         }
+    }
+
+    fn login_error(&self, cause: DriverError) -> Error {
+        let is_server_error = matches!(cause, DriverError::Server(_));
+        let cause = error::into_error(cause);
+        let mut error = Error::new(
+            ErrorKind::Connect,
+            format!(
+                "cannot connect to {}: {}",
+                self.redacted_url,
+                cause.message()
+            ),
+        );
+        if let Some(hint) = cause.hint() {
+            error = error.with_hint(hint);
+        } else if self.config.encrypt == Encrypt::Off && !is_server_error {
+            error = error.with_hint(
+                "a server that requires encryption closes the connection here; remove encrypt=false",
+            );
+        }
+        if cause.is_temporary() {
+            error = error.with_status(Status::Temporary);
+        }
+        error.with_source(cause)
     }
 }
 
-/// What the driver is told.
-fn config(address: &Address, database: &str) -> Config {
-    let mut config = Config::new();
-    config.host(&address.host);
-    config.database(database);
-    config.authentication(AuthMethod::sql_server(&address.user, &address.password));
-    config.application_name(address.application.as_deref().unwrap_or("lockage"));
-    // As far as the driver is concerned; see `transport`.
-    config.encryption(EncryptionLevel::NotSupported);
-    // The time limits are ours: a statement may run, and wait for a lock, for as long as it takes.
-    config.handshake_timeout(None);
-    config.command_timeout(None);
-    config.lossy_utf16_decoding(true);
-    config
+/// Returns the settings for the driver.
+fn driver_config(config: &ConnectConfig, database: &str) -> Config {
+    let mut login = Config::new();
+    login.host(&config.host);
+    login.database(database);
+    login.authentication(AuthMethod::sql_server(&config.user, &config.password));
+    login.application_name(config.application.as_deref().unwrap_or("lockage"));
+    // The transport encrypts below the driver.
+    login.encryption(EncryptionLevel::NotSupported);
+    // Lockage has its own time limits. A statement may run, and wait for a lock, without a limit of the driver.
+    login.handshake_timeout(None);
+    login.command_timeout(None);
+    login.lossy_utf16_decoding(true);
+    login
 }
 
-/// Why there is no connection.
-enum Refused {
-    /// The driver or the server said so.
-    Driver(tiberius::error::Error),
+/// Why a connection could not be opened.
+enum ConnectFailure {
+    /// The driver or the server reported an error.
+    Driver(DriverError),
+    /// The network failed, or the server's first reply is invalid.
     Io(std::io::Error),
+    /// The connection could not be encrypted.
     Tls(std::io::Error),
+    /// The settings cannot be used.
     Config(String),
-    /// It did not answer in time.
-    Late,
+    /// The connect timeout elapsed.
+    Timeout,
 }
 
-impl From<Obstacle> for Refused {
-    fn from(obstacle: Obstacle) -> Self {
-        match obstacle {
-            Obstacle::Io(error) => Self::Io(error),
-            Obstacle::Tls(error) => Self::Tls(error),
-            Obstacle::Config(what) => Self::Config(what),
-            Obstacle::Driver(error) => Self::Driver(error),
+impl From<TransportError> for ConnectFailure {
+    fn from(failure: TransportError) -> Self {
+        match failure {
+            TransportError::Io(error) => Self::Io(error),
+            TransportError::Tls(error) => Self::Tls(error),
+            TransportError::Config(problem) => Self::Config(problem),
+            TransportError::Driver(error) => Self::Driver(error),
         }
     }
 }

@@ -1,312 +1,182 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+//! One session on a server: its state, and the trait `Connection`.
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lockage_core::{
-    Canceller, ConnectOptions, Error, ErrorKind, FoundTable, LockHolder, LockKey, LockProvider,
-    LockStrategy, Migration, ForeignLock, Result,
-};
-use lockage_sql::{Connection, DisconnectProbe, Dialect, CommandError, Notice, Command, Row, MigrationContext};
+use lockage_core::{Canceller, ConnectOptions, Error, ErrorKind, LockKey, Result, Status};
+use lockage_sql::{Command, CommandError, Connection, Dialect, Notice, Row};
+use tiberius::error::Error as DriverError;
 
-use crate::cancel::StopSign;
-use crate::connect::Gangway;
-use crate::convoy::{Convoy, Transaction};
+use crate::cancel::CancelSignal;
+use crate::connect::Connector;
 use crate::dialect::{DIALECT, bracketed, literal};
+use crate::driver::{DriverConnection, QueryError, ResultSets, first_value};
 use crate::error;
-use crate::facts::{Facts, QUESTIONS};
-use crate::lock::{self, Lock, Refused};
-use crate::neighbour;
-use crate::settings;
-use crate::standing::{self, Standing};
-use crate::trace::Trace;
-use crate::wire::{Broken, End, Wire};
+use crate::lock::AppLock;
+use crate::server_info::{self, SERVER_INFO_QUERY, ServerInfo};
+use crate::server_session::ServerSession;
+use crate::session_effects::SessionEffects;
+use crate::session_settings::{INTERNAL_SETTINGS, RESET_EXECUTION, SESSION_DEFAULTS};
+
+/// Restores the login of the session. The loop covers 32 nested impersonations; with more, the next statement fails.
+const REVERT_IMPERSONATION: &str = "DECLARE @lockage INT = 0; WHILE @lockage < 32 AND ORIGINAL_LOGIN() <> SUSER_SNAME() \
+                        BEGIN REVERT; SET @lockage = @lockage + 1 END";
 
 /// One session on a server.
 #[derive(Debug)]
 pub(crate) struct SqlServerConnection {
-    wire: Option<Wire>,
-    gangway: Gangway,
-    /// `None` until the first batch was answered.
-    facts: Option<Facts>,
-    history_table: String,
-    stop: StopSign,
-    notices: Vec<Notice>,
-    /// What scripts left in the session and nobody has put right yet.
-    trace: Trace,
-    /// Where the script in hand stands, where that is not where we stand.
-    away: Option<String>,
-    transaction: Transaction,
-    open_transactions: Option<u32>,
-    /// Whether the engine has locks of its own, as far as is known.
-    has_own_locks: bool,
-    /// Asked before a lock in a table is tried, where the server lists its sessions.
-    standing: Option<Standing>,
-    statement_timeout: Mutex<Option<Duration>>,
+    driver: Option<DriverConnection>,
+    pub(crate) connector: Connector,
+    /// `None` before the first batch.
+    pub(crate) server_info: Option<ServerInfo>,
+    pub(crate) history_table: String,
+    pub(crate) cancel: CancelSignal,
+    pub(crate) notices: Vec<Notice>,
+    /// Changes that scripts made to the session and that have not been undone.
+    pub(crate) session_effects: SessionEffects,
+    /// The database that the running script changed to, while internal statements run in the initial database.
+    pub(crate) script_database: Option<String>,
+    /// The server's id of the internal transaction that is open.
+    pub(crate) open_transaction: Option<String>,
+    /// The number of open transactions according to the last reply; `None` after an error.
+    pub(crate) transaction_count: Option<u32>,
+    /// `false` if the engine is known to have no application locks.
+    pub(crate) has_app_locks: bool,
+    /// The identity of this session for the lock in a table, if the server lists its sessions.
+    pub(crate) server_session: Option<ServerSession>,
+    /// The time limit of each statement of the current migration.
+    pub(crate) statement_timeout: Option<Duration>,
 }
 
 impl SqlServerConnection {
-    pub(crate) async fn open(gangway: Gangway, options: &ConnectOptions) -> Result<Self> {
-        let wire = gangway.open_or_create(options.create).await?;
+    pub(crate) async fn open(options: &ConnectOptions) -> Result<Self> {
+        let connector = Connector::new(options)?;
+        let driver = connector.open_or_create(options.create).await?;
         let history_table = options.history_table.as_deref();
         let history_table = history_table.unwrap_or(lockage_sql::HISTORY_TABLE);
-        Ok(Self::new(gangway, wire, history_table.to_owned()))
+        Ok(Self::new(connector, driver, history_table.to_owned()))
     }
 
-    fn new(gangway: Gangway, wire: Wire, history_table: String) -> Self {
+    /// Opens another session on the same database.
+    pub(crate) async fn reopen(&self) -> Result<Self> {
+        let driver = self.connector.open().await?;
+        let mut sibling = Self::new(self.connector.clone(), driver, self.history_table.clone());
+        sibling.server_info().await?;
+        Ok(sibling)
+    }
+
+    fn new(connector: Connector, driver: DriverConnection, history_table: String) -> Self {
         Self {
-            wire: Some(wire),
-            has_own_locks: !gangway.address().is_synapse(),
-            gangway,
-            facts: None,
+            driver: Some(driver),
+            has_app_locks: !connector.config().is_synapse(),
+            connector,
+            server_info: None,
             history_table,
-            stop: StopSign::new(),
+            cancel: CancelSignal::new(),
             notices: Vec::new(),
-            trace: Trace::default(),
-            away: None,
-            transaction: None,
-            open_transactions: None,
-            standing: None,
-            statement_timeout: Mutex::new(None),
+            session_effects: SessionEffects::default(),
+            script_database: None,
+            open_transaction: None,
+            transaction_count: None,
+            server_session: None,
+            statement_timeout: None,
         }
     }
 
-    fn wire(&mut self) -> Result<&mut Wire> {
-        self.wire
-            .as_mut()
-            .ok_or_else(|| Error::new(ErrorKind::SessionLost, "the session has ended").with_status(Status::Temporary))
-    }
-
-    fn time_limit(&self) -> MutexGuard<'_, Option<Duration>> {
-        self.statement_timeout
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock(&self, key: &LockKey) -> Lock {
-        Lock::new(key, &self.gangway.address().principal)
-    }
-
-    /// Runs a batch of ours. The first one asks the server on itself on the way.
-    async fn ask(&mut self, sql: &str) -> Result<Vec<Vec<Row>>, Broken> {
-        let lost = |error: Error| Broken {
-            sets: Vec::new(),
-            error: tiberius::error::Error::Io {
-                kind: std::io::ErrorKind::NotConnected,
-                message: error.to_string(),
-            },
-        };
-        if self.facts.is_some() {
-            return self.wire().map_err(lost)?.run(sql).await;
-        }
-        let first = format!("{}\n{QUESTIONS};\n{sql}", settings::BEGINNING);
-        let (mut sets, broken) = match self.wire().map_err(lost)?.run(&first).await {
-            Ok(sets) => (sets, None),
-            Err(broken) => (broken.sets, Some(broken.error)),
-        };
-        if !sets.is_empty() {
-            let answer = sets.remove(0);
-            match Facts::read(answer.first()) {
-                Ok(facts) => self.facts = Some(facts),
-                Err(error) if broken.is_none() => return Err(lost(error)),
-                Err(_) => {}
-            }
-        }
-        match broken {
-            None => Ok(sets),
-            Some(error) => Err(Broken { sets, error }),
-        }
-    }
-
-    async fn facts(&mut self) -> Result<Facts> {
-        if self.facts.is_none() {
-            self.ask("").await.map_err(plain)?;
-        }
-        self.facts.clone().ok_or_else(|| {
-            Error::new(
-                ErrorKind::Connect,
-                "the server does not answer questions on itself",
-            )
+    pub(crate) fn driver(&mut self) -> Result<&mut DriverConnection> {
+        self.driver.as_mut().ok_or_else(|| {
+            Error::new(ErrorKind::SessionLost, "the session has ended")
+                .with_status(Status::Temporary)
         })
     }
 
-    /// Puts right what scripts left in the session, before something of ours runs in it.
-    async fn come_home(&mut self) -> Result<()> {
-        let trace = std::mem::take(&mut self.trace);
-        let home = self.facts().await?.database;
-        if trace.stops {
-            self.ask(settings::RUN_AGAIN).await.map_err(plain)?;
-        }
-        if trace.sets {
-            self.ask(settings::OWN_NEEDS).await.map_err(plain)?;
-        }
-        if trace.impersonates {
-            // As often as somebody else's rights may have been taken within each other; more is an error of its own at the next statement.
-            let back = "DECLARE @lockage INT = 0; WHILE @lockage < 32 AND ORIGINAL_LOGIN() <> SUSER_SNAME() \
-                        BEGIN REVERT; SET @lockage = @lockage + 1 END";
-            self.ask(back).await.map_err(plain)?;
-        }
-        if trace.moves {
-            let sql = format!("SELECT DB_NAME(); USE {}", bracketed(&home));
-            let sets = self.ask(&sql).await.map_err(plain)?;
-            let there = sets.into_iter().flatten().flatten().next().flatten();
-            self.away = there.filter(|there| *there != home);
-        }
-        Ok(())
+    pub(crate) fn app_lock(&self, key: &LockKey) -> AppLock {
+        AppLock::new(key, &self.connector.config().lock_principal)
     }
 
-    async fn send(
-        &mut self,
-        convoy: &mut Convoy,
-        done: &mut (dyn FnMut(usize) + Send),
-    ) -> Result<(), CommandError> {
-        if convoy.is_empty() {
-            return Ok(());
+    /// Runs an internal batch. The first batch of a session also applies the session defaults and reads the server's
+    /// properties.
+    pub(crate) async fn query_sets(&mut self, sql: &str) -> Result<ResultSets, QueryError> {
+        if self.server_info.is_some() {
+            return self.driver().map_err(query_error)?.query(sql).await;
         }
-        let convoy = std::mem::take(convoy);
-        let first = convoy.pieces().next().unwrap_or_default();
-        let at_first = |error| CommandError::new(first, error);
-        self.come_home().await.map_err(at_first)?;
-        let facts = self.facts().await.map_err(at_first)?;
-        let batch = convoy.batch(self.transaction.as_deref(), &facts);
-        let answer = self.ask(&batch).await;
-        let arrival = match convoy.arrive(answer) {
-            Ok(arrival) => arrival,
-            Err(failure) => {
-                self.open_transactions = None;
-                return Err(failure);
-            }
+        let first = format!("{SESSION_DEFAULTS}\n{SERVER_INFO_QUERY};\n{sql}");
+        let (mut sets, failure) = match self.driver().map_err(query_error)?.query(&first).await {
+            Ok(sets) => (sets, None),
+            Err(failure) => (failure.sets, Some(failure.error)),
         };
-        self.transaction = convoy.leaves(self.transaction.take(), &arrival);
-        self.open_transactions = Some(arrival.open_transactions);
-        convoy.pieces().for_each(done);
+        // An error of `sql` comes after the result set with the properties.
+        if !sets.is_empty() {
+            let rows = sets.remove(0);
+            match ServerInfo::from_row(rows.first()) {
+                Ok(server_info) => self.server_info = Some(server_info),
+                Err(error) if failure.is_none() => return Err(query_error(error)),
+                Err(_) => {}
+            }
+        }
+        match failure {
+            None => Ok(sets),
+            Some(error) => Err(QueryError { sets, error }),
+        }
+    }
+
+    /// Runs an internal batch and returns its first value.
+    async fn query_value(&mut self, sql: &str) -> Result<Option<String>> {
+        let sets = self.query_sets(sql).await;
+        sets.map(first_value).map_err(QueryError::into_error)
+    }
+
+    pub(crate) async fn server_info(&mut self) -> Result<ServerInfo> {
+        if self.server_info.is_none() {
+            self.query_sets("").await.map_err(QueryError::into_error)?;
+        }
+        self.server_info
+            .clone()
+            .ok_or_else(server_info::unreadable_error)
+    }
+
+    /// Undoes the changes that scripts made to the session, so that an internal statement can run.
+    ///
+    /// The order matters: while execution is disabled, no other statement takes effect. `USE` comes last, because it needs the
+    /// permissions of the session's own login.
+    pub(crate) async fn restore_session(&mut self) -> Result<()> {
+        let effects = std::mem::take(&mut self.session_effects);
+        let initial_database = self.server_info().await?.initial_database;
+        if effects.disables_execution {
+            self.query_value(RESET_EXECUTION).await?;
+        }
+        if effects.sets_options {
+            self.query_value(INTERNAL_SETTINGS).await?;
+        }
+        if effects.impersonates {
+            self.query_value(REVERT_IMPERSONATION).await?;
+        }
+        if effects.changes_database {
+            let sql = format!("SELECT DB_NAME(); USE {}", bracketed(&initial_database));
+            let database = self.query_value(&sql).await?;
+            self.script_database = database.filter(|database| *database != initial_database);
+        }
         Ok(())
     }
+}
 
-    /// Runs a batch of a script, as long as it may.
-    async fn script(&mut self, index: usize, sql: &str) -> Result<(), CommandError> {
-        let here = |error| CommandError::new(index, error);
-        self.facts().await.map_err(here)?;
-        if self.stop.take() {
-            return Err(here(interrupted()));
-        }
-        if let Some(away) = self.away.take() {
-            let go = format!("USE {}", bracketed(&away));
-            self.ask(&go).await.map_err(plain).map_err(here)?;
-            self.trace.moves = true;
-        }
-        self.trace = self.trace.and(Trace::of(sql));
-        let limit = *self.time_limit();
-        let mut stop = self.stop.watch();
-        let wire = self.wire().map_err(here)?;
-        let end = wire.execute_until(sql, limit, &mut stop).await;
-        let notices = wire.take_notices();
-        self.notices.extend(notices);
-        let cancelled = self.stop.take();
-        match end {
-            End::Done(Ok(())) => Ok(()),
-            End::Done(Err(error)) => {
-                let failure = error::failure(index, Some(sql), error);
-                Err(CommandError {
-                    error: of_a_script(failure.error, cancelled),
-                    ..failure
-                })
-            }
-            End::Cancelled => Err(here(interrupted())),
-            End::Late => Err(here(too_late(limit.unwrap_or_default()))),
-            End::Stuck => Err(here(Error::new(
-                ErrorKind::SessionLost,
-                "a statement was to be ended and could not be; the session was given up",
-            ))),
-        }
+/// Wraps an error of this crate in one of the driver.
+fn query_error(error: Error) -> QueryError {
+    QueryError {
+        sets: ResultSets::new(),
+        error: DriverError::Io {
+            kind: std::io::ErrorKind::NotConnected,
+            message: error.to_string(),
+        },
     }
-}
-
-/// What would be a failure to connect at the beginning is one of the statement later.
-fn of_a_script(error: Error, cancelled: bool) -> Error {
-    match error.kind() {
-        ErrorKind::MigrationFailed if cancelled => interrupted().with_source(error),
-        ErrorKind::Connect => {
-            Error::new(ErrorKind::MigrationFailed, error.message()).with_source(error)
-        }
-        _ => error,
-    }
-}
-
-fn interrupted() -> Error {
-    Error::new(ErrorKind::Interrupted, "the statement was interrupted")
-}
-
-fn too_late(limit: Duration) -> Error {
-    Error::new(
-        ErrorKind::MigrationFailed,
-        format!("the statement took longer than {limit:?} and was ended"),
-    )
-    .with_hint("give it more time with `-- lockage: statement-timeout=10m` or --statement-timeout")
-}
-
-fn plain(broken: Broken) -> Error {
-    error::plain(broken.error)
 }
 
 impl Drop for SqlServerConnection {
     fn drop(&mut self) {
-        if let Some(wire) = self.wire.take() {
-            wire.abandon();
+        if let Some(driver) = self.driver.take() {
+            driver.abort();
         }
-    }
-}
-
-#[async_trait]
-impl LockProvider for SqlServerConnection {
-    async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
-        self.come_home().await?;
-        let (lock, babelfish) = (self.lock(key), self.facts().await?.babelfish);
-        lock::try_lock(self.wire()?, &lock, babelfish)
-            .await
-            .map_err(|refused| match refused {
-                Refused::Unknown(error) => {
-                    self.has_own_locks = false;
-                    error
-                }
-                Refused::Other(error) => error,
-            })
-    }
-
-    async fn holds(&mut self, key: &LockKey) -> Result<bool> {
-        self.come_home().await?;
-        let lock = self.lock(key);
-        lock::holds(self.wire()?, &lock).await
-    }
-
-    async fn unlock(&mut self, key: &LockKey) -> Result<()> {
-        self.come_home().await?;
-        let lock = self.lock(key);
-        lock::unlock(self.wire()?, &lock).await
-    }
-
-    async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
-        self.come_home().await?;
-        let (lock, facts) = (self.lock(key), self.facts().await?);
-        lock::holder(self.wire()?, &lock, facts.babelfish).await
-    }
-
-    fn native_lock_name(&self, key: &LockKey) -> String {
-        lock::resource(key)
-    }
-
-    async fn foreign_lock_keys(&mut self, neighbour: &ForeignLock) -> Result<Vec<LockKey>> {
-        neighbour::locks(neighbour, &self.facts().await?.database)
-    }
-
-    async fn find_tables(&mut self, names: &[String]) -> Result<Vec<FoundTable>> {
-        self.come_home().await?;
-        neighbour::tables(self.wire()?, names).await
-    }
-
-    async fn terminate_holder(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
-        self.come_home().await?;
-        let (lock, facts) = (self.lock(key), self.facts().await?);
-        lock::end(self.wire()?, &lock, holder, facts.babelfish).await
     }
 }
 
@@ -317,39 +187,27 @@ impl Connection for SqlServerConnection {
     }
 
     fn user(&self) -> Option<&str> {
-        Some(&self.gangway.address().user)
+        Some(&self.connector.config().user)
     }
 
     async fn query(&mut self, sql: &str) -> Result<Vec<Row>, CommandError> {
-        if self.trace != Trace::default() {
-            self.come_home()
+        if self.session_effects != SessionEffects::default() {
+            self.restore_session()
                 .await
                 .map_err(|error| CommandError::new(0, error))?;
         }
-        match self.ask(sql).await {
+        match self.query_sets(sql).await {
             Ok(sets) => Ok(sets.into_iter().next().unwrap_or_default()),
-            Err(broken) => Err(error::failure(0, None, broken.error)),
+            Err(failure) => Err(error::command_error(0, None, failure.error)),
         }
     }
 
-    async fn run(
+    async fn execute(
         &mut self,
-        pieces: &[Command<'_>],
-        done: &mut (dyn FnMut(usize) + Send),
+        commands: &[Command<'_>],
+        on_done: &mut (dyn FnMut(usize) + Send),
     ) -> Result<(), CommandError> {
-        let mut convoy = Convoy::default();
-        for (index, piece) in pieces.iter().enumerate() {
-            match piece {
-                Command::Internal(sql) => convoy.own(index, sql),
-                Command::Assert(condition, refusal) => convoy.require(index, condition, refusal),
-                Command::Script(sql) => {
-                    self.send(&mut convoy, done).await?;
-                    self.script(index, sql).await?;
-                    done(index);
-                }
-            }
-        }
-        self.send(&mut convoy, done).await
+        self.execute_commands(commands, on_done).await
     }
 
     fn take_notices(&mut self) -> Vec<Notice> {
@@ -357,107 +215,30 @@ impl Connection for SqlServerConnection {
     }
 
     async fn history_schema(&mut self) -> Result<Option<String>> {
-        self.come_home().await?;
+        self.restore_session().await?;
         let table = literal(&bracketed(&self.history_table));
         let sql = format!("SELECT COALESCE(OBJECT_SCHEMA_NAME(OBJECT_ID({table})), SCHEMA_NAME())");
-        let sets = self.ask(&sql).await.map_err(plain)?;
-        Ok(sets.into_iter().flatten().flatten().next().flatten())
+        self.query_value(&sql).await
     }
 
     async fn ensure_schema(&mut self, schema: &str) -> Result<()> {
-        self.come_home().await?;
-        let make = literal(&format!("CREATE SCHEMA {}", bracketed(schema)));
-        let sql = format!("IF SCHEMA_ID({}) IS NULL EXEC ({make})", literal(schema));
-        self.ask(&sql).await.map(drop).map_err(plain)
+        self.restore_session().await?;
+        let create = literal(&format!("CREATE SCHEMA {}", bracketed(schema)));
+        let sql = format!("IF SCHEMA_ID({}) IS NULL EXEC ({create})", literal(schema));
+        self.query_value(&sql).await.map(drop)
     }
 
     fn lock_condition(&self, key: &LockKey) -> Option<String> {
-        Some(self.lock(key).condition())
-    }
-
-    fn prepare(&self, work: &MigrationContext<'_>) -> Vec<String> {
-        *self.time_limit() = work.statement_timeout;
-        vec![settings::BEGINNING.to_owned(), settings::lock_timeout(work)]
-    }
-
-    fn before_commit(&self, _migration: &Migration) -> Vec<Command<'static>> {
-        Vec::new()
-    }
-
-    /// Any statement that can be in a transaction may share it.
-    fn allows_transaction(&self, statement: &str) -> bool {
-        !crate::manner::refuses_a_transaction(statement)
-    }
-
-    fn in_transaction(&self) -> Option<bool> {
-        self.open_transactions.map(|open| open > 0)
-    }
-
-    fn default_lock_strategy(&self) -> LockStrategy {
-        match self.has_own_locks {
-            true => LockStrategy::Advisory,
-            false => LockStrategy::Table,
-        }
-    }
-
-    async fn prepare_table_lock(&mut self) -> Result<()> {
-        if self.standing.is_none() {
-            self.facts().await?;
-            self.standing = Standing::own(self.wire()?).await;
-        }
-        Ok(())
-    }
-
-    fn session_exists_sql(&self) -> Option<String> {
-        self.standing.as_ref().map(Standing::condition)
-    }
-
-    fn cut(&self) -> Option<DisconnectProbe> {
-        self.wire.as_ref().map(Wire::cut)
-    }
-
-    async fn enrich_holder(&mut self, holder: &mut LockHolder) {
-        if let Ok(wire) = self.wire() {
-            standing::enrich_holder(wire, holder).await;
-        }
-    }
-
-    async fn shows(&mut self, session: &str) -> bool {
-        match self.wire() {
-            Ok(wire) => standing::is_shown(wire, session).await,
-            Err(_) => false,
-        }
-    }
-
-    async fn end_holder(&mut self, session: &str, _since: Option<&str>) -> Result<bool> {
-        standing::end(self.wire()?, session).await
-    }
-
-    async fn open_sibling(&mut self) -> Result<Box<dyn Connection>> {
-        let wire = self.gangway.open().await?;
-        let mut another = Self::new(self.gangway.clone(), wire, self.history_table.clone());
-        another.facts().await?;
-        Ok(Box::new(another))
-    }
-
-    fn ending(&self, session: &str) -> Option<String> {
-        Some(format!("KILL {}", session.split(' ').next()?))
-    }
-
-    fn session_id(&self) -> Option<String> {
-        match &self.standing {
-            Some(standing) => Some(standing.name()),
-            None => self.facts.as_ref().map(|facts| facts.session.clone()),
-        }
+        Some(self.app_lock(key).is_held_sql())
     }
 
     fn canceller(&self) -> Arc<dyn Canceller> {
-        Arc::new(self.stop.clone())
+        Arc::new(self.cancel.clone())
     }
 
     async fn close(mut self) -> Result<()> {
-        match self.wire.take() {
-            Some(wire) => wire.close().await.map_err(error::plain),
+        match self.driver.take() {
+            Some(driver) => driver.close().await.map_err(error::into_error),
             None => Ok(()),
         }
     }

@@ -1,7 +1,8 @@
-//! From SQL Server's error numbers to kinds.
+//! Maps SQL Server's error numbers to error kinds.
 
-use lockage_core::{Error, ErrorKind};
-use lockage_sql::{FailureCause, CommandError, KnownError, ErrorPosition};
+use lockage_core::{Error, ErrorKind, Status};
+use lockage_sql::{CommandError, ErrorPosition, FailureCause, KnownError};
+use tiberius::error::{Error as DriverError, TokenError};
 
 use ErrorKind::{Connect, MigrationFailed, SessionLost, Unexpected, Unsupported};
 
@@ -9,133 +10,132 @@ const fn entry(numbers: &'static [u32], kind: ErrorKind) -> KnownError {
     KnownError::new(numbers, kind)
 }
 
-/// The numbers that mean something to us; whatever is missing is a statement that failed.
+/// The error numbers with a meaning. Any other number means that a statement failed.
 const TABLE: &[KnownError] = &[
     entry(&[18452, 18456, 18470, 18486, 18487, 18488], Connect).with_hint("check user and password"),
-    // The database does not exist, or this login may not use it: the server does not say which.
+    // The database does not exist, or this login has no access: the server does not report which.
     entry(&[4060, 911, 916], Connect).with_hint(
-        "make the database, or let --create (ConnectOptions::create) make it; or give the login a user in it",
+        "create the database, or create it with --create (ConnectOptions::create), or add the login as a user of the database",
     ),
-    entry(&[40914, 40615], Connect).with_hint("the server's firewall does not let this address in"),
-    // Azure SQL moves, is too busy or is out of something for a while; a database that starts, stops or recovers.
+    entry(&[40914, 40615], Connect).with_hint("allow this client's address in the server's firewall"),
+    // Azure SQL is moving the database, is overloaded or is out of a resource; a database is starting, stopping or recovering.
     entry(
         &[615, 921, 922, 4221, 10928, 10929, 10936, 17197, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920],
         Connect,
     )
     .with_status(Status::Temporary),
-    // Killed; shut down.
+    // Session killed; server shutting down.
     entry(&[596, 6005, 6006, 17188, 17148], SessionLost).with_status(Status::Temporary),
     entry(&[208], MigrationFailed).with_cause(FailureCause::MissingTable),
     // Lock request timed out; deadlock victim; snapshot conflicts.
     entry(&[1222, 1205, 3960, 3961], MigrationFailed).with_cause(FailureCause::LockTimeout),
     entry(&[226, 574, 3021, 3023, 5069, 12321, 15002, 40508], MigrationFailed).with_hint(
-        "where it is refused only inside a transaction, put `-- lockage: no-transaction` at the head of the file",
+        "if the statement is rejected only inside a transaction, add `-- lockage: no-transaction` at the head of the file",
     ),
-    entry(&[229, 230, 262, 297, 300, 371, 378, 2760, 3701, 15247], MigrationFailed).with_hint("the user may lack a right; see sys.fn_my_permissions"),
-    entry(&[978, 976, 3906, 3908, 3909], MigrationFailed).with_hint("the database is read-only: is this a replica?"),
-    entry(&[1101, 1105, 9002, 701, 802, 8645, 40544], MigrationFailed).with_hint("the server is out of disk, log or memory; make room and run again"),
-    entry(&[3930, 3998, 3931], MigrationFailed).with_hint("an error before it, which the script caught, had doomed the transaction"),
+    entry(&[229, 230, 262, 297, 300, 371, 378, 2760, 3701, 15247], MigrationFailed)
+        .with_hint("the user may lack a permission; see sys.fn_my_permissions"),
+    entry(&[978, 976, 3906, 3908, 3909], MigrationFailed)
+        .with_hint("the database is read-only; check that this is not a read-only replica"),
+    entry(&[1101, 1105, 9002, 701, 802, 8645, 40544], MigrationFailed)
+        .with_hint("the server is out of disk space, log space or memory; free some and run again"),
+    entry(&[3930, 3998, 3931], MigrationFailed)
+        .with_hint("the script caught an earlier error that had made the transaction uncommittable"),
 ];
 
-/// Whether a login was refused for its database: it is not there, or not for this login.
-pub(crate) fn is_database_missing(error: &tiberius::error::Error) -> bool {
+/// The number that Babelfish reports for an error without a number in SQL Server. The message is PostgreSQL's.
+const BABELFISH_UNMAPPED: u32 = 33_557_097;
+
+/// Returns whether a login failed because its database does not exist or is not accessible to this login.
+pub(crate) fn is_database_missing(error: &DriverError) -> bool {
     match error {
-        tiberius::error::Error::Server(server) => matches!(number(server), 4060 | 911),
+        DriverError::Server(server) => matches!(effective_number(server), 4060 | 911),
         _ => false,
     }
 }
 
-fn number(server: &tiberius::error::TokenError) -> u32 {
-    match server.code() {
-        UNMAPPED => number_of(server.message()),
-        number => number,
+/// Converts an error of the driver for a command of a batch. `sql` is the text of the command if it belongs to a script.
+pub(crate) fn command_error(command: usize, sql: Option<&str>, error: DriverError) -> CommandError {
+    let position = sql.and_then(|sql| error_position(sql, &error));
+    let (cause, error) = classify(error);
+    CommandError::new(command, error)
+        .with_cause(cause)
+        .with_position(position)
+}
+
+/// Converts an error of the driver.
+pub(crate) fn into_error(error: DriverError) -> Error {
+    classify(error).1
+}
+
+/// Returns SQL Server's number of an error, also for messages that Babelfish passes through from PostgreSQL.
+fn effective_number(server: &TokenError) -> u32 {
+    if server.code() != BABELFISH_UNMAPPED {
+        return server.code();
     }
-}
-
-/// Judges an error of the driver. `piece` is the index of what failed; `sql` its text where it is a batch of a script.
-pub(crate) fn failure(piece: usize, sql: Option<&str>, error: tiberius::error::Error) -> CommandError {
-    let place = sql.and_then(|sql| place(sql, &error));
-    let (cause, error) = judge(error);
-    CommandError {
-        place,
-        cause,
-        ..CommandError::new(piece, error)
-    }
-}
-
-/// Judges an error of the driver outside a piece.
-pub(crate) fn plain(error: tiberius::error::Error) -> Error {
-    judge(error).1
-}
-
-/// What Babelfish says in place of a number that it does not know; the text is PostgreSQL's then.
-const UNMAPPED: u32 = 33_557_097;
-
-/// The number that SQL Server has for such a text.
-fn number_of(message: &str) -> u32 {
-    match message {
+    match server.message() {
         "canceling statement due to lock timeout" => 1222,
         "deadlock detected" => 1205,
-        _ if message.starts_with("Cannot open database ") => 4060,
-        _ if message.starts_with("relation ") && message.ends_with("does not exist") => 208,
-        _ => UNMAPPED,
+        message if message.starts_with("Cannot open database ") => 4060,
+        message if message.starts_with("relation ") && message.ends_with("does not exist") => 208,
+        _ => BABELFISH_UNMAPPED,
     }
 }
 
-fn judge(error: tiberius::error::Error) -> (FailureCause, Error) {
-    let server = match &error {
-        tiberius::error::Error::Server(server) => server,
-        tiberius::error::Error::Io { message, .. } => {
-            let made = Error::new(SessionLost, format!("the connection broke: {message}"));
-            return (FailureCause::Other, made.with_status(Status::Temporary).with_source(error));
+fn classify(error: DriverError) -> (FailureCause, Error) {
+    let (kind, message) = match &error {
+        DriverError::Server(server) => {
+            let (cause, classified) = classify_server_error(server);
+            return (cause, classified.with_source(error));
         }
-        // What follows such an answer cannot be told from the rest of it.
-        tiberius::error::Error::Protocol(_) => {
-            let made = Error::new(
-                SessionLost,
-                format!("the connection is out of step: {error}"),
-            );
-            return (FailureCause::Other, made.with_status(Status::Temporary).with_source(error));
+        DriverError::Io { message, .. } => {
+            (SessionLost, format!("the connection broke: {message}"))
         }
-        tiberius::error::Error::Encoding(_)
-        | tiberius::error::Error::Utf8
-        | tiberius::error::Error::Utf16 => {
-            let made = Error::new(
-                Unsupported,
-                format!("the driver cannot read an answer: {error}"),
-            );
-            return (FailureCause::Other, made.with_source(error));
-        }
-        _ => {
-            let made = Error::new(Unexpected, error.to_string());
-            return (FailureCause::Other, made.with_source(error));
-        }
+        // The position of the next message in the stream is unknown, so the session cannot continue.
+        DriverError::Protocol(_) => (
+            SessionLost,
+            format!("the server's reply violates the protocol: {error}"),
+        ),
+        DriverError::Encoding(_) | DriverError::Utf8 | DriverError::Utf16 => (
+            Unsupported,
+            format!("the driver cannot decode the server's reply: {error}"),
+        ),
+        _ => (Unexpected, error.to_string()),
     };
-    let found = KnownError::find(TABLE, number(server));
-    let mut made = found.error(server.message());
-    made = made
+    let mut classified = Error::new(kind, message);
+    if kind == SessionLost {
+        classified = classified.with_status(Status::Temporary);
+    }
+    (FailureCause::Other, classified.with_source(error))
+}
+
+fn classify_server_error(server: &TokenError) -> (FailureCause, Error) {
+    let known = KnownError::find(TABLE, effective_number(server));
+    let mut error = known
+        .error(server.message())
         .with_context("sqlserver_error", server.code().to_string())
         .with_context("severity", server.class().to_string());
     if !server.procedure().is_empty() {
-        let place = format!("{}, line {}", server.procedure(), server.line());
-        made = made.with_context("procedure", place);
+        let procedure = format!("{}, line {}", server.procedure(), server.line());
+        error = error.with_context("procedure", procedure);
     }
-    (found.cause(), made.with_source(error))
+    (known.cause(), error)
 }
 
-/// The line of a batch in which it failed. The server counts within a procedure where one was called, and within the batch where one was
-/// being made.
-fn place(sql: &str, error: &tiberius::error::Error) -> Option<ErrorPosition> {
-    let tiberius::error::Error::Server(server) = error else {
+/// Returns the line of a batch in which it failed.
+///
+/// The server counts lines within a called procedure. While a batch creates a procedure, it counts lines within the batch.
+fn error_position(sql: &str, error: &DriverError) -> Option<ErrorPosition> {
+    let DriverError::Server(server) = error else {
         return None;
     };
-    let makes_one = || {
+    let creates_object = || {
         let words = lockage_sql::script::leading_words(sql, &lockage_sql::script::SQLSERVER, 1);
         words.iter().any(|word| word == "CREATE" || word == "ALTER")
     };
     let lines = u32::try_from(sql.lines().count()).unwrap_or(u32::MAX);
-    let within = (1..=lines).contains(&server.line());
-    (within && (server.procedure().is_empty() || makes_one())).then(|| ErrorPosition::Line(server.line()))
+    let is_within_batch = (1..=lines).contains(&server.line());
+    (is_within_batch && (server.procedure().is_empty() || creates_object()))
+        .then(|| ErrorPosition::Line(server.line()))
 }
 
 #[cfg(test)]
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_number_stands_in_the_table_twice() {
+    fn error_table_numbers_are_unique() {
         let mut numbers: Vec<u32> = TABLE
             .iter()
             .flat_map(KnownError::numbers)
@@ -157,15 +157,15 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_connection_is_a_lost_session() {
-        let broken = tiberius::error::Error::Io {
+    fn broken_connection_is_a_lost_session() {
+        let broken = into_error(DriverError::Io {
             kind: std::io::ErrorKind::UnexpectedEof,
             message: "early eof".into(),
-        };
-        let error = plain(broken);
-        assert_eq!(error.kind(), SessionLost);
-        assert!(error.is_temporary());
-        let strange = plain(tiberius::error::Error::Protocol("invalid token".into()));
-        assert_eq!(strange.kind(), SessionLost);
+        });
+        assert_eq!(broken.kind(), SessionLost);
+        assert!(broken.is_temporary());
+        let invalid = into_error(DriverError::Protocol("invalid token".into()));
+        assert_eq!(invalid.kind(), SessionLost);
+        assert!(invalid.is_temporary());
     }
 }

@@ -1,5 +1,7 @@
-//! What the server says beside its answers: `PRINT`, warnings. The driver passes such messages to tracing only, so a listener of ours stands
-//! there while a statement runs, and passes on to the program's own what is said.
+//! Collects messages of the server: the output of `PRINT`, and warnings.
+//!
+//! The driver only logs such messages with tracing. A subscriber of this module reads them while a statement runs, and passes
+//! every event on to the subscriber of the program.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,112 +10,111 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber, dispatcher};
 
-/// Where the driver speaks of what it reads.
-const SOURCE: &str = "tiberius::tds::stream::token";
+/// The tracing target of the driver's log of messages.
+const TIBERIUS_TARGET: &str = "tiberius::tds::stream::token";
 
-/// How many messages of one statement are kept.
-const MOST: usize = 1000;
+/// The maximum number of messages that are kept for one statement.
+const MAX_MESSAGES: usize = 1000;
 
-/// Collects messages.
+/// Collects the messages of the calls that run with its subscriber.
 #[derive(Clone)]
-pub(crate) struct Listener {
-    heard: Arc<Mutex<Vec<String>>>,
+pub(crate) struct NoticeCollector {
+    messages: Arc<Mutex<Vec<String>>>,
     dispatch: Dispatch,
 }
 
-impl Listener {
+impl NoticeCollector {
     pub(crate) fn new() -> Self {
-        let heard: Arc<Mutex<Vec<String>>> = Arc::default();
-        let before = dispatcher::get_default(Dispatch::clone);
-        let ear = Ear {
-            heard: Arc::clone(&heard),
-            before,
+        let messages: Arc<Mutex<Vec<String>>> = Arc::default();
+        let subscriber = NoticeSubscriber {
+            messages: Arc::clone(&messages),
+            program: dispatcher::get_default(Dispatch::clone),
         };
         Self {
-            heard,
-            dispatch: Dispatch::new(ear),
+            messages,
+            dispatch: Dispatch::new(subscriber),
         }
     }
 
-    /// The listener for the calls in it: `future.with_subscriber(listener.dispatch())`.
+    /// Returns the subscriber for a call: `future.with_subscriber(collector.dispatch())`.
     pub(crate) fn dispatch(&self) -> Dispatch {
         self.dispatch.clone()
     }
 
-    /// What was heard since the last call, each text once.
+    /// Removes and returns the messages since the last call, each text once.
     pub(crate) fn take(&self) -> Vec<Notice> {
-        let heard = std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
+        let messages =
+            std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner));
         let mut notices: Vec<Notice> = Vec::new();
-        for message in heard {
+        for message in messages {
             if !notices.iter().any(|notice| notice.message == message) {
-                let severity = "INFO".to_owned();
-                notices.push(Notice { severity, message });
+                notices.push(Notice::new("INFO", message));
             }
         }
         notices
     }
 }
 
-impl std::fmt::Debug for Listener {
+impl std::fmt::Debug for NoticeCollector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Listener")
+        f.write_str("NoticeCollector")
     }
 }
 
-struct Ear {
-    heard: Arc<Mutex<Vec<String>>>,
-    /// The program's own.
-    before: Dispatch,
+struct NoticeSubscriber {
+    messages: Arc<Mutex<Vec<String>>>,
+    /// The subscriber of the program.
+    program: Dispatch,
 }
 
-fn concerns_us(metadata: &Metadata<'_>) -> bool {
-    metadata.target() == SOURCE && *metadata.level() == Level::DEBUG
+fn is_server_message(metadata: &Metadata<'_>) -> bool {
+    metadata.target() == TIBERIUS_TARGET && *metadata.level() == Level::DEBUG
 }
 
-impl Subscriber for Ear {
+impl Subscriber for NoticeSubscriber {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        concerns_us(metadata) || self.before.enabled(metadata)
+        is_server_message(metadata) || self.program.enabled(metadata)
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.before.new_span(span)
+        self.program.new_span(span)
     }
 
     fn record(&self, span: &Id, values: &Record<'_>) {
-        self.before.record(span, values);
+        self.program.record(span, values);
     }
 
     fn record_follows_from(&self, span: &Id, follows: &Id) {
-        self.before.record_follows_from(span, follows);
+        self.program.record_follows_from(span, follows);
     }
 
     fn event(&self, event: &Event<'_>) {
-        if concerns_us(event.metadata()) {
-            let mut message = Message(String::new());
-            event.record(&mut message);
-            let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-            if heard.len() < MOST && !message.0.trim().is_empty() {
-                heard.push(message.0);
+        if is_server_message(event.metadata()) {
+            let mut visitor = MessageVisitor(String::new());
+            event.record(&mut visitor);
+            let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+            if messages.len() < MAX_MESSAGES && !visitor.0.trim().is_empty() {
+                messages.push(visitor.0);
             }
         }
-        if self.before.enabled(event.metadata()) {
-            self.before.event(event);
+        if self.program.enabled(event.metadata()) {
+            self.program.event(event);
         }
     }
 
     fn enter(&self, span: &Id) {
-        self.before.enter(span);
+        self.program.enter(span);
     }
 
     fn exit(&self, span: &Id) {
-        self.before.exit(span);
+        self.program.exit(span);
     }
 }
 
-/// The text of an event.
-struct Message(String);
+/// Reads the text of an event.
+struct MessageVisitor(String);
 
-impl Visit for Message {
+impl Visit for MessageVisitor {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         if field.name() == "message" {
             self.0 = format!("{value:?}");

@@ -1,68 +1,79 @@
-//! Who holds a lock.
+//! Finds the session that holds an application lock.
 
 use lockage_core::{LockHolder, Result};
+use lockage_sql::Row;
 
-use super::{CLEAR_AWAY, Lock, plain};
-use crate::wire::Wire;
+use super::app_lock::{AppLock, CLEAR_BABELFISH_ERRORS};
+use crate::driver::{DriverConnection, QueryError};
 
-/// A right is missing.
-const FORBIDDEN: [u32; 5] = [229, 297, 300, 371, 15562];
+/// The user lacks a permission.
+const ACCESS_DENIED: [u32; 5] = [229, 297, 300, 371, 15562];
 
-/// Told in place of what the user may not see.
-const NOT_SHOWN: &str = "more is shown with the right VIEW SERVER STATE";
+/// Describes a holder that the server does not show to this user.
+const HIDDEN_HOLDER: &str = "the permission VIEW SERVER STATE is needed to see more";
 
-/// Told in place of what the server does not list.
-const NOT_LISTED: &str = "the server does not list who holds its locks";
+/// Describes a holder that the server does not list.
+const UNLISTED_HOLDER: &str = "the server does not list the holders of its locks";
 
-/// The holder of a lock: from the server's list of locks and sessions where the user may see them; else only whether there is one.
-pub(crate) async fn holder(
-    wire: &mut Wire,
-    lock: &Lock,
-    babelfish: bool,
+/// Finds the holder of a lock in the server's list of locks and sessions. Without access to that list, it only finds out
+/// whether the lock is held.
+pub(super) async fn find_holder(
+    driver: &mut DriverConnection,
+    lock: &AppLock,
+    is_babelfish: bool,
 ) -> Result<Option<LockHolder>> {
-    let (reason, listed) = match wire.run(&lock.look_up()).await {
-        Ok(sets) => (NOT_SHOWN, Some(sets)),
-        Err(broken)
-            if broken
-                .error
-                .code()
-                .is_some_and(|code| FORBIDDEN.contains(&code)) =>
-        {
-            (NOT_SHOWN, None)
-        }
-        Err(broken) if broken.error.code().is_some() => (NOT_LISTED, None),
-        Err(broken) => return Err(plain(broken)),
+    let (reason, listed) = match driver.query(&lock.holder_sql()).await {
+        Ok(sets) => (HIDDEN_HOLDER, Some(sets)),
+        Err(failure) => match failure.number() {
+            Some(number) if ACCESS_DENIED.contains(&number) => (HIDDEN_HOLDER, None),
+            Some(_) => (UNLISTED_HOLDER, None),
+            None => return Err(failure.into_error()),
+        },
     };
-    if let Some(sets) = listed {
-        let row = sets.into_iter().flatten().next();
-        return Ok(row.map(|row| {
-            let mut columns = row.into_iter();
-            let mut next = || columns.next().flatten().filter(|text| !text.is_empty());
-            let mut holder = LockHolder::default();
-            holder.session = next();
-            holder.user = next();
-            holder.host = next();
-            holder.application = next();
-            holder.since = next();
-            holder.statement = next();
-            holder
-        }));
+    match listed {
+        Some(sets) => Ok(sets.into_iter().flatten().next().map(holder_from_row)),
+        None => test_lock(driver, lock, is_babelfish, reason).await,
     }
+}
+
+fn holder_from_row(row: Row) -> LockHolder {
+    let mut columns = row.into_iter();
+    let mut next = || columns.next().flatten().filter(|text| !text.is_empty());
+    let mut holder = LockHolder::default();
+    holder.session = next();
+    holder.user = next();
+    holder.host = next();
+    holder.application = next();
+    holder.since = next();
+    holder.statement = next();
+    holder
+}
+
+/// Tests whether a lock is held. `reason` says in the holder why no more is known.
+async fn test_lock(
+    driver: &mut DriverConnection,
+    lock: &AppLock,
+    is_babelfish: bool,
+    reason: &str,
+) -> Result<Option<LockHolder>> {
     let sql = format!(
         "SELECT CASE WHEN {} THEN -1 ELSE APPLOCK_TEST({}, {}, N'Exclusive', N'Session') END, CONVERT(NVARCHAR(20), @@SPID)",
-        lock.condition(),
+        lock.is_held_sql(),
         lock.principal,
         lock.resource
     );
-    let sets = wire.run(&sql).await;
-    if babelfish {
-        wire.run(CLEAR_AWAY).await.map_err(plain)?;
+    let sets = driver.query(&sql).await;
+    if is_babelfish {
+        driver
+            .query(CLEAR_BABELFISH_ERRORS)
+            .await
+            .map_err(QueryError::into_error)?;
     }
-    let row = sets.map_err(plain)?.into_iter().flatten().next();
-    let mut columns = row.into_iter().flatten();
-    let free = columns.next().flatten();
+    let sets = sets.map_err(QueryError::into_error)?;
+    let mut columns = sets.into_iter().flatten().next().into_iter().flatten();
+    let is_free = columns.next().flatten();
     let mut holder = LockHolder::default();
-    match free.as_deref() {
+    match is_free.as_deref() {
         Some("1") => return Ok(None),
         Some("-1") => holder.session = columns.next().flatten(),
         _ => holder.application = Some(reason.into()),
@@ -70,9 +81,10 @@ pub(crate) async fn holder(
     Ok(Some(holder))
 }
 
-impl Lock {
-    /// Looks for the lock where the server lists them: by its principal's number and the first 32 characters of its resource.
-    fn look_up(&self) -> String {
+impl AppLock {
+    /// Returns the query for the lock's holder. `resource_description` contains the number of the database principal and the
+    /// first 32 characters of the resource.
+    fn holder_sql(&self) -> String {
         let (resource, principal) = (&self.resource, &self.principal);
         format!(
             "SELECT TOP (1) CONVERT(NVARCHAR(20), l.request_session_id), s.login_name, s.host_name, s.program_name, \

@@ -1,18 +1,18 @@
-//! How a key becomes the resource of an application lock. Frozen: processes of different builds must come to the same one.
+//! Derives the resource of an application lock from a key. Frozen: processes of different builds must derive the same resource.
 
 use std::fmt::Write;
 
 use lockage_core::LockKey;
 use sha2::{Digest, Sha256};
 
-/// The resource of a key's lock. Such locks belong to a database, so the database is no part of it.
+/// Returns the resource of a key's lock. Application locks belong to a database, so the resource does not name one.
 ///
 /// - An id: its decimal digits, `4006`.
 /// - A name of `A-Z a-z 0-9 _ - . :` that is not itself a whole number: the name, `orders`.
-/// - Any other name: `lockage#` and the first 48 hexadecimal digits of the SHA-256 of its UTF-8 bytes. So no name is taken for an id, no
-///   name is cut at the 255 characters that a resource may have, and a blank at the end counts.
-/// - A neighbour's: as the neighbour has it.
-pub(crate) fn resource(key: &LockKey) -> String {
+/// - Any other name: `lockage#` and the first 48 hexadecimal digits of the SHA-256 of its UTF-8 bytes. So a name never equals
+///   an id, the server does not cut a name at the maximum of 255 characters, and a trailing blank is significant.
+/// - A foreign lock: the resource that its tool uses.
+pub(super) fn resource(key: &LockKey) -> String {
     if let Some(foreign) = key.as_foreign() {
         return foreign.to_owned();
     }
@@ -20,10 +20,10 @@ pub(crate) fn resource(key: &LockKey) -> String {
         (Some(id), _) => return id.to_string(),
         (None, name) => name.unwrap_or_default(),
     };
-    let plain = name
+    let is_safe = name
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte));
-    if plain && name.parse::<i64>().is_err() {
+    if is_safe && name.parse::<i64>().is_err() {
         return name.to_owned();
     }
     Sha256::digest(name)[..24]
@@ -46,7 +46,7 @@ mod tests {
     fn resources_never_change() {
         assert_eq!(resource(&LockKey::default()), "4006");
         assert_eq!(resource(&LockKey::id(i64::MIN)), "-9223372036854775808");
-        // What other tools take, so that theirs and ours exclude each other.
+        // The resources of other tools: Lockage must be able to lock the same ones.
         for name in [
             "__EFMigrationsLock",
             "Flyway--804152094",
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn every_resource_fits_and_tells_keys_apart() {
+    fn resources_fit_and_are_unique() {
         let resources = [
             resource(&LockKey::id(7)),
             named("7"),

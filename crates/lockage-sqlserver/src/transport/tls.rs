@@ -1,91 +1,91 @@
-//! TLS by rustls with ring.
+//! Encrypts a connection with rustls and ring.
 
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use lockage_sql::tls::AcceptAnyCertificate;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::Obstacle;
-use super::wrapped::Wrapped;
-use crate::address::{Address, Encrypt, Trust};
+use super::TransportError;
+use super::tds_framed::TdsFramed;
+use crate::config::{CertificateCheck, ConnectConfig, Encrypt};
 
-/// An encrypted way to a server.
-pub(super) type Encrypted = TlsStream<Wrapped<TcpStream>>;
+/// An encrypted connection.
+pub(super) type EncryptedStream = TlsStream<TdsFramed<TcpStream>>;
 
-/// Agrees on keys within packets of the protocol.
-pub(super) async fn within(
-    address: &Address,
-    config: ClientConfig,
+/// Performs the handshake inside packets of the protocol.
+pub(super) async fn framed_handshake(
+    config: &ConnectConfig,
+    client: ClientConfig,
     tcp: TcpStream,
-) -> Result<Encrypted, Obstacle> {
-    let mut tls = connect(address, config, Wrapped::new(tcp)).await?;
-    tls.get_mut().0.unwrap();
+) -> Result<EncryptedStream, TransportError> {
+    let mut tls = handshake(config, client, TdsFramed::new(tcp)).await?;
+    tls.get_mut().0.disable_framing();
     Ok(tls)
 }
 
-/// Agrees on keys before the protocol begins.
-pub(super) async fn strict(
-    address: &Address,
-    config: ClientConfig,
+/// Performs the handshake before the protocol begins, as in TDS 8.0.
+pub(super) async fn strict_handshake(
+    config: &ConnectConfig,
+    client: ClientConfig,
     tcp: TcpStream,
-) -> Result<Encrypted, Obstacle> {
-    let mut way = Wrapped::new(tcp);
-    way.unwrap();
-    connect(address, config, way).await
+) -> Result<EncryptedStream, TransportError> {
+    let mut stream = TdsFramed::new(tcp);
+    stream.disable_framing();
+    handshake(config, client, stream).await
 }
 
-async fn connect(
-    address: &Address,
-    config: ClientConfig,
-    way: Wrapped<TcpStream>,
-) -> Result<Encrypted, Obstacle> {
-    let host = address.certificate_host.as_ref().unwrap_or(&address.host);
-    let name = ServerName::try_from(host.clone())
-        .map_err(|_| Obstacle::Config(format!("`{host}` is no name for a certificate")))?;
-    TlsConnector::from(Arc::new(config))
-        .connect(name, way)
+async fn handshake(
+    config: &ConnectConfig,
+    client: ClientConfig,
+    stream: TdsFramed<TcpStream>,
+) -> Result<EncryptedStream, TransportError> {
+    let host = config.certificate_host.as_ref().unwrap_or(&config.host);
+    let name = ServerName::try_from(host.clone()).map_err(|_| {
+        TransportError::Config(format!("`{host}` is not a valid name in a certificate"))
+    })?;
+    TlsConnector::from(Arc::new(client))
+        .connect(name, stream)
         .await
-        .map_err(Obstacle::Tls)
+        .map_err(TransportError::Tls)
 }
 
-pub(super) fn client(address: &Address) -> Result<ClientConfig, Obstacle> {
+/// Creates the settings of TLS.
+pub(super) fn client_config(config: &ConnectConfig) -> Result<ClientConfig, TransportError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let strict = address.encrypt == Encrypt::Strict;
-    // Before TDS 8.0 the handshake is over when keys are agreed on; what TLS 1.3 says after that has no place there.
-    let versions: &[&rustls::SupportedProtocolVersion] = if strict {
+    let is_strict = config.encrypt == Encrypt::Strict;
+    // Before TDS 8.0 only the handshake travels in packets. TLS 1.3 sends messages of the handshake after its end.
+    let versions: &[&rustls::SupportedProtocolVersion] = if is_strict {
         &[&rustls::version::TLS13, &rustls::version::TLS12]
     } else {
         &[&rustls::version::TLS12]
     };
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
-        .map_err(|error| Obstacle::Config(error.to_string()))?;
-    let mut config = match &address.trust {
-        Trust::Anybody => config
+        .map_err(|error| TransportError::Config(error.to_string()))?;
+    let mut client = match &config.certificate_check {
+        CertificateCheck::AcceptAny => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate::new(provider)))
             .with_no_client_auth(),
-        trust => config
-            .with_root_certificates(authorities(trust)?)
+        check => builder
+            .with_root_certificates(root_certificates(check)?)
             .with_no_client_auth(),
     };
-    if strict {
-        config.alpn_protocols = vec![b"tds/8.0".to_vec()];
+    if is_strict {
+        client.alpn_protocols = vec![b"tds/8.0".to_vec()];
     }
-    Ok(config)
+    Ok(client)
 }
 
-fn authorities(trust: &Trust) -> Result<RootCertStore, Obstacle> {
-    let mut authorities = RootCertStore::empty();
-    let (certificates, place) = match trust {
-        Trust::File(path) => {
-            let unreadable = |error| Obstacle::Config(format!("{}: {error}", path.display()));
+fn root_certificates(check: &CertificateCheck) -> Result<RootCertStore, TransportError> {
+    let (certificates, source) = match check {
+        CertificateCheck::CaFile(path) => {
+            let unreadable = |error| TransportError::Config(format!("{}: {error}", path.display()));
             let certificates = CertificateDer::pem_file_iter(path)
                 .and_then(Iterator::collect::<Result<Vec<_>, _>>)
                 .map_err(unreadable)?;
@@ -93,55 +93,15 @@ fn authorities(trust: &Trust) -> Result<RootCertStore, Obstacle> {
         }
         _ => (
             rustls_native_certs::load_native_certs().certs,
-            "the system's store".into(),
+            "the operating system's certificate store".into(),
         ),
     };
-    authorities.add_parsable_certificates(certificates);
-    if authorities.is_empty() {
-        return Err(Obstacle::Config(format!(
-            "no certificate of an authority in {place}; name a PEM file with trust_server_certificate_ca=<path>"
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates);
+    if roots.is_empty() {
+        return Err(TransportError::Config(format!(
+            "{source} contains no certificate of an authority; name a PEM file with trust_server_certificate_ca=<path>"
         )));
     }
-    Ok(authorities)
-}
-
-/// Takes any certificate; that the server has its key is checked all the same.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, known)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, known)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+    Ok(roots)
 }

@@ -1,45 +1,44 @@
-//! `Server=host,1433;Database=name;User Id=user;Password=secret`.
+//! Parses `Server=host,1433;Database=name;User Id=user;Password=secret`.
 
-use super::{Address, place, truth};
+use super::{ConnectConfig, to_bool};
 
-/// Reads an ADO string. Keys that speak of pools, sessions and the like are no concern of ours and passed over.
-pub(super) fn parse(text: &str) -> Result<Address, String> {
-    let mut address = Address::empty();
+/// Parses an ADO connection string. Unknown keys, for example of connection pools, are ignored.
+pub(super) fn parse(text: &str) -> Result<ConnectConfig, String> {
+    let mut config = ConnectConfig::default();
     let mut rest = text;
-    while let Some((pair, behind)) = next(rest)? {
-        rest = behind;
+    while let Some((pair, after)) = next_pair(rest)? {
+        rest = after;
         let Some((key, value)) = pair else { continue };
         match key.to_ascii_lowercase().as_str() {
             "server" | "data source" | "address" | "addr" | "network address" => {
                 let value = value.strip_prefix("tcp:").unwrap_or(&value);
-                place(&mut address, value, ',')?;
+                config.set_server(value, ',')?;
             }
             "integrated security" | "trusted_connection" | "authentication"
-                if truth(&value) != Some(false) && value != "SqlPassword" =>
+                if to_bool(&value) != Some(false) && value != "SqlPassword" =>
             {
-                return Err(format!(
-                    "`{}`, which is not known here,",
-                    key.to_lowercase()
-                ));
+                return Err(format!("unsupported `{}`", key.to_lowercase()));
             }
             _ => {
-                address.set(&key, value)?;
+                config.set(&key, value)?;
             }
         }
     }
-    Ok(address)
+    Ok(config)
 }
 
 type Pair = Option<(String, String)>;
 
-/// The next `key=value`, and what stands behind it; `None` at the end. A value may stand in quotes or braces, which are doubled within.
-fn next(text: &str) -> Result<Option<(Pair, &str)>, String> {
+/// Returns the next `key=value` and the text after it, or `None` at the end. The pair is `None` for an empty entry.
+///
+/// A value may be in quotes or braces. A closing quote or brace inside is doubled.
+fn next_pair(text: &str) -> Result<Option<(Pair, &str)>, String> {
     let text = text.trim_start();
     if text.is_empty() {
         return Ok(None);
     }
-    if let Some(behind) = text.strip_prefix(';') {
-        return Ok(Some((None, behind)));
+    if let Some(after) = text.strip_prefix(';') {
+        return Ok(Some((None, after)));
     }
     let end = text.find([';', '=']).unwrap_or(text.len());
     let key = text[..end].trim();
@@ -56,17 +55,17 @@ fn next(text: &str) -> Result<Option<(Pair, &str)>, String> {
             return Ok(Some((Some(pair), &value[end..])));
         }
     };
-    let mut inside = String::new();
+    let mut unquoted = String::new();
     let mut characters = value.char_indices().skip(1).peekable();
     while let Some((at, character)) = characters.next() {
         if character != close {
-            inside.push(character);
+            unquoted.push(character);
         } else if characters.peek().is_some_and(|(_, next)| *next == close) {
-            inside.push(close);
+            unquoted.push(close);
             characters.next();
         } else {
-            return Ok(Some((Some((key.to_owned(), inside)), &value[at + 1..])));
+            return Ok(Some((Some((key.to_owned(), unquoted)), &value[at + 1..])));
         }
     }
-    Err("a quote without an end".into())
+    Err("an unterminated quote".into())
 }

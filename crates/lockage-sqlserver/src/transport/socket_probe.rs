@@ -1,21 +1,23 @@
+//! Detects that the server closed a connection.
+
 use std::io;
 
 use futures_util::FutureExt;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-/// The same connection once more, to see whether the server hung up while nobody reads. The connection stays open as long as this does.
+/// A second handle on the socket of a connection. The socket stays open until both handles are dropped.
 #[derive(Debug)]
-pub(crate) struct Line(TcpStream);
+pub(crate) struct SocketProbe(TcpStream);
 
-impl Line {
-    pub(crate) fn of(tcp: &TcpStream) -> io::Result<Self> {
-        let again: std::net::TcpStream = socket2::SockRef::from(tcp).try_clone()?.into();
-        TcpStream::from_std(again).map(Self)
+impl SocketProbe {
+    pub(super) fn new(tcp: &TcpStream) -> io::Result<Self> {
+        let duplicate: std::net::TcpStream = socket2::SockRef::from(tcp).try_clone()?.into();
+        TcpStream::from_std(duplicate).map(Self)
     }
 
-    /// Whether nothing can come any more, be there something left to read or not.
-    pub(crate) fn is_cut(&self) -> bool {
+    /// Returns whether the server closed its side, even if received bytes have not been read yet.
+    pub(crate) fn is_closed(&self) -> bool {
         match self.0.ready(Interest::READABLE).now_or_never() {
             Some(Ok(ready)) => ready.is_read_closed(),
             Some(Err(_)) => true,
@@ -34,23 +36,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_server_that_hangs_up_is_noticed_behind_what_nobody_read() {
+    async fn server_disconnect_is_detected_despite_unread_bytes() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let tcp = TcpStream::connect(listener.local_addr().unwrap())
             .await
             .unwrap();
         let (mut server, _) = listener.accept().await.unwrap();
-        let line = Line::of(&tcp).unwrap();
-        assert!(!line.is_cut());
-        server.write_all(b"a last word").await.unwrap();
+        let probe = SocketProbe::new(&tcp).unwrap();
+        assert!(!probe.is_closed());
+        server.write_all(b"last message").await.unwrap();
         tcp.readable().await.unwrap();
-        assert!(!line.is_cut());
+        assert!(!probe.is_closed());
         drop(server);
         let deadline = Instant::now() + Duration::from_secs(60);
-        while !line.is_cut() {
+        while !probe.is_closed() {
             assert!(
                 Instant::now() < deadline,
-                "the end of the connection is not noticed"
+                "the closed connection was not detected"
             );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

@@ -1,9 +1,9 @@
-//! Which statements the server refuses inside a transaction, so that they run between two rows of the journal.
+//! Finds the statements that the server rejects inside a transaction. They run between two journal writes.
 
 use lockage_sql::script::{SQLSERVER, leading_words};
 
-/// How such statements begin.
-const ALONE: &[&[&str]] = &[
+/// The leading words of such statements.
+const NO_TRANSACTION: &[&[&str]] = &[
     &["CREATE", "DATABASE"],
     &["ALTER", "DATABASE"],
     &["DROP", "DATABASE"],
@@ -15,7 +15,7 @@ const ALONE: &[&[&str]] = &[
     &["CREATE", "FULLTEXT"],
     &["ALTER", "FULLTEXT"],
     &["DROP", "FULLTEXT"],
-    // What a procedure does is not seen; some of the server's own refuse a transaction.
+    // The statements inside a procedure are not visible. These procedures of the server reject a transaction.
     &["EXEC", "SP_CONFIGURE"],
     &["EXECUTE", "SP_CONFIGURE"],
     &["EXEC", "SP_FULLTEXT_DATABASE"],
@@ -24,14 +24,16 @@ const ALONE: &[&[&str]] = &[
     &["EXECUTE", "SP_ADDLINKEDSERVER"],
 ];
 
-/// Whether a batch begins with one of them. `ALTER DATABASE SCOPED CONFIGURATION` and its like are among what may share a transaction.
-pub(crate) fn refuses_a_transaction(batch: &str) -> bool {
+/// Returns whether a batch begins with a statement that the server rejects inside a transaction.
+///
+/// `ALTER DATABASE SCOPED …` and `CREATE DATABASE AUDIT …` are allowed in one.
+pub(crate) fn forbids_transaction(batch: &str) -> bool {
     let words = leading_words(batch, &SQLSERVER, 3);
-    let scoped = words
+    let is_exception = words
         .get(2)
         .is_some_and(|word| word == "SCOPED" || word == "AUDIT");
-    !scoped
-        && ALONE.iter().any(|start| {
+    !is_exception
+        && NO_TRANSACTION.iter().any(|start| {
             start.len() <= words.len()
                 && start.iter().zip(&words).all(|(start, word)| start == word)
         })
@@ -39,25 +41,25 @@ pub(crate) fn refuses_a_transaction(batch: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::refuses_a_transaction;
+    use super::forbids_transaction;
 
     #[test]
-    fn statements_that_refuse_a_transaction_are_known() {
-        for alone in [
+    fn statements_forbidden_in_transaction_are_recognized() {
+        for forbidden in [
             "ALTER DATABASE CURRENT SET READ_COMMITTED_SNAPSHOT ON",
             "create fulltext index on t (a) key index k",
             "exec sp_configure 'x', 1",
             "/* so */ BACKUP DATABASE x TO DISK = 'x'",
         ] {
-            assert!(refuses_a_transaction(alone), "{alone}");
+            assert!(forbids_transaction(forbidden), "{forbidden}");
         }
-        for shared in [
+        for allowed in [
             "CREATE TABLE t (n INT)",
             "ALTER DATABASE SCOPED CONFIGURATION SET MAXDOP = 1",
             "CREATE",
             "CREATE DATABASE AUDIT SPECIFICATION a",
         ] {
-            assert!(!refuses_a_transaction(shared), "{shared}");
+            assert!(!forbids_transaction(allowed), "{allowed}");
         }
     }
 }
