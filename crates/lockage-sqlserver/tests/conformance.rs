@@ -1,7 +1,7 @@
-//! The conformance suite on a real SQL Server, or on a peer that speaks its protocol.
+//! The conformance suite on SQL Server, or on a server that speaks its protocol.
 
+mod direct_client;
 mod fixture;
-mod witness;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use lockage_testkit::{Suite, run_child_if_requested};
 
 fn main() -> ExitCode {
     run_child_if_requested(BACKEND)
-        .or_else(fixture::one_by_one)
+        .or_else(fixture::serialize_tests)
         .unwrap_or_else(|| {
-            // A server elsewhere may be slow.
+            // A remote server may be slow.
             let suite = Suite::new(BACKEND, fixture::SqlServer::new(false));
             suite.timeout(Duration::from_secs(180)).main()
         })

@@ -1,7 +1,7 @@
-//! The conformance suite with the lock in a table, as for an engine without application locks.
+//! The conformance suite with the lock in a table, which engines without application locks use.
 
+mod direct_client;
 mod fixture;
-mod witness;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use lockage_sqlserver::BACKEND;
 use lockage_sqlserver::lockage_core::{Backend, Capabilities, ConnectOptions, LockStrategy};
 use lockage_testkit::{Suite, run_child_if_requested};
 
-/// The same backend, asked for the other lock.
-const WITH_TABLE: Backend = Backend::new(
+/// The backend with the lock in a table as the default.
+const TABLE_LOCK_BACKEND: Backend = Backend::new(
     "lockage-sqlserver",
     &["sqlserver", "mssql"],
     Capabilities::new(true, "a row in a table"),
@@ -22,15 +22,15 @@ const WITH_TABLE: Backend = Backend::new(
             BACKEND.connect(&options).await
         })
     },
-    |migration, each| BACKEND.inspect(migration, each),
+    |migration, on_statement| BACKEND.check_script(migration, on_statement),
 );
 
 fn main() -> ExitCode {
-    run_child_if_requested(WITH_TABLE)
-        .or_else(fixture::one_by_one)
+    run_child_if_requested(TABLE_LOCK_BACKEND)
+        .or_else(fixture::serialize_tests)
         .unwrap_or_else(|| {
-            // A server elsewhere may be slow.
-            let suite = Suite::new(WITH_TABLE, fixture::SqlServer::new(true));
+            // A remote server may be slow.
+            let suite = Suite::new(TABLE_LOCK_BACKEND, fixture::SqlServer::new(true));
             suite.timeout(Duration::from_secs(180)).main()
         })
 }

@@ -5,16 +5,16 @@ use lockage_sqlserver::lockage_core;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
+use crate::fake_server::FakeServer;
 use crate::runner;
-use crate::tds::Server;
 
 const FILES: [(&str, &str); 1] = [("V1__a.sql", "SELECT 1")];
 
-/// A server that signs for itself, and its certificate.
-async fn encrypting() -> (Server, String) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let certificate = CertificateDer::from(made.cert.der().to_vec());
+/// Starts a server with a self-signed certificate. Also returns the certificate.
+async fn start_tls_server() -> (FakeServer, String) {
+    let generated = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(generated.signing_key.serialize_der()).unwrap();
+    let certificate = CertificateDer::from(generated.cert.der().to_vec());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -22,11 +22,11 @@ async fn encrypting() -> (Server, String) {
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
         .unwrap();
-    let server = Server::encrypting(TlsAcceptor::from(Arc::new(config))).await;
-    (server, made.cert.pem())
+    let server = FakeServer::start_tls(TlsAcceptor::from(Arc::new(config))).await;
+    (server, generated.cert.pem())
 }
 
-fn options(server: &Server, parameters: &str) -> ConnectOptions {
+fn options(server: &FakeServer, parameters: &str) -> ConnectOptions {
     let url = format!(
         "sqlserver://app:secret@localhost:{}/shop?{parameters}",
         server.port()
@@ -35,8 +35,8 @@ fn options(server: &Server, parameters: &str) -> ConnectOptions {
 }
 
 #[tokio::test]
-async fn a_certificate_is_trusted_when_the_url_says_so() {
-    let (server, pem) = encrypting().await;
+async fn configured_certificate_is_trusted() {
+    let (server, pem) = start_tls_server().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, pem).unwrap();
@@ -49,27 +49,27 @@ async fn a_certificate_is_trusted_when_the_url_says_so() {
             .await
             .unwrap();
     }
-    assert_eq!(server.world().applied(), ["1"]);
+    assert_eq!(server.state().applied(), ["1"]);
 }
 
 #[tokio::test]
-async fn an_unknown_certificate_is_refused_with_a_way_out() {
-    let (server, _) = encrypting().await;
-    let refused = runner(options(&server, ""), &FILES).up().await.unwrap_err();
-    let told = refused.hint().unwrap_or_default().to_owned() + refused.message();
-    assert!(told.contains("trust_server_certificate"), "{refused:?}");
-    assert_eq!(server.world().logins, 0);
+async fn unknown_certificate_is_rejected_with_hint() {
+    let (server, _) = start_tls_server().await;
+    let failed = runner(options(&server, ""), &FILES).up().await.unwrap_err();
+    let text = failed.hint().unwrap_or_default().to_owned() + failed.message();
+    assert!(text.contains("trust_server_certificate"), "{failed:?}");
+    assert_eq!(server.state().logins, 0);
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_encrypt_is_refused() {
-    let server = Server::start().await;
-    let refused = runner(options(&server, "trust_server_certificate=true"), &FILES)
+async fn server_without_encryption_is_rejected() {
+    let server = FakeServer::start().await;
+    let failed = runner(options(&server, "trust_server_certificate=true"), &FILES)
         .up()
         .await
         .unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Connect);
-    assert!(refused.message().contains("does not encrypt"), "{refused}");
-    assert!(refused.hint().unwrap().contains("encrypt=false"));
-    assert_eq!(server.world().logins, 0);
+    assert_eq!(failed.kind(), ErrorKind::Connect);
+    assert!(failed.message().contains("does not encrypt"), "{failed}");
+    assert!(failed.hint().unwrap().contains("encrypt=false"));
+    assert_eq!(server.state().logins, 0);
 }

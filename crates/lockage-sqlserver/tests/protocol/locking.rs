@@ -1,15 +1,15 @@
 use lockage_core::{ErrorKind, LockKey, LockStrategy, LockWait};
 use lockage_sqlserver::lockage_core;
 
-use crate::tds::{Reply, Server, done, error, rows};
+use crate::fake_server::{FakeServer, Reply, done, error, rows};
 use crate::{runner, session};
 
 #[tokio::test]
-async fn every_code_of_the_lock_is_read() {
-    let server = Server::start().await;
+async fn lock_return_codes_are_mapped() {
+    let server = FakeServer::start().await;
     let key = LockKey::default();
     for (code, granted) in [("0", true), ("1", true), ("-1", false), ("-3", false)] {
-        server.world().codes.push_back(Some(code));
+        server.state().lock_codes.push_back(Some(code));
         let mut session = session(&server.options()).await;
         assert_eq!(
             session.try_lock(&key).await.unwrap(),
@@ -29,60 +29,60 @@ async fn every_code_of_the_lock_is_read() {
         (Some("7"), ErrorKind::Unsupported),
         (None, ErrorKind::Unsupported),
     ] {
-        server.world().codes.push_back(code);
+        server.state().lock_codes.push_back(code);
         let mut session = session(&server.options()).await;
         let error = session.try_lock(&key).await.unwrap_err();
         assert_eq!(error.kind(), kind, "code {code:?}: {error}");
         if kind == ErrorKind::Unsupported {
             let code = code.unwrap_or("NULL");
             assert!(
-                error.message().contains(&format!("answered {code} ")),
+                error.message().contains(&format!("returned {code} ")),
                 "{error}"
             );
         }
     }
-    assert!(server.world().holders.is_empty());
+    assert!(server.state().holders.is_empty());
 }
 
 #[tokio::test]
-async fn a_lock_that_is_granted_and_not_held_is_found_out() {
-    let server = Server::start().await;
-    server.world().forgetful = true;
+async fn granted_lock_without_holder_is_an_error() {
+    let server = FakeServer::start().await;
+    server.state().forgets_locks = true;
     let error = runner(server.options(), &[("V1__a.sql", "SELECT 1")])
         .up()
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(server.world().scripts().is_empty());
-    assert_eq!(server.world().history, None);
+    assert!(server.state().scripts().is_empty());
+    assert_eq!(server.state().history, None);
 }
 
 #[tokio::test]
-async fn no_right_to_the_lock_says_what_to_grant() {
-    let server = Server::start().await;
-    let refused = [(229, "GRANT EXECUTE"), (1202, "db_principal=")];
-    for (number, hint) in refused {
-        server.world().lock_error = Some(error(number, "no", 1));
+async fn missing_lock_permission_names_the_grant() {
+    let server = FakeServer::start().await;
+    let cases = [(229, "GRANT EXECUTE"), (1202, "db_principal=")];
+    for (number, hint) in cases {
+        server.state().lock_error = Some(error(number, "no", 1));
         let mut session = session(&server.options()).await;
         let error = session.try_lock(&LockKey::default()).await.unwrap_err();
         assert!(
-            error.hint().is_some_and(|told| told.contains(hint)),
+            error.hint().is_some_and(|text| text.contains(hint)),
             "{number}: {error:?}"
         );
     }
 }
 
 #[tokio::test]
-async fn an_engine_without_such_locks_gets_a_row_in_a_table() {
-    let server = Server::start().await;
-    let unknown = || Some(error(2812, "Could not find stored procedure", 1));
-    let asked_for_row = |server: &Server| {
-        let world = server.world();
-        let asked = |(_, text): &(u32, String)| text.contains("lockage_lock");
-        world.heard.iter().any(asked)
+async fn engine_without_app_locks_uses_table_lock() {
+    let server = FakeServer::start().await;
+    let no_such_procedure = || Some(error(2812, "Could not find stored procedure", 1));
+    let used_table = |server: &FakeServer| {
+        let state = server.state();
+        let names_table = |(_, text): &(u32, String)| text.contains("lockage_lock");
+        state.batches.iter().any(names_table)
     };
 
-    server.world().lock_error = unknown();
+    server.state().lock_error = no_such_procedure();
     let mut advisory = server.options();
     advisory.lock_strategy = LockStrategy::Advisory;
     let error = session(&advisory)
@@ -92,24 +92,24 @@ async fn an_engine_without_such_locks_gets_a_row_in_a_table() {
         .unwrap_err();
     let hint = error.hint().unwrap_or_default();
     assert!(hint.contains("--lock-strategy table"), "{error:?}");
-    assert!(!asked_for_row(&server));
+    assert!(!used_table(&server));
 
-    server.world().lock_error = unknown();
-    // What this server answers to that is not the point.
+    server.state().lock_error = no_such_procedure();
+    // The fake server does not support the lock in a table. Only the request matters.
     let _ = session(&server.options())
         .await
         .try_lock(&LockKey::default())
         .await;
-    assert!(asked_for_row(&server));
+    assert!(used_table(&server));
 }
 
 #[tokio::test]
-async fn a_request_is_explicit_and_a_lock_that_is_held_is_not_taken_twice() {
-    let server = Server::start().await;
+async fn lock_request_names_all_parameters_and_skips_held_lock() {
+    let server = FakeServer::start().await;
     let mut session = session(&server.options()).await;
     let key = LockKey::named("orders").unwrap();
     assert!(session.try_lock(&key).await.unwrap());
-    let request = server.world().heard.last().unwrap().1.clone();
+    let request = server.state().batches.last().unwrap().1.clone();
     for part in [
         "@Resource = N'orders'",
         "@LockMode = N'Exclusive'",
@@ -123,13 +123,13 @@ async fn a_request_is_explicit_and_a_lock_that_is_held_is_not_taken_twice() {
 }
 
 #[tokio::test]
-async fn a_holder_that_is_not_listed_is_still_told_of() {
-    let server = Server::start().await;
+async fn unlisted_holder_is_reported() {
+    let server = FakeServer::start().await;
     let mut holder = session(&server.options()).await;
     let key = LockKey::default();
     assert!(holder.try_lock(&key).await.unwrap());
     let mut other = session(&server.options()).await;
-    server.world().answers.push((
+    server.state().replies.push((
         "sys.dm_tran_locks",
         Reply::Tokens(
             [
@@ -139,45 +139,48 @@ async fn a_holder_that_is_not_listed_is_still_told_of() {
             .concat(),
         ),
     ));
-    server.world().answers.push((
+    server.state().replies.push((
         "APPLOCK_TEST",
         Reply::Tokens([rows(&[vec![Some("0"), Some("2")]], 2), done(0)].concat()),
     ));
-    let told = other.holder(&key).await.unwrap().unwrap();
-    assert!(told.application.unwrap().contains("VIEW SERVER STATE"));
+    let found = other.holder(&key).await.unwrap().unwrap();
+    assert!(found.application.unwrap().contains("VIEW SERVER STATE"));
     drop(holder);
 }
 
 #[tokio::test]
-async fn who_waits_gets_the_lock_when_it_is_free() {
-    let server = Server::start().await;
+async fn waiting_run_acquires_released_lock() {
+    let server = FakeServer::start().await;
     let mut holder = session(&server.options()).await;
     assert!(holder.try_lock(&LockKey::default()).await.unwrap());
     let options = server.options();
     let waiting =
         tokio::spawn(async move { runner(options, &[("V1__a.sql", "SELECT 1")]).up().await });
     server
-        .until("a request of the waiter's", |world| {
-            world
-                .heard
+        .wait_until("a second request of the waiting run", |state| {
+            state
+                .batches
                 .iter()
                 .filter(|(session, text)| *session == 2 && text.contains("sp_getapplock"))
                 .count()
                 > 1
         })
         .await;
-    assert!(server.world().scripts().is_empty());
-    // The session ends without a word, as that of a process that was killed.
+    assert!(server.state().scripts().is_empty());
+    // The session ends without a message, as if its process was killed.
     drop(holder);
     waiting.await.unwrap().unwrap();
-    assert_eq!(server.world().applied(), ["1"]);
+    assert_eq!(server.state().applied(), ["1"]);
 
     let mut holder = session(&server.options()).await;
     assert!(holder.try_lock(&LockKey::default()).await.unwrap());
-    let hasty = runner(
+    let not_waiting = runner(
         server.options(),
         &[("V1__a.sql", "SELECT 1"), ("V2__b.sql", "SELECT 2")],
     )
     .wait(LockWait::Never);
-    assert_eq!(hasty.up().await.unwrap_err().kind(), ErrorKind::LockTimeout);
+    assert_eq!(
+        not_waiting.up().await.unwrap_err().kind(),
+        ErrorKind::LockTimeout
+    );
 }

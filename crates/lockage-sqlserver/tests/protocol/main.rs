@@ -1,22 +1,22 @@
-//! The backend against a server of ours, which answers as the tests say: they run everywhere.
+//! Tests of the backend against a fake server. They need no SQL Server.
 
-mod connecting;
+mod cancellation;
+mod connect;
+mod connection_loss;
 mod encryption;
+mod event_recorder;
+mod fake_server;
 mod locking;
-mod losing;
 mod scripts;
-mod stopping;
-mod tds;
-mod told;
-#[path = "../../src/transport/wrapped.rs"]
-mod wrapped;
+#[path = "../../src/transport/tds_framed.rs"]
+mod tds_framed;
 
 use std::time::Duration;
 
 use lockage_core::{ConnectOptions, LockWait, MigrationSet, Registry, Runner, Session};
 use lockage_sqlserver::{BACKEND, lockage_core};
 
-/// A run of one file, or of some.
+/// Creates a runner of migrations with these names and texts.
 fn runner(options: ConnectOptions, files: &[(&str, &str)]) -> Runner {
     let files = files
         .iter()

@@ -1,15 +1,16 @@
-//! What the backend does with a real server, or with a peer that speaks its protocol: at LOCKAGE_TEST_SQLSERVER_URL. Each test has a database
-//! of its own; one that the peer cannot serve is left out by what the peer was asked for.
+//! Tests of the backend on SQL Server, or on a server that speaks its protocol: the one of LOCKAGE_TEST_SQLSERVER_URL.
+//!
+//! Each test has its own database. A test that requires an unsupported feature is skipped.
 
-mod connecting;
+mod connect;
+mod databases_and_logins;
+#[path = "../direct_client/mod.rs"]
+mod direct_client;
+#[path = "../protocol/event_recorder.rs"]
+mod event_recorder;
 mod leases;
-mod place;
 mod scripts;
-mod settings;
-#[path = "../protocol/told.rs"]
-mod told;
-#[path = "../witness/mod.rs"]
-mod witness;
+mod test_database;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,47 +19,47 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use lockage_sqlserver::lockage_core::BoxFuture;
 use lockage_testkit::TestError;
 
-use place::Place;
+use test_database::{Feature, TestDatabase};
 
-/// No test takes longer; one that does waits for something that will not come.
-const DEADLINE: Duration = Duration::from_secs(300);
+/// The time limit of each test.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// A test, with a database of its own. A reason why the server cannot serve it is no failure.
-type Test = for<'a> fn(&'a Place) -> BoxFuture<'a, Result<(), TestError>>;
+/// A test on its own database.
+type Test = for<'a> fn(&'a TestDatabase) -> BoxFuture<'a, Result<(), TestError>>;
 
-/// Names a module's tests, for the list below, each with what it needs of the server.
+/// Lists the tests of a module with their names and the features that they require.
 macro_rules! tests {
-    ($($test:ident $([$need:ident])?),* $(,)?) => {
-        pub(crate) const TESTS: &[(&str, Option<crate::place::Need>, crate::Test)] =
+    ($($test:ident $([$feature:ident])?),* $(,)?) => {
+        pub(crate) const TESTS: &[(&str, Option<crate::test_database::Feature>, crate::Test)] =
             &[$((
                 concat!(module_path!(), "::", stringify!($test)),
-                [$(Some(crate::place::Need::$need),)? None][0],
-                |place| Box::pin($test(place)),
+                [$(Some(crate::test_database::Feature::$feature),)? None][0],
+                |database| Box::pin($test(database)),
             )),*];
     };
 }
 pub(crate) use tests;
 
 fn main() -> ExitCode {
-    let server = witness::server();
+    let server = direct_client::server_url();
     let lists = [
-        connecting::TESTS,
+        connect::TESTS,
+        databases_and_logins::TESTS,
         leases::TESTS,
         scripts::TESTS,
-        settings::TESTS,
     ];
-    let trials = lists.into_iter().flatten().map(|(name, need, test)| {
-        let lacks = match (&server, need) {
+    let trials = lists.into_iter().flatten().map(|(name, feature, test)| {
+        let skip_reason = match (&server, feature) {
             (Err(reason), _) => Some(reason.clone()),
-            (Ok(url), Some(need)) => block_on(need.lacks(url)),
+            (Ok(url), Some(feature)) => block_on(Feature::unsupported(*feature, url)),
             (Ok(_), None) => None,
         };
         let (server, test) = (server.clone(), *test);
         let name = name.trim_start_matches("server::");
         let trial = Trial::test(name, move || {
-            block_on(run(server?, test)).map_err(|failure| Failed::from(failure.to_string()))
+            block_on(run(server?, test)).map_err(|error| Failed::from(error.to_string()))
         });
-        match lacks {
+        match skip_reason {
             Some(reason) => trial
                 .with_ignored_flag(true)
                 .with_kind(format!("left out: {reason}")),
@@ -66,25 +67,25 @@ fn main() -> ExitCode {
         }
     });
     let mut arguments = Arguments::from_args();
-    // The locks of a peer may be the whole server's.
+    // Databases of a compatible server may share their locks.
     arguments.test_threads = Some(1);
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(work),
-        Err(error) => panic!("no runtime: {error}"),
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => panic!("cannot start a runtime: {error}"),
     }
 }
 
 async fn run(server: String, test: Test) -> Result<(), TestError> {
-    let place = Place::new(&server, "").await?;
-    let done = tokio::time::timeout(DEADLINE, test(&place)).await;
-    place.remove().await?;
-    done.map_err(|_| TestError::from(format!("not done after {DEADLINE:?}")))?
+    let database = TestDatabase::create(&server, "").await?;
+    let outcome = tokio::time::timeout(TIMEOUT, test(&database)).await;
+    database.drop().await?;
+    outcome.map_err(|_| TestError::from(format!("the test did not end within {TIMEOUT:?}")))?
 }

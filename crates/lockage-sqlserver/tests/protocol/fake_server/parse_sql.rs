@@ -1,34 +1,35 @@
-//! What stands in statements of Lockage's.
+//! Reads the values in the SQL that Lockage generates.
 
-use super::world::Row;
+/// A row of the history.
+pub(crate) type Row = Vec<Option<String>>;
 
-/// The texts in quotes.
+/// Returns the quoted texts.
 fn literals(text: &str) -> impl Iterator<Item = &str> {
     text.split("N'")
         .skip(1)
         .filter_map(|rest| rest.split('\'').next())
 }
 
-/// The lock of a batch: the text behind `@Resource`, or the second of `APPLOCK_MODE`.
-pub(super) fn resource(text: &str) -> String {
-    let behind = match text.split_once("@Resource = ") {
-        Some((_, behind)) => literals(behind).next(),
+/// Returns the resource of a batch's lock: the text after `@Resource`, or the second argument of `APPLOCK_MODE`.
+pub(super) fn lock_resource(text: &str) -> String {
+    let resource = match text.split_once("@Resource = ") {
+        Some((_, after)) => literals(after).next(),
         None => text
             .split_once("APPLOCK_MODE(")
-            .and_then(|(_, behind)| literals(behind).nth(1)),
+            .and_then(|(_, after)| literals(after).nth(1)),
     };
-    behind.unwrap_or_default().to_owned()
+    resource.unwrap_or_default().to_owned()
 }
 
-/// The number of the piece whose condition is not true.
-pub(super) fn refused_piece(line: &str) -> &str {
+/// Returns the index of the command whose assertion a line contains.
+pub(super) fn assertion_index(line: &str) -> &str {
     line.rsplit_once("N'lockage ")
         .and_then(|(_, rest)| rest.split('\'').next())
         .unwrap_or_default()
 }
 
-/// The row that a statement writes into the history.
-pub(super) fn inserted(line: &str) -> Option<Row> {
+/// Returns the row that a statement inserts into the history.
+pub(super) fn inserted_row(line: &str) -> Option<Row> {
     let rest = line.strip_prefix("INSERT INTO [dbo].[lockage_history] (")?;
     let (_, values) = rest.split_once(" VALUES (")?;
     let values = values.strip_suffix(");")?;
@@ -40,8 +41,8 @@ pub(super) fn inserted(line: &str) -> Option<Row> {
     Some(values.split(", ").map(|text| Some(value(text))).collect())
 }
 
-/// The version whose row a statement takes away.
-pub(super) fn removed_version(line: &str) -> Option<&str> {
+/// Returns the version whose row a statement deletes.
+pub(super) fn deleted_version(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("DELETE FROM [dbo].[lockage_history]")?;
     literals(rest).next()
 }

@@ -1,14 +1,14 @@
-//! What answers consist of.
+//! The tokens that a reply consists of.
 
-/// A text in UTF-16, behind its length in characters, in so many bytes.
-fn counted(text: &str, bytes: usize) -> Vec<u8> {
+/// Encodes a text as UTF-16 after its length in characters, which takes `length_bytes`.
+fn length_prefixed(text: &str, length_bytes: usize) -> Vec<u8> {
     let units: Vec<u16> = text.encode_utf16().collect();
-    let mut out = units.len().to_le_bytes()[..bytes].to_vec();
+    let mut out = units.len().to_le_bytes()[..length_bytes].to_vec();
     out.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
     out
 }
 
-/// A token that says how long it is.
+/// Returns a token with a length.
 pub(super) fn envelope(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut out = vec![kind];
     out.extend_from_slice(&u16::try_from(body.len()).unwrap().to_le_bytes());
@@ -19,24 +19,24 @@ pub(super) fn envelope(kind: u8, body: &[u8]) -> Vec<u8> {
 fn message(kind: u8, number: u32, class: u8, text: &str, procedure: &str, line: u32) -> Vec<u8> {
     let mut body = number.to_le_bytes().to_vec();
     body.extend_from_slice(&[1, class]);
-    body.extend(counted(text, 2));
-    body.extend(counted("mock", 1));
-    body.extend(counted(procedure, 1));
+    body.extend(length_prefixed(text, 2));
+    body.extend(length_prefixed("mock", 1));
+    body.extend(length_prefixed(procedure, 1));
     body.extend_from_slice(&line.to_le_bytes());
     envelope(kind, &body)
 }
 
-/// An error in a line of the batch.
+/// Returns an error in a line of the batch.
 pub(crate) fn error(number: u32, text: &str, line: u32) -> Vec<u8> {
     message(0xaa, number, 16, text, "", line)
 }
 
-/// What `PRINT` says.
+/// Returns a message of `PRINT`.
 pub(crate) fn info(text: &str) -> Vec<u8> {
     message(0xab, 0, 0, text, "", 1)
 }
 
-/// The end of an answer, or of a part of it.
+/// Returns the end of a reply, or of a part of it.
 pub(crate) fn done(status: u16) -> Vec<u8> {
     let mut out = vec![0xfd];
     out.extend_from_slice(&status.to_le_bytes());
@@ -44,12 +44,12 @@ pub(crate) fn done(status: u16) -> Vec<u8> {
     out
 }
 
-/// The end of a part.
+/// Returns the end of a part of a reply.
 pub(crate) fn more() -> Vec<u8> {
     done(1)
 }
 
-/// A result set of texts.
+/// Returns a result set of texts.
 pub(crate) fn rows<T: AsRef<str>>(rows: &[Vec<Option<T>>], columns: usize) -> Vec<u8> {
     let mut out = vec![0x81];
     out.extend_from_slice(&u16::try_from(columns).unwrap().to_le_bytes());
@@ -74,10 +74,10 @@ pub(crate) fn rows<T: AsRef<str>>(rows: &[Vec<Option<T>>], columns: usize) -> Ve
     out
 }
 
-/// The answer to a login.
-pub(super) fn logged_in() -> Vec<u8> {
+/// Returns the reply to a successful login.
+pub(super) fn login_ack() -> Vec<u8> {
     let mut ack = vec![1, 0x74, 0, 0, 4];
-    ack.extend(counted("Mock", 1));
+    ack.extend(length_prefixed("Mock", 1));
     ack.extend_from_slice(&[16, 0, 0x10, 0]);
     let mut out = envelope(0xad, &ack);
     out.extend(done(0));
