@@ -1,4 +1,4 @@
-//! What blocks: one attachment to a database, the transaction in hand, and the transactions that are its locks.
+//! The blocking calls of the driver: one attachment to a database and its transactions.
 
 use std::collections::BTreeMap;
 
@@ -11,110 +11,121 @@ use rsfbclient_core::{
 };
 use rsfbclient_rust::{DbHandle, RustFbClient, TrHandle};
 
-use crate::address::Address;
-use crate::dialect::{DIALECT, UTC};
+use crate::config::ConnectConfig;
+use crate::dialect::{DIALECT, UTC_OFFSET_VARIABLE};
 
 pub(crate) struct Attachment {
     client: RustFbClient,
     database: DbHandle,
+    /// The transaction of [`execute`](Self::execute).
     open: Option<TrHandle>,
+    /// The transactions that hold locks, by the name of the lock.
     pub(crate) locks: BTreeMap<String, TrHandle>,
-    /// How many seconds a statement waits for others; `None` for ever.
-    pub(crate) wait: Option<u32>,
+    /// How many seconds a statement waits for another transaction; `None` for no limit.
+    pub(crate) wait_secs: Option<u32>,
 }
 
 impl Attachment {
-    pub(crate) fn open(address: &Address, create: bool) -> Result<Self, FbError> {
+    pub(crate) fn open(config: &ConnectConfig, create: bool) -> Result<Self, FbError> {
         let mut client = RustFbClient::new(UTF_8);
-        let mut attached = client.attach_database(&address.config, Dialect::D3, false);
+        let mut attached = client.attach_database(&config.attachment, Dialect::D3, false);
         if create && matches!(attached, Err(FbError::Sql { .. })) {
             client = RustFbClient::new(UTF_8);
-            attached = client.create_database(&address.config, None, Dialect::D3);
+            attached = client.create_database(&config.attachment, None, Dialect::D3);
         }
         Ok(Self {
             database: attached?,
             client,
             open: None,
             locks: BTreeMap::new(),
-            wait: Some(5),
+            wait_secs: Some(5),
         })
     }
 
-    /// Notes how far the server's clock is from UTC, to the quarter of an hour, and returns the session's number.
-    pub(crate) fn introduce(&mut self, unix: i64) -> Result<i64, FbError> {
-        let asked = self.query(
+    /// Stores the offset of the server's clock from UTC in the session, and returns the session's id.
+    ///
+    /// `unix_secs` is the current time. The offset is rounded to a quarter of an hour.
+    pub(crate) fn initialize_session(&mut self, unix_secs: i64) -> Result<i64, FbError> {
+        let rows = self.query(
             "SELECT CURRENT_CONNECTION, DATEDIFF(SECOND FROM TIMESTAMP '1970-01-01 00:00:00' TO CAST('NOW' AS TIMESTAMP)) FROM RDB$DATABASE",
         )?;
         let number = |column: usize| -> Result<i64, FbError> {
-            let text = asked.first().and_then(|row| row.get(column)?.as_deref());
-            let read = text.and_then(|text| text.parse().ok());
-            read.ok_or_else(|| "the server did not tell the session's number".into())
+            let text = rows.first().and_then(|row| row.get(column)?.as_deref());
+            let number = text.and_then(|text| text.parse().ok());
+            number.ok_or_else(|| "the server did not report the session's id".into())
         };
-        let (session, clock) = (number(0)?, number(1)?);
-        let minutes = (unix - clock + 450).div_euclid(900) * 15;
-        self.set(UTC, &format!("'{minutes}'"))?;
-        Ok(session)
+        let (session_id, server_secs) = (number(0)?, number(1)?);
+        let minutes = (unix_secs - server_secs + 450).div_euclid(900) * 15;
+        self.set_session_variable(UTC_OFFSET_VARIABLE, &format!("'{minutes}'"))?;
+        Ok(session_id)
     }
 
-    /// Sets a variable of the session, which other sessions can see.
-    pub(crate) fn set(&mut self, variable: &str, value: &str) -> Result<(), FbError> {
+    /// Sets a variable of the session to an SQL expression. Other sessions can read it.
+    pub(crate) fn set_session_variable(&mut self, name: &str, value: &str) -> Result<(), FbError> {
         self.query(&format!(
-            "SELECT RDB$SET_CONTEXT('USER_SESSION', '{variable}', {value}) FROM RDB$DATABASE"
+            "SELECT RDB$SET_CONTEXT('USER_SESSION', '{name}', {value}) FROM RDB$DATABASE"
         ))
         .map(drop)
     }
 
-    /// Runs a query in the transaction in hand, or in a short one.
+    /// Runs a query in the open transaction, or in one of its own.
     pub(crate) fn query(&mut self, sql: &str) -> Result<Vec<Row>, FbError> {
         match self.open {
-            Some(transaction) => self.rows(transaction, sql),
-            None => self.alone(|this, transaction| this.rows(transaction, sql)),
+            Some(transaction) => self.query_in(transaction, sql),
+            None => self.autocommit(|this, transaction| this.query_in(transaction, sql)),
         }
     }
 
-    /// Runs a statement in the transaction in hand, or in a short one.
-    pub(crate) fn run(&mut self, sql: &str) -> Result<(), FbError> {
+    /// Runs a statement in the open transaction, or in one of its own. The dialect's `begin`, `commit` and `rollback` control
+    /// the open transaction.
+    pub(crate) fn execute(&mut self, sql: &str) -> Result<(), FbError> {
         if sql == DIALECT.begin {
-            self.open = Some(self.begin(TrLockResolution::Wait(self.wait))?);
+            self.open = Some(self.begin(TrLockResolution::Wait(self.wait_secs))?);
             return Ok(());
         }
-        let ends = [
+        let operations = [
             (DIALECT.commit, TrOp::Commit),
             (DIALECT.rollback, TrOp::Rollback),
         ];
-        if let Some((_, end)) = ends.into_iter().find(|(word, _)| *word == sql) {
+        if let Some((_, operation)) = operations.into_iter().find(|(text, _)| *text == sql) {
             let Some(transaction) = self.open else {
                 return Ok(());
             };
-            self.end(transaction, end)?;
+            self.end(transaction, operation)?;
             self.open = None;
             return Ok(());
         }
         match self.open {
-            Some(transaction) => self.statement(transaction, sql),
-            None => self.alone(|this, transaction| this.statement(transaction, sql)),
+            Some(transaction) => self.execute_in(transaction, sql),
+            None => self.autocommit(|this, transaction| this.execute_in(transaction, sql)),
         }
     }
 
     pub(crate) fn begin(&mut self, lock_resolution: TrLockResolution) -> Result<TrHandle, FbError> {
-        let how = TransactionConfiguration {
+        let configuration = TransactionConfiguration {
             isolation: TrIsolationLevel::ReadCommited(TrRecordVersion::RecordVersion),
             lock_resolution,
             ..TransactionConfiguration::default()
         };
-        self.client.begin_transaction(&mut self.database, how)
+        self.client
+            .begin_transaction(&mut self.database, configuration)
     }
 
-    pub(crate) fn end(&mut self, mut transaction: TrHandle, how: TrOp) -> Result<(), FbError> {
-        self.client.transaction_operation(&mut transaction, how)
+    pub(crate) fn end(
+        &mut self,
+        mut transaction: TrHandle,
+        operation: TrOp,
+    ) -> Result<(), FbError> {
+        self.client
+            .transaction_operation(&mut transaction, operation)
     }
 
-    /// Runs something in a transaction of its own.
-    pub(crate) fn alone<T>(
+    /// Runs `work` in a transaction of its own.
+    pub(crate) fn autocommit<T>(
         &mut self,
         work: impl FnOnce(&mut Self, TrHandle) -> Result<T, FbError>,
     ) -> Result<T, FbError> {
-        let transaction = self.begin(TrLockResolution::Wait(self.wait))?;
+        let transaction = self.begin(TrLockResolution::Wait(self.wait_secs))?;
         let outcome = work(self, transaction)
             .and_then(|value| self.end(transaction, TrOp::Commit).map(|()| value));
         if matches!(outcome, Err(FbError::Sql { .. })) {
@@ -123,21 +134,22 @@ impl Attachment {
         outcome
     }
 
-    /// Runs a statement; what it answers is dropped.
-    pub(crate) fn statement(
+    /// Runs a statement in a transaction and discards its rows.
+    pub(crate) fn execute_in(
         &mut self,
         mut transaction: TrHandle,
         sql: &str,
     ) -> Result<(), FbError> {
         let words = leading_words(sql, DIALECT.syntax, 1);
         if words.iter().any(|word| word == "SELECT" || word == "WITH") {
-            return self.rows(transaction, sql).map(drop);
+            return self.query_in(transaction, sql).map(drop);
         }
         self.client
             .exec_immediate(&mut self.database, &mut transaction, Dialect::D3, sql)
     }
 
-    pub(crate) fn rows(
+    /// Runs a query in a transaction.
+    pub(crate) fn query_in(
         &mut self,
         mut transaction: TrHandle,
         sql: &str,
@@ -147,22 +159,23 @@ impl Attachment {
         } = self;
         let (_, mut statement) =
             client.prepare_statement(database, &mut transaction, Dialect::D3, sql)?;
-        let mut read = || {
+        let mut fetch_all = || {
             client.execute(database, &mut transaction, &mut statement, Vec::new())?;
             let mut rows = Vec::new();
             while let Some(row) = client.fetch(database, &mut transaction, &mut statement)? {
-                rows.push(row.into_iter().map(text).collect());
+                rows.push(row.into_iter().map(value_text).collect());
             }
             Ok(rows)
         };
-        let rows = read();
+        let rows = fetch_all();
+        // After an error of the connection no further request is possible.
         if !matches!(rows, Err(FbError::Io(_) | FbError::Other(_))) {
             client.free_statement(&mut statement, FreeStmtOp::Drop)?;
         }
         rows
     }
 
-    /// Takes back what is open, the locks last, and detaches.
+    /// Rolls all transactions back and detaches. The locks are released last, after the work that they protect was undone.
     pub(crate) fn close(mut self) -> Result<(), FbError> {
         let locks = std::mem::take(&mut self.locks).into_values();
         for transaction in self.open.take().into_iter().chain(locks) {
@@ -172,13 +185,13 @@ impl Attachment {
     }
 }
 
-fn text(column: Column) -> Option<String> {
+fn value_text(column: Column) -> Option<String> {
     match column.value {
         SqlType::Null => None,
         SqlType::Text(text) => Some(text),
         SqlType::Integer(number) => Some(number.to_string()),
         SqlType::Floating(number) => Some(number.to_string()),
-        SqlType::Boolean(truth) => Some(truth.to_string()),
+        SqlType::Boolean(value) => Some(value.to_string()),
         SqlType::Timestamp(time) => Some(time.to_string()),
         SqlType::Binary(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
     }

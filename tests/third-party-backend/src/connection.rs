@@ -1,52 +1,59 @@
-use std::sync::{Arc, Mutex, PoisonError};
+//! The connection: the traits that Lockage needs for an SQL engine.
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use lockage_core::{
     Canceller, ConnectOptions, Error, ErrorKind, LockHolder, LockKey, LockProvider, Result,
 };
-use lockage_sql::{Connection, Dialect, CommandError, Command, AssertionError, Row, MigrationContext};
+use lockage_sql::{
+    AssertionError, Command, CommandError, Connection, Dialect, LeaseSupport, MigrationContext,
+    Recovery, Row, ScriptHooks, lock_not_held_error, timeout_error,
+};
+use rsfbclient_core::FbError;
 
-use crate::address::Address;
 use crate::attachment::Attachment;
+use crate::cancel::FirebirdCanceller;
+use crate::config::ConnectConfig;
 use crate::dialect::DIALECT;
-use crate::error::failure;
+use crate::error::command_error;
 use crate::lock;
-use crate::worker::{Reach, Worker};
+use crate::worker::Worker;
 
 #[derive(Debug)]
 pub(crate) struct FirebirdConnection {
     worker: Worker,
     user: String,
-    limits: Mutex<Limits>,
+    limits: TimeLimits,
 }
 
-/// The times of the migration in hand.
+/// The time limits of the current migration.
 #[derive(Debug, Default, Clone, Copy)]
-struct Limits {
+struct TimeLimits {
     statement: Option<Duration>,
-    wait: Option<Duration>,
+    lock_wait: Option<Duration>,
 }
 
-impl Limits {
-    /// Firebird knows whole seconds, and zero is no wait at all.
-    fn seconds(self) -> Option<u32> {
-        self.wait
+impl TimeLimits {
+    /// Rounds up to whole seconds, which Firebird needs, with a minimum of one: zero means not to wait.
+    fn lock_wait_secs(self) -> Option<u32> {
+        self.lock_wait
             .map(|wait| wait.as_secs_f64().ceil().max(1.0) as u32)
     }
 }
 
 impl FirebirdConnection {
-    pub(crate) async fn open(address: Address, options: &ConnectOptions) -> Result<Self> {
-        let user = address.config.user.clone();
-        let start = Worker::start(address.clone(), options.create);
+    pub(crate) async fn open(config: ConnectConfig, options: &ConnectOptions) -> Result<Self> {
+        let user = config.attachment.user.clone();
+        let start = Worker::start(config.clone(), options.create);
         let worker = tokio::time::timeout(options.connect_timeout, start)
             .await
             .map_err(|_| {
                 Error::new(
                     ErrorKind::Connect,
                     format!(
-                        "no answer from {address:?} in {:?}",
+                        "{config:?} did not answer within {:?}",
                         options.connect_timeout
                     ),
                 )
@@ -54,92 +61,108 @@ impl FirebirdConnection {
         Ok(Self {
             worker,
             user,
-            limits: Mutex::default(),
+            limits: TimeLimits::default(),
         })
     }
 
-    async fn ask<T: Send + 'static>(
+    /// Runs `job` on the thread of the attachment.
+    async fn call<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Attachment) -> Result<T, rsfbclient_core::FbError> + Send + 'static,
+        job: impl FnOnce(&mut Attachment) -> Result<T, FbError> + Send + 'static,
     ) -> Result<T, CommandError> {
-        let answer = self.worker.ask(job).await;
-        answer
+        let result = self.worker.call(job).await;
+        result
             .map_err(|error| CommandError::new(0, error))?
-            .map_err(|error| failure(0, error))
+            .map_err(command_error)
     }
 
-    /// Runs a statement of a script; one that takes too long is cancelled.
-    async fn script(&self, sql: &str, limits: Limits) -> Result<(), CommandError> {
+    async fn run_internal(&self, sql: String) -> Result<(), CommandError> {
+        let wait_secs = self.limits.lock_wait_secs();
+        self.call(move |attachment| {
+            attachment.wait_secs = wait_secs;
+            attachment.execute(&sql)
+        })
+        .await
+    }
+
+    /// Runs a statement of a script, and cancels it after the statement timeout.
+    async fn run_script(&self, sql: &str) -> Result<(), CommandError> {
         let sql = sql.to_owned();
-        let work = self.ask(move |own| own.run(&sql));
-        let Some(limit) = limits.statement else {
-            return work.await;
+        let execution = self.call(move |attachment| attachment.execute(&sql));
+        let Some(timeout) = self.limits.statement else {
+            return execution.await;
         };
-        let mut work = std::pin::pin!(work);
-        if let Ok(ended) = tokio::time::timeout(limit, &mut work).await {
-            return ended;
+        let mut execution = std::pin::pin!(execution);
+        if let Ok(finished) = tokio::time::timeout(timeout, &mut execution).await {
+            return finished;
         }
-        let late = Error::new(
-            ErrorKind::MigrationFailed,
-            format!("the statement ran longer than its statement timeout of {limit:?}"),
-        );
         self.canceller()
             .cancel()
             .await
             .map_err(|error| CommandError::new(0, error))?;
-        work.await.map_err(|failure| CommandError {
-            error: late,
-            ..failure
-        })
+        execution
+            .await
+            .map_err(|failure| failure.map_error(|_| timeout_error(timeout)))
     }
 
-    fn limits(&self) -> Limits {
-        *self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn check(&self, condition: &str, error: &AssertionError) -> Result<(), CommandError> {
+        let sql = format!("SELECT 1 FROM RDB$DATABASE WHERE {condition}");
+        let rows = self.call(move |attachment| attachment.query(&sql)).await?;
+        if rows.is_empty() {
+            return Err(CommandError::new(0, error.clone().into()));
+        }
+        Ok(())
     }
 }
 
 #[async_trait]
 impl LockProvider for FirebirdConnection {
     async fn try_lock(&mut self, key: &LockKey) -> Result<bool> {
-        let name = lock::name(key);
-        Ok(self.ask(move |own| own.try_lock(&name)).await?)
+        let name = lock::lock_name(key);
+        Ok(self
+            .call(move |attachment| attachment.try_lock(&name))
+            .await?)
     }
 
     async fn holds(&mut self, key: &LockKey) -> Result<bool> {
-        let name = lock::name(key);
-        Ok(self.ask(move |own| own.holds_lock(&name)).await?)
+        let name = lock::lock_name(key);
+        Ok(self.call(move |attachment| attachment.holds(&name)).await?)
     }
 
     async fn unlock(&mut self, key: &LockKey) -> Result<()> {
-        let name = lock::name(key);
-        if self.ask(move |own| own.unlock(&name)).await? {
-            return Ok(());
+        let name = lock::lock_name(key);
+        match self
+            .call(move |attachment| attachment.unlock(&name))
+            .await?
+        {
+            true => Ok(()),
+            false => Err(lock_not_held_error(key)),
         }
-        Err(Error::new(
-            ErrorKind::LockLost,
-            format!("this session did not hold the lock {key}"),
-        ))
     }
 
     async fn holder(&mut self, key: &LockKey) -> Result<Option<LockHolder>> {
-        let name = lock::name(key);
-        Ok(self.ask(move |own| own.holder(&name)).await?)
+        let name = lock::lock_name(key);
+        Ok(self
+            .call(move |attachment| attachment.holder(&name))
+            .await?)
     }
 
     fn native_lock_name(&self, key: &LockKey) -> String {
-        lock::name(key)
+        lock::lock_name(key)
     }
 
     async fn terminate_holder(&mut self, key: &LockKey, holder: &LockHolder) -> Result<()> {
-        let still = self.holder(key).await?;
-        let session = still
-            .and_then(|still| still.session)
-            .filter(|session| Some(session) == holder.session.as_ref());
-        let Some(session) = session else {
-            return Ok(());
-        };
-        let end = format!("DELETE FROM MON$ATTACHMENTS WHERE MON$ATTACHMENT_ID = {session}");
-        Ok(self.ask(move |own| own.run(&end)).await?)
+        let current = self.holder(key).await?.and_then(|current| current.session);
+        match current {
+            Some(session) if Some(&session) == holder.session.as_ref() => {
+                let kill =
+                    format!("DELETE FROM MON$ATTACHMENTS WHERE MON$ATTACHMENT_ID = {session}");
+                Ok(self
+                    .call(move |attachment| attachment.execute(&kill))
+                    .await?)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -155,33 +178,29 @@ impl Connection for FirebirdConnection {
 
     async fn query(&mut self, sql: &str) -> Result<Vec<Row>, CommandError> {
         let sql = sql.to_owned();
-        self.ask(move |own| own.query(&sql)).await
+        self.call(move |attachment| attachment.query(&sql)).await
     }
 
-    async fn run(
+    async fn execute(
         &mut self,
-        pieces: &[Command<'_>],
-        done: &mut (dyn FnMut(usize) + Send),
+        commands: &[Command<'_>],
+        on_done: &mut (dyn FnMut(usize) + Send),
     ) -> Result<(), CommandError> {
-        let limits = self.limits();
-        for (index, piece) in pieces.iter().enumerate() {
-            let outcome = match piece {
-                Command::Internal(sql) => {
-                    let (sql, wait) = (sql.to_string(), limits.seconds());
-                    self.ask(move |own| {
-                        own.wait = wait;
-                        own.run(&sql)
-                    })
-                    .await
-                }
-                Command::Script(sql) => self.script(sql, limits).await,
-                Command::Assert(condition, refusal) => self.require(condition, refusal).await,
+        for (index, command) in commands.iter().enumerate() {
+            let outcome = match command {
+                Command::Internal(sql) => self.run_internal(sql.to_string()).await,
+                Command::Script(sql) => self.run_script(sql).await,
+                Command::Assert(condition, error) => self.check(condition, error).await,
+                command => Err(CommandError::new(
+                    index,
+                    Error::new(
+                        ErrorKind::Unsupported,
+                        format!("this backend does not know the command {command:?}"),
+                    ),
+                )),
             };
-            outcome.map_err(|failure| CommandError {
-                piece: index,
-                ..failure
-            })?;
-            done(index);
+            outcome.map_err(|failure| failure.at_command(index))?;
+            on_done(index);
         }
         Ok(())
     }
@@ -193,20 +212,8 @@ impl Connection for FirebirdConnection {
         ))
     }
 
-    fn prepare(&self, work: &MigrationContext<'_>) -> Vec<String> {
-        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Limits {
-            statement: work.statement_timeout,
-            wait: work.ddl_lock_timeout,
-        };
-        Vec::new()
-    }
-
-    fn allows_transaction(&self, _statement: &str) -> bool {
-        true
-    }
-
     fn canceller(&self) -> Arc<dyn Canceller> {
-        Arc::new(Stop(self.worker.reach()))
+        Arc::new(FirebirdCanceller(self.worker.session_killer()))
     }
 
     async fn close(self) -> Result<()> {
@@ -214,27 +221,21 @@ impl Connection for FirebirdConnection {
     }
 }
 
-impl FirebirdConnection {
-    async fn require(&self, condition: &str, refusal: &AssertionError) -> Result<(), CommandError> {
-        let ask = format!("SELECT 1 FROM RDB$DATABASE WHERE {condition}");
-        let rows = self.ask(move |own| own.query(&ask)).await?;
-        if rows.is_empty() {
-            return Err(CommandError::new(0, refusal.clone().into()));
-        }
-        Ok(())
-    }
-}
-
-#[derive(Debug)]
-struct Stop(Reach);
-
 #[async_trait]
-impl Canceller for Stop {
-    async fn cancel(&self) -> Result<()> {
-        let reach = self.0.clone();
-        let asked = tokio::task::spawn_blocking(move || reach.delete("MON$STATEMENTS")).await;
-        asked
-            .map_err(|error| Error::new(ErrorKind::Unexpected, error.to_string()))?
-            .map_err(|error| failure(0, error).error)
+impl ScriptHooks for FirebirdConnection {
+    fn allows_transaction(&self, _statement: &str) -> bool {
+        true
+    }
+
+    fn begin_migration(&mut self, migration: &MigrationContext<'_>) -> Vec<String> {
+        self.limits = TimeLimits {
+            statement: migration.statement_timeout,
+            lock_wait: migration.ddl_lock_timeout,
+        };
+        Vec::new()
     }
 }
+
+impl Recovery for FirebirdConnection {}
+
+impl LeaseSupport for FirebirdConnection {}

@@ -1,3 +1,5 @@
+//! How Lockage writes Firebird's SQL.
+
 use lockage_sql::script::{Bodies, Brackets, SQLITE, Syntax};
 use lockage_sql::{Clock, Dialect, single_quoted};
 
@@ -9,13 +11,14 @@ const SYNTAX: Syntax = SQLITE
     .with_word_parts("$")
     .with_bodies(Bodies::Triggers);
 
-/// The session's variable that says how many minutes the server's clock is behind UTC: before version 4 the server cannot tell.
-pub(crate) const UTC: &str = "LOCKAGE_UTC";
+/// The session variable with the minutes that convert the server's clock to UTC. Servers before version 4 do not report their
+/// time zone.
+pub(crate) const UTC_OFFSET_VARIABLE: &str = "LOCKAGE_UTC";
 
-/// How Firebird writes SQL.
+/// Firebird's SQL.
 pub(crate) static DIALECT: Dialect = Dialect::new("Firebird", &SYNTAX, CLOCK)
     .with_transaction("SET TRANSACTION", "COMMIT", "ROLLBACK")
-    // 250 characters of four bytes fit into a key of a page of 8 KiB, the default.
+    // 250 characters of four bytes fit into a key with the default page size of 8 KiB.
     .with_types(
         |length| match length {
             ..=8191 => format!("VARCHAR({length}) CHARACTER SET UTF8"),
@@ -34,7 +37,7 @@ const CLOCK: Clock = Clock {
         DATEADD(CAST(RDB$GET_CONTEXT('USER_SESSION', 'LOCKAGE_UTC') AS INTEGER) MINUTE TO CAST('NOW' AS TIMESTAMP)))",
 };
 
-/// `CREATE TABLE` has no `IF NOT EXISTS` before version 6.
+/// Creates a table if it does not exist. `CREATE TABLE` has no `IF NOT EXISTS` before version 6.
 fn create_table(table: &str, columns: &str) -> String {
     let name = table.trim_matches('"').replace("\"\"", "\"");
     format!(

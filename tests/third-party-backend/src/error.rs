@@ -1,52 +1,57 @@
-use lockage_core::{Error, ErrorKind};
-use lockage_sql::{FailureCause, CommandError, ErrorPosition};
+//! Maps the driver's errors to error kinds.
+
+use lockage_core::{Error, ErrorKind, Status};
+use lockage_sql::{CommandError, ErrorPosition, FailureCause};
 use rsfbclient_core::FbError;
 
-/// What the driver tells: it drops the server's numbers but for the SQLCODE, which says little, so these go by the server's texts.
-pub(crate) fn failure(piece: usize, error: FbError) -> CommandError {
+/// Converts an error of the driver.
+pub(crate) fn command_error(error: FbError) -> CommandError {
     let (kind, cause) = match &error {
         FbError::Sql { msg, .. } => classify(msg),
-        // The stream is out of step, or gone.
+        // The position in the protocol stream is unknown, so the session cannot continue.
         FbError::Io(_) | FbError::Other(_) => (ErrorKind::SessionLost, FailureCause::Other),
     };
     let message = match &error {
         FbError::Sql { msg, .. } => msg.split_whitespace().collect::<Vec<_>>().join(" "),
         other => format!("the connection to the server failed: {other}"),
     };
-    let place = line(&message).map(ErrorPosition::Line);
-    let mut made = Error::new(kind, message);
+    let position = error_line(&message).map(ErrorPosition::Line);
+    let mut converted = Error::new(kind, message);
     if cause == FailureCause::LockTimeout {
-        made = made.with_status(Status::Temporary);
+        converted = converted.with_status(Status::Temporary);
     }
-    CommandError {
-        piece,
-        place,
-        cause,
-        error: made.with_source(error),
-    }
+    CommandError::new(0, converted.with_source(error))
+        .with_cause(cause)
+        .with_position(position)
 }
 
+/// Converts an error of the driver outside a command.
+pub(crate) fn into_error(error: FbError) -> Error {
+    command_error(error).into()
+}
+
+/// Classifies a message of the server. The driver drops the server's error codes except for the SQLCODE, which is too coarse.
 fn classify(message: &str) -> (ErrorKind, FailureCause) {
-    let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
-    if says(&[
+    let contains = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+    if contains(&[
         "connection shutdown",
         "connection lost",
         "Connection is killed",
         "Error reading data from the connection",
     ]) {
         (ErrorKind::SessionLost, FailureCause::Other)
-    } else if says(&["operation was cancelled"]) {
+    } else if contains(&["operation was cancelled"]) {
         (ErrorKind::Interrupted, FailureCause::Other)
-    } else if says(&["Table unknown"]) {
+    } else if contains(&["Table unknown"]) {
         (ErrorKind::MigrationFailed, FailureCause::MissingTable)
-    } else if says(&["lock conflict", "lock time-out", "deadlock", "is in use"]) {
+    } else if contains(&["lock conflict", "lock time-out", "deadlock", "is in use"]) {
         (ErrorKind::MigrationFailed, FailureCause::LockTimeout)
     } else {
         (ErrorKind::MigrationFailed, FailureCause::Other)
     }
 }
 
-/// Whether somebody else's transaction stands in the way: one that holds the lock, or one that makes the table of the locks too.
+/// Returns whether a statement failed because of another session that holds the lock or creates the table of the locks.
 pub(crate) fn is_conflict(error: &FbError) -> bool {
     const TEXTS: [&str; 8] = [
         "lock conflict",
@@ -61,7 +66,7 @@ pub(crate) fn is_conflict(error: &FbError) -> bool {
     matches!(error, FbError::Sql { msg, .. } if TEXTS.iter().any(|text| msg.contains(text)))
 }
 
-fn line(message: &str) -> Option<u32> {
-    let digits = message.split_once("At line ")?.1;
-    digits.split(',').next()?.trim().parse().ok()
+fn error_line(message: &str) -> Option<u32> {
+    let after = message.split_once("At line ")?.1;
+    after.split(',').next()?.trim().parse().ok()
 }

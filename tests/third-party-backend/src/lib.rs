@@ -1,17 +1,18 @@
-//! Firebird for Lockage, on the pure-Rust driver of `rsfbclient`: an example of a backend outside Lockage's own workspace.
+//! Firebird for Lockage, on the pure-Rust driver of `rsfbclient`: an example of a backend outside Lockage's workspace.
 //!
 //! # The lock
-//! A row of the table `lockage_lock`, written in a transaction that stays open for as long as the lock is held and is never committed. The
-//! unique key refuses everybody else at once, and the server takes the transaction back when its session ends. The open transaction also
-//! keeps the server from clearing away old row versions while a run lasts.
+//! A row of the table `lockage_lock`. It is inserted in a transaction that stays open while the lock is held and is never
+//! committed. The unique key rejects other sessions immediately, and the server rolls the transaction back when its session
+//! ends. While it is open, the server does not remove old row versions.
 //!
 //! # Statements
-//! Firebird lets no statement use a table that its own transaction has made, so each statement of a script commits by itself, together with
-//! its journal row. Bodies with semicolons are read where a `CREATE TRIGGER` has them directly behind `BEGIN`; other procedural code and
-//! `SET TERM` are not.
+//! In Firebird, a statement cannot use a table that its own transaction created. So each statement of a script commits by itself,
+//! together with its journal row. A `CREATE TRIGGER` may contain semicolons if its body begins with `BEGIN`. Other procedural
+//! code and `SET TERM` are not supported.
 
-mod address;
 mod attachment;
+mod cancel;
+mod config;
 mod connection;
 mod dialect;
 mod error;
@@ -19,79 +20,60 @@ mod lock;
 mod worker;
 
 use lockage_core::{
-    Backend, Capabilities, ConnectOptions, Error, ErrorKind, Location, LockStrategy, Migration,
-    Result, Session, ParsedStatement,
+    Capabilities, ConnectOptions, Error, ErrorKind, LockStrategy, Migration, ParsedStatement,
+    Result,
 };
 use lockage_sql::SqlSession;
 use lockage_sql::script::transaction_control;
 
-use address::Address;
+use config::ConnectConfig;
 use connection::FirebirdConnection;
 use dialect::DIALECT;
 
 const CAPABILITIES: Capabilities =
     Capabilities::new(false, "a row of a transaction that stays open");
 
-/// The backend for `firebird:` URLs: `firebird://user:password@host:3050/alias`, or with two slashes an absolute path on the server.
-pub const BACKEND: Backend = Backend::new(
-    "lockage-firebird",
-    &["firebird"],
-    CAPABILITIES,
-    |options| Box::pin(async move { open(options).await }),
-    check_script,
-);
+lockage_sql::sql_backend! {
+    /// The backend for `firebird:` URLs: `firebird://user:password@host:3050/alias`. Two slashes before the alias make it an
+    /// absolute path on the server.
+    pub const BACKEND = "lockage-firebird" {
+        schemes: ["firebird"],
+        capabilities: CAPABILITIES,
+        dialect: DIALECT,
+        open: open,
+        check_statement: check_statement,
+    }
+}
 
-lockage_core::register_backend!(BACKEND);
-
-async fn open(options: &ConnectOptions) -> Result<Box<dyn Session>> {
-    let address = Address::parse(&options.url)?;
+async fn open(options: &ConnectOptions) -> Result<SqlSession<FirebirdConnection>> {
+    let config = ConnectConfig::parse(&options.url)?;
     if options.schema.is_some() {
         return Err(Error::new(
             ErrorKind::InvalidConfig,
             "Firebird has no schemas",
         ));
     }
-    if !matches!(
-        options.lock_strategy,
-        LockStrategy::Auto | LockStrategy::Advisory
-    ) {
-        return Err(Error::new(
-            ErrorKind::InvalidConfig,
-            format!(
-                "this backend has no lock strategy `{}`",
-                options.lock_strategy
-            ),
-        ));
+    match options.lock_strategy {
+        LockStrategy::Auto | LockStrategy::Advisory => {}
+        strategy => {
+            return Err(Error::new(
+                ErrorKind::InvalidConfig,
+                format!("this backend does not support the lock strategy `{strategy}`"),
+            ));
+        }
     }
-    let connection = FirebirdConnection::open(address, options).await?;
-    Ok(Box::new(SqlSession::new(
-        connection,
-        options.clone(),
-        CAPABILITIES,
-    )))
+    let connection = FirebirdConnection::open(config, options).await?;
+    Ok(SqlSession::new(connection, options.clone(), CAPABILITIES))
 }
 
-/// Reads a script, and refuses what would end the transaction that a statement shares with its journal row.
-fn check_script(migration: &Migration, each: &mut dyn FnMut(ParsedStatement<'_>)) -> Result<()> {
-    let mut refused = None;
-    lockage_sql::check_script(
-        DIALECT.syntax,
-        DIALECT.transactional_ddl,
-        migration,
-        &mut |statement| {
-            if transaction_control(statement.text, DIALECT.syntax).is_some() {
-                refused.get_or_insert(statement.line);
-            }
-            each(statement);
-        },
-    )?;
-    match refused {
-        Some(line) => Err(Error::new(
-            ErrorKind::InvalidMigration,
-            "each statement is a transaction of its own here",
-        )
-        .with_location(Location::at(migration.file(), line, 1))
-        .with_hint("leave the statement out")),
+/// Rejects a statement that ends the transaction that it shares with its journal row.
+fn check_statement(_migration: &Migration, statement: &ParsedStatement<'_>) -> Result<()> {
+    match transaction_control(statement.text, DIALECT.syntax) {
         None => Ok(()),
+        Some(_) => Err(Error::new(
+            ErrorKind::InvalidMigration,
+            "each statement commits by itself",
+        )
+        .with_hint("remove the statement")),
     }
 }

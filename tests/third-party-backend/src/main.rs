@@ -1,4 +1,4 @@
-//! The program: the command line with this backend and no other.
+//! The command line of Lockage with this backend only.
 
 use lockage_firebird as _;
 

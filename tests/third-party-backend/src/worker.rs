@@ -1,5 +1,7 @@
-//! The driver blocks, so each session has a thread that owns its attachment. Whoever drops the session while the thread waits for the
-//! server has the server end it, from another attachment.
+//! Runs the blocking driver on a thread per session.
+//!
+//! The thread owns the attachment. If the session is dropped while the thread waits for the server, another attachment kills
+//! the session.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,128 +9,112 @@ use std::sync::mpsc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lockage_core::{Error, ErrorKind, Result};
-use rsfbclient_core::FbError;
 use tokio::sync::oneshot;
 
-use crate::address::Address;
 use crate::attachment::Attachment;
-use crate::error::failure;
+use crate::cancel::SessionKiller;
+use crate::config::ConnectConfig;
+use crate::error::into_error;
 
 type Job = Box<dyn FnOnce(&mut Option<Attachment>) + Send>;
 
 #[derive(Debug)]
 pub(crate) struct Worker {
     jobs: mpsc::Sender<Job>,
-    address: Address,
-    session: i64,
-    busy: Arc<AtomicBool>,
+    killer: SessionKiller,
+    is_busy: Arc<AtomicBool>,
 }
 
 impl Worker {
-    pub(crate) async fn start(address: Address, create: bool) -> Result<Self> {
-        let (jobs, inbox) = mpsc::channel::<Job>();
-        let (answer, answered) = oneshot::channel();
-        let place = address.clone();
+    /// Starts the thread and opens the attachment.
+    pub(crate) async fn start(config: ConnectConfig, create: bool) -> Result<Self> {
+        let (jobs, job_queue) = mpsc::channel::<Job>();
+        let (sender, receiver) = oneshot::channel();
+        let thread_config = config.clone();
         spawn(move || {
             let unix = SystemTime::now().duration_since(UNIX_EPOCH);
-            let unix = unix.map_or(0, |since| since.as_secs() as i64);
-            let opened = Attachment::open(&place, create)
-                .and_then(|mut own| own.introduce(unix).map(|session| (own, session)));
-            let mut own = match opened {
-                Ok((own, session)) => answer.send(Ok(session)).is_ok().then_some(own),
+            let unix_secs = unix.map_or(0, |since| since.as_secs() as i64);
+            let opened = Attachment::open(&thread_config, create).and_then(|mut attachment| {
+                let session_id = attachment.initialize_session(unix_secs)?;
+                Ok((attachment, session_id))
+            });
+            let mut attachment = match opened {
+                Ok((attachment, session_id)) => {
+                    sender.send(Ok(session_id)).is_ok().then_some(attachment)
+                }
                 Err(error) => {
-                    let _ = answer.send(Err(error));
+                    let _ = sender.send(Err(error));
                     None
                 }
             };
-            for job in inbox {
-                job(&mut own);
+            for job in job_queue {
+                job(&mut attachment);
             }
         })?;
-        let session = answered.await.map_err(|_| gone())?.map_err(|error| {
-            Error::new(
-                ErrorKind::Connect,
-                format!("cannot open {address:?}: {error}"),
-            )
-        })?;
+        let session_id = receiver
+            .await
+            .map_err(|_| session_lost_error())?
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::Connect,
+                    format!("cannot open {config:?}: {error}"),
+                )
+            })?;
         Ok(Self {
             jobs,
-            address,
-            session,
-            busy: Arc::new(AtomicBool::new(false)),
+            killer: SessionKiller { config, session_id },
+            is_busy: Arc::new(AtomicBool::new(false)),
         })
     }
 
-    /// Has the thread do something, and waits for the answer.
-    pub(crate) async fn ask<T: Send + 'static>(
+    /// Runs a job on the thread and returns its result.
+    pub(crate) async fn call<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Attachment) -> T + Send + 'static,
     ) -> Result<T> {
-        let (answer, answered) = oneshot::channel();
-        self.tell(move |own| {
-            if let Some(own) = own {
-                let _ = answer.send(job(own));
+        let (sender, receiver) = oneshot::channel();
+        self.send(move |attachment| {
+            if let Some(attachment) = attachment {
+                let _ = sender.send(job(attachment));
             }
         });
-        answered.await.map_err(|_| gone())
+        receiver.await.map_err(|_| session_lost_error())
     }
 
-    /// Ends the session in good order.
+    /// Closes the session in an orderly way.
     pub(crate) async fn close(&self) -> Result<()> {
-        let (answer, answered) = oneshot::channel();
-        self.tell(move |own| {
-            let _ = answer.send(own.take().map_or(Ok(()), Attachment::close));
+        let (sender, receiver) = oneshot::channel();
+        self.send(move |attachment| {
+            let _ = sender.send(attachment.take().map_or(Ok(()), Attachment::close));
         });
-        let closed = answered.await.map_err(|_| gone())?;
-        closed.map_err(|error| failure(0, error).error)
+        let closed = receiver.await.map_err(|_| session_lost_error())?;
+        closed.map_err(into_error)
     }
 
-    pub(crate) fn reach(&self) -> Reach {
-        Reach {
-            address: self.address.clone(),
-            session: self.session,
-        }
+    pub(crate) fn session_killer(&self) -> SessionKiller {
+        self.killer.clone()
     }
 
-    fn tell(&self, job: impl FnOnce(&mut Option<Attachment>) + Send + 'static) {
-        let busy = Arc::clone(&self.busy);
-        busy.store(true, Ordering::SeqCst);
-        // A thread that has ended is noticed by whoever asks it something.
-        let _ = self.jobs.send(Box::new(move |own| {
-            job(own);
-            busy.store(false, Ordering::SeqCst);
+    fn send(&self, job: impl FnOnce(&mut Option<Attachment>) + Send + 'static) {
+        let is_busy = Arc::clone(&self.is_busy);
+        is_busy.store(true, Ordering::SeqCst);
+        // If the thread has ended, the caller that waits for the result notices.
+        let _ = self.jobs.send(Box::new(move |attachment| {
+            job(attachment);
+            is_busy.store(false, Ordering::SeqCst);
         }));
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        if self.busy.load(Ordering::SeqCst) {
-            let reach = self.reach();
-            // Without the thread the session ends when its statement does.
+        if self.is_busy.load(Ordering::SeqCst) {
+            let killer = self.session_killer();
+            // If the thread cannot start, the session ends with its running statement.
             let _ = spawn(move || {
-                let _ = reach.delete("MON$ATTACHMENTS");
+                let _ = killer.kill_session();
             });
         }
-    }
-}
-
-/// Reaches a session from outside.
-#[derive(Debug, Clone)]
-pub(crate) struct Reach {
-    pub(crate) address: Address,
-    pub(crate) session: i64,
-}
-
-impl Reach {
-    /// Ends the session's statements (`MON$STATEMENTS`) or the session itself (`MON$ATTACHMENTS`). Blocks.
-    pub(crate) fn delete(&self, from: &str) -> Result<(), FbError> {
-        let mut other = Attachment::open(&self.address, false)?;
-        other.run(&format!(
-            "DELETE FROM {from} WHERE MON$ATTACHMENT_ID = {}",
-            self.session
-        ))?;
-        other.close()
     }
 }
 
@@ -142,6 +128,6 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> Result<()> {
     })
 }
 
-fn gone() -> Error {
+fn session_lost_error() -> Error {
     Error::new(ErrorKind::SessionLost, "the session's thread has ended")
 }
