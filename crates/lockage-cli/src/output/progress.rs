@@ -113,10 +113,9 @@ impl Progress {
     fn step_started(&self, step: &Step, index: usize, steps: usize) {
         let (verb, _) = verb_forms(step.action);
         let title = format!("[{}/{steps}] {verb} {}", index + 1, step.migration);
-        let runs_script = matches!(step.action, Action::Apply | Action::Undo);
         {
             let mut current = self.current();
-            current.migration = runs_script.then(|| Arc::clone(&step.migration));
+            current.migration = step.runs_script().then(|| Arc::clone(&step.migration));
             current.statements = None;
         }
         let Some(bar) = &self.0.bar else {

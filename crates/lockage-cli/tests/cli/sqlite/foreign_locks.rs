@@ -43,7 +43,7 @@ fn unavailable_foreign_lock_fails_before_writing() {
         ("ef-core", "it is a table row without expiry"),
         ("sqlx", "it takes no lock on SQLite"),
         ("dbmate", "it acquires no lock when it migrates"),
-        ("lock:7", "SQLite has no locks by number or name"),
+        ("lock:7", "SQLite has no locks with a number or a name"),
     ] {
         let error = sandbox.expect_failure(&["up", "--align", tool], 2, &[part]);
         assert_eq!(error["kind"], "unsupported");
