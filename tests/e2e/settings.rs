@@ -1,0 +1,16 @@
+//! Numbers from the environment.
+
+pub(crate) fn setting(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is not a number: {text}"))
+    })
+}
+
+pub(crate) fn replica_count() -> usize {
+    setting("LOCKAGE_TEST_REPLICAS", 16)
+}
+
+pub(crate) fn round_count() -> usize {
+    setting("LOCKAGE_TEST_ROUNDS", 3)
+}
