@@ -1,8 +1,8 @@
 //! The conformance suite on a real MySQL or MariaDB.
 
+mod direct_client;
 mod fixture;
-mod origin;
-mod witness;
+mod test_server;
 
 use std::process::ExitCode;
 
@@ -10,5 +10,5 @@ use lockage_mysql::BACKEND;
 use lockage_testkit::conformance;
 
 fn main() -> ExitCode {
-    conformance(BACKEND, fixture::Mysql::new(false))
+    conformance(BACKEND, fixture::MysqlFixture::new(false))
 }

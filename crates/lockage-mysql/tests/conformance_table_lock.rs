@@ -1,8 +1,8 @@
-//! The conformance suite with the lock in a table, as on a cluster.
+//! The conformance suite with the lock in a table, which a cluster uses.
 
+mod direct_client;
 mod fixture;
-mod origin;
-mod witness;
+mod test_server;
 
 use std::process::ExitCode;
 
@@ -10,8 +10,8 @@ use lockage_mysql::BACKEND;
 use lockage_mysql::lockage_core::{Backend, Capabilities, ConnectOptions, LockStrategy};
 use lockage_testkit::conformance;
 
-/// The same backend, asked for the other lock.
-const WITH_TABLE: Backend = Backend::new(
+/// The backend under test with another lock strategy.
+const WITH_TABLE_LOCK: Backend = Backend::new(
     "lockage-mysql",
     &["mysql", "mariadb"],
     Capabilities::new(false, "a row in a table"),
@@ -22,9 +22,9 @@ const WITH_TABLE: Backend = Backend::new(
             BACKEND.connect(&options).await
         })
     },
-    |migration, each| BACKEND.inspect(migration, each),
+    |migration, on_statement| BACKEND.check_script(migration, on_statement),
 );
 
 fn main() -> ExitCode {
-    conformance(WITH_TABLE, fixture::Mysql::new(true))
+    conformance(WITH_TABLE_LOCK, fixture::MysqlFixture::new(true))
 }

@@ -1,118 +1,97 @@
-//! The migrating process, or the server, is killed at a random moment, again and again; after the next run every statement has taken effect
-//! exactly once.
+//! Kills the migrating process, or the server, at random moments. After the next run, every statement must have taken effect exactly once.
 //!
-//! `LOCKAGE_TEST_CRASH_ROUNDS` is the number of rounds, half of them for the server. The server is MariaDB from this machine's binaries, or what
-//! answers at `LOCKAGE_TEST_MYSQL_URL` or `LOCKAGE_TEST_MARIADB_URL`; that one is killed too where
-//! `LOCKAGE_TEST_KILL_AND_START` is a command that does so with SIGKILL and starts it again.
+//! `LOCKAGE_TEST_CRASH_ROUNDS` is the number of rounds. Half of them kill the server. The server is started from local MariaDB binaries,
+//! unless `LOCKAGE_TEST_MYSQL_URL` or `LOCKAGE_TEST_MARIADB_URL` names another one. That server is killed only if
+//! `LOCKAGE_TEST_KILL_AND_START` is a command that kills it with SIGKILL and starts it again.
 
 mod crash {
-    pub(crate) mod relay;
     pub(crate) mod server;
+    pub(crate) mod tcp_relay;
 }
-mod voyage;
-mod witness;
+mod direct_client;
+mod runner;
+mod sample_migrations;
+mod trial;
 
 use std::io::{BufRead, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use crash::relay::Relay;
 use crash::server::{Server, Source};
-use libtest_mimic::{Arguments, Failed, Trial};
-use lockage_mysql::BACKEND;
-use lockage_mysql::lockage_core::{
-    BoxFuture, ConnectOptions, LockWait, MigrationSet, Outcome, Registry, Report, Runner,
-};
+use crash::tcp_relay::TcpRelay;
+use direct_client::{execute, texts, with_database};
+use libtest_mimic::{Arguments, Trial};
+use lockage_mysql::lockage_core::{BoxFuture, LockWait, Outcome, Report};
 use lockage_testkit::{TestError, unique_name};
-use voyage::{FILES, traces};
-use witness::{execute, texts, with_database};
+use runner::runner;
+use sample_migrations::{FILES, effects};
+use trial::{block_on, trial};
 
 /// The hidden argument of the process that is killed.
 const CHILD: &str = "--migrate";
 
-/// How many rounds there are when nobody says otherwise.
+/// The default number of rounds.
 const ROUNDS: u32 = 10;
 
-/// Nothing here takes longer.
-const DEADLINE: Duration = Duration::from_secs(120);
+/// The maximum duration of each wait.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+type Test = fn(Server) -> BoxFuture<'static, Result<(), TestError>>;
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(CHILD) {
-        return migrate_as_told();
+        return run_as_child();
     }
     let trials = vec![
-        trial(
-            "every_statement_takes_effect_once_whoever_is_killed",
+        server_trial(
+            "killed_process_or_server_applies_each_statement_once",
+            false,
             |server| Box::pin(all_rounds(server)),
         ),
-        trial("a_run_whose_server_was_killed_goes_on", |server| {
-            Box::pin(goes_on(server))
+        server_trial("run_resumes_after_server_was_killed", true, |server| {
+            Box::pin(resumes(server))
         }),
     ];
     let mut arguments = Arguments::from_args();
-    // They may have one server, and kill it.
+    // The tests may share one server, and kill it.
     arguments.test_threads = Some(1);
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn trial(name: &str, test: fn(Server) -> BoxFuture<'static, Result<(), TestError>>) -> Trial {
+fn server_trial(name: &str, kills_server: bool, test: Test) -> Trial {
     let source = Source::find();
-    let kills = name.contains("server_was_killed");
-    let lacks = match &source {
+    let skip_reason = match &source {
         Err(reason) => Some(reason.clone()),
-        Ok(source) if kills && !source.can_be_killed() => {
-            Some("nobody said how to kill the server".into())
+        Ok(source) if kills_server && !source.can_be_killed() => {
+            Some("LOCKAGE_TEST_KILL_AND_START is not set".into())
         }
         Ok(_) => None,
     };
-    let trial = Trial::test(name, move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?;
-        runtime
-            .block_on(async { test(source?.start()?).await })
-            .map_err(|failure| Failed::from(format!("{failure:?}")))
-    });
-    match lacks {
-        Some(reason) => trial
-            .with_ignored_flag(true)
-            .with_kind(format!("left out: {reason}")),
-        None => trial,
-    }
+    trial(name, skip_reason, move || async move {
+        test(source?.start()?).await
+    })
 }
 
-fn runner(url: &str) -> lockage_mysql::lockage_core::Result<Runner> {
-    let set = MigrationSet::from_texts(FILES.iter().copied())?;
-    Ok(Runner::new(
-        Registry::default().with(BACKEND)?,
-        ConnectOptions::new(url)?,
-        set,
-    ))
-}
-
-/// The process that is killed: runs the migrations of the URL on its standard input.
-fn migrate_as_told() -> ExitCode {
+/// Runs the migrations as the process that is killed. It reads the URL from standard input.
+fn run_as_child() -> ExitCode {
     let mut url = String::new();
     let done = std::io::stdin()
         .lock()
         .read_line(&mut url)
         .map_err(TestError::from)
-        .and_then(|_| {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .build()?;
-            Ok(runtime.block_on(runner(url.trim())?.up())?)
-        });
+        .and_then(|_| block_on(1, async { Ok(runner(url.trim(), FILES)?.up().await?) }));
     match done {
         Ok(_) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-struct Migrating(Child);
+/// A process that migrates.
+struct MigrateChild(Child);
 
-impl Migrating {
+impl MigrateChild {
     fn start(url: &str) -> Result<Self, TestError> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg(CHILD)
@@ -129,9 +108,9 @@ impl Migrating {
     }
 }
 
-/// Whom a round kills.
-#[derive(Debug, Clone, Copy)]
-enum Victim {
+/// What a round kills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
     Process,
     Server,
 }
@@ -145,71 +124,81 @@ async fn all_rounds(mut server: Server) -> Result<(), TestError> {
         .ok()
         .map_or(Ok(ROUNDS), |rounds| rounds.parse())?;
     let name = unique_name("crash");
-    let (expected, took) = undisturbed(&server, &name).await?;
-    let mut crashed = [0_u32; 2];
+    let (expected, duration) = baseline_run(&server, &name).await?;
+    let (mut processes, mut servers) = (0_u32, 0_u32);
     for round in 0..rounds {
-        let victim = if round % 2 == 1 && server.can_be_killed() {
-            Victim::Server
+        let target = if round % 2 == 1 && server.can_be_killed() {
+            servers += 1;
+            Target::Server
         } else {
-            Victim::Process
+            processes += 1;
+            Target::Process
         };
-        afresh(&server, &name).await?;
-        let url = |server: &Server| with_database(&server.url(), &name);
-        // Now and then the one that mends is killed too.
-        for _ in 0..fastrand::u32(1..=2) {
-            let moment = took.mul_f64(fastrand::f64() * 1.1);
-            let migrating = Migrating::start(&url(&server))?;
-            tokio::time::sleep(moment).await;
-            if matches!(victim, Victim::Server) {
-                server.kill_and_start()?;
-            }
-            migrating.kill()?;
-        }
-        crashed[usize::from(matches!(victim, Victim::Server))] += 1;
-        let report = up_at_last(&url(&server))
+        run_round(&mut server, &name, target, duration, &expected)
             .await
-            .map_err(|failure| format!("round {round}, {victim:?} killed: {failure}"))?;
-        let found = traces(&url(&server)).await?;
-        if found != expected {
-            return Err(format!(
-                "round {round}, {victim:?} killed, then {:?}: expected {expected:#?}, found {found:#?}",
-                report.outcome
-            )
-            .into());
-        }
-        assert_eq!(
-            runner(&url(&server))?.up().await?.outcome,
-            Outcome::UpToDate
-        );
+            .map_err(|failure| format!("round {round}, {target:?} killed: {failure}"))?;
     }
     execute(&server.url(), &format!("DROP DATABASE {name}")).await?;
-    let [processes, servers] = crashed;
     writeln!(
         std::io::stderr(),
-        "{processes} rounds with a killed process, {servers} with a killed server, a run takes {took:?}"
+        "{processes} rounds with a killed process, {servers} with a killed server, a run takes {duration:?}"
     )?;
     Ok(())
 }
 
-/// What a run leaves that nobody kills, and how long it takes in a process of its own.
-async fn undisturbed(server: &Server, name: &str) -> Result<(Vec<String>, Duration), TestError> {
-    afresh(server, name).await?;
-    let url = with_database(&server.url(), name);
-    let begun = Instant::now();
-    let mut migrating = Migrating::start(&url)?;
-    if !migrating.0.wait()?.success() {
-        runner(&url)?.up().await?;
-        return Err("a process failed that nobody killed".into());
+async fn run_round(
+    server: &mut Server,
+    name: &str,
+    target: Target,
+    duration: Duration,
+    expected: &[String],
+) -> Result<(), TestError> {
+    reset(server, name).await?;
+    // In some rounds the run that recovers is killed, too.
+    for _ in 0..fastrand::u32(1..=2) {
+        let delay = duration.mul_f64(fastrand::f64() * 1.1);
+        let child = MigrateChild::start(&with_database(&server.url(), name))?;
+        tokio::time::sleep(delay).await;
+        if target == Target::Server {
+            server.kill_and_start()?;
+        }
+        child.kill()?;
     }
-    Ok((traces(&url).await?, begun.elapsed()))
+    let url = with_database(&server.url(), name);
+    let report = up_when_reachable(&url).await?;
+    let found = effects(&url).await?;
+    if found != expected {
+        return Err(format!(
+            "then {:?}: expected {expected:#?}, found {found:#?}",
+            report.outcome
+        )
+        .into());
+    }
+    let outcome = runner(&url, FILES)?.up().await?.outcome;
+    assert_eq!(outcome, Outcome::UpToDate);
+    Ok(())
 }
 
-async fn goes_on(mut server: Server) -> Result<(), TestError> {
-    let name = unique_name("away");
-    afresh(&server, &name).await?;
-    let direct = |server: &Server| with_database(&server.url(), &name);
-    execute(&direct(&server), "CREATE TABLE slow AS SELECT 600 AS s").await?;
-    let relay = Relay::start().await?;
+/// Runs a process without killing it. Returns the effects of the migrations, and the duration.
+async fn baseline_run(server: &Server, name: &str) -> Result<(Vec<String>, Duration), TestError> {
+    reset(server, name).await?;
+    let url = with_database(&server.url(), name);
+    let started_at = Instant::now();
+    let mut child = MigrateChild::start(&url)?;
+    if !child.0.wait()?.success() {
+        // Reports why.
+        runner(&url, FILES)?.up().await?;
+        return Err("a process failed that was not killed".into());
+    }
+    Ok((effects(&url).await?, started_at.elapsed()))
+}
+
+async fn resumes(mut server: Server) -> Result<(), TestError> {
+    let name = unique_name("restart");
+    reset(&server, &name).await?;
+    let direct_url = |server: &Server| with_database(&server.url(), &name);
+    execute(&direct_url(&server), "CREATE TABLE slow AS SELECT 600 AS s").await?;
+    let relay = TcpRelay::start().await?;
     let files = [
         (
             "V1__a.sql",
@@ -220,33 +209,23 @@ async fn goes_on(mut server: Server) -> Result<(), TestError> {
             "INSERT INTO a VALUES (2); INSERT INTO a SELECT 3 + 0 * SLEEP(s) FROM slow; INSERT INTO a VALUES (4)",
         ),
     ];
-    let runner = Runner::new(
-        Registry::default().with(BACKEND)?,
-        ConnectOptions::new(relay.lead_to(Some(&direct(&server))))?,
-        MigrationSet::from_texts(files)?,
-    )
-    .wait(LockWait::For(DEADLINE));
+    let runner =
+        runner(&relay.connect_to(Some(&direct_url(&server))), &files)?.wait(LockWait::For(TIMEOUT));
     let running = tokio::spawn(async move { runner.up().await });
-    let asleep = format!(
+    let sleeping = format!(
         "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{name}' AND INFO LIKE 'INSERT INTO a SELECT%'"
     );
-    let begun = Instant::now();
-    while texts(&server.url(), &asleep).await?.is_empty() {
-        if running.is_finished() || begun.elapsed() > DEADLINE {
-            return Err("the run did not come to its slow statement".into());
+    let started_at = Instant::now();
+    while texts(&server.url(), &sleeping).await?.is_empty() {
+        if running.is_finished() || started_at.elapsed() > TIMEOUT {
+            return Err("the run did not reach its slow statement".into());
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
-    relay.lead_to(None);
+    relay.connect_to(None);
     server.kill_and_start()?;
-    let begun = Instant::now();
-    while let Err(failure) = execute(&direct(&server), "UPDATE slow SET s = 0").await {
-        if begun.elapsed() > DEADLINE {
-            return Err(failure);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    relay.lead_to(Some(&direct(&server)));
+    wait_until_up(&direct_url(&server), "UPDATE slow SET s = 0").await?;
+    relay.connect_to(Some(&direct_url(&server)));
     let report = running.await??;
     let applied: Vec<_> = report
         .applied
@@ -257,24 +236,37 @@ async fn goes_on(mut server: Server) -> Result<(), TestError> {
         (report.outcome, &applied[..]),
         (Outcome::Applied, &["1", "2"][..])
     );
-    let found = texts(&direct(&server), "SELECT n FROM a ORDER BY n").await?;
+    let found = texts(&direct_url(&server), "SELECT n FROM a ORDER BY n").await?;
     assert_eq!(found, ["1", "2", "3", "4"]);
     execute(&server.url(), &format!("DROP DATABASE {name}")).await
 }
 
-async fn afresh(server: &Server, name: &str) -> Result<(), TestError> {
+/// Drops and creates a database.
+async fn reset(server: &Server, name: &str) -> Result<(), TestError> {
     let url = server.url();
     execute(&url, &format!("DROP DATABASE IF EXISTS {name}")).await?;
     execute(&url, &format!("CREATE DATABASE {name}")).await
 }
 
-/// Runs until it is done; a server that comes up again refuses for a while.
-async fn up_at_last(url: &str) -> Result<Report, TestError> {
-    let begun = Instant::now();
+/// Runs a statement as soon as a server that is starting accepts it.
+async fn wait_until_up(url: &str, statement: &str) -> Result<(), TestError> {
+    let started_at = Instant::now();
+    while let Err(failure) = execute(url, statement).await {
+        if started_at.elapsed() > TIMEOUT {
+            return Err(failure);
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+    Ok(())
+}
+
+/// Runs the migrations. A server that is starting rejects connections for a while.
+async fn up_when_reachable(url: &str) -> Result<Report, TestError> {
+    let started_at = Instant::now();
     loop {
-        match runner(url)?.up().await {
-            Err(error) if error.is_temporary() && begun.elapsed() < DEADLINE => {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+        match runner(url, FILES)?.up().await {
+            Err(error) if error.is_temporary() && started_at.elapsed() < TIMEOUT => {
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
             done => return done.map_err(|error| format!("{error:?}").into()),
         }

@@ -1,41 +1,44 @@
-//! A cluster of several nodes, at the URLs in `LOCKAGE_TEST_GALERA_URLS`, separated by commas. `LOCKAGE_TEST_GALERA_ROUNDS` says how often
-//! the processes race.
+//! Tests on a cluster of several nodes, at the URLs in `LOCKAGE_TEST_GALERA_URLS`, separated by commas. `LOCKAGE_TEST_GALERA_ROUNDS` is the
+//! number of rounds in which processes race.
 
-mod voyage;
-mod witness;
+mod direct_client;
+mod galera {
+    pub(crate) mod replica;
+}
+mod runner;
+mod sample_migrations;
+mod trial;
 
-use std::fs;
-use std::io::{BufRead, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use direct_client::{execute, with_database};
+use galera::replica::{CHILD, Replica, ScratchDir, run_as_child};
+use libtest_mimic::Arguments;
 use lockage_mysql::BACKEND;
 use lockage_mysql::lockage_core::{
-    TryLock, ConnectOptions, ErrorKind, Event, LockKey, LockStrategy, MigrationSet, Observer,
-    Outcome, Registry, Runner, Unlocked,
+    BoxFuture, ConnectOptions, ErrorKind, LockKey, LockStrategy, Outcome, Registry, TryLock,
+    Unlocked,
 };
 use lockage_testkit::{TestError, unique_name};
-use voyage::{FILES, traces};
-use witness::{execute, with_database};
+use runner::runner;
+use sample_migrations::{FILES, effects};
+use trial::trial;
 
-/// The hidden argument of a replica.
-const CHILD: &str = "--replica";
-
-/// How many replicas race.
+/// The number of replicas that race.
 const REPLICAS: usize = 16;
 
-/// How often they do when nobody says otherwise.
+/// The default number of rounds.
 const ROUNDS: u32 = 3;
 
-/// How long a node may be behind the others.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// How long a new database may take to reach every node.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+type Test = for<'a> fn(&'a Cluster) -> BoxFuture<'a, Result<(), TestError>>;
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(CHILD) {
-        return replica();
+        return run_as_child();
     }
     let nodes: Vec<String> = variable("LOCKAGE_TEST_GALERA_URLS")
         .unwrap_or_default()
@@ -44,44 +47,37 @@ fn main() -> ExitCode {
         .map(str::to_owned)
         .collect();
     let tests: [(&str, Test); 5] = [
-        ("the_lock_is_found_to_be_a_row_in_a_table", |cluster| {
-            Box::pin(found(cluster))
+        ("default_lock_is_table_lock", |cluster| {
+            Box::pin(default_lock(cluster))
         }),
-        ("the_lock_excludes_on_every_node", |cluster| {
-            Box::pin(excludes(cluster))
+        ("lock_excludes_on_every_node", |cluster| {
+            Box::pin(locks_exclude(cluster))
         }),
         (
             "processes_on_all_nodes_apply_each_migration_once",
             |cluster| Box::pin(race(cluster)),
         ),
-        ("a_node_that_is_not_ready_says_so", |cluster| {
-            Box::pin(not_ready(cluster))
+        ("unready_node_is_reported", |cluster| {
+            Box::pin(unready_node(cluster))
         }),
-        ("a_run_goes_on_at_another_node", |cluster| {
-            Box::pin(goes_on(cluster))
+        ("run_resumes_on_another_node", |cluster| {
+            Box::pin(resumes(cluster))
         }),
     ];
     let trials = tests.into_iter().map(|(name, test)| {
         let nodes = nodes.clone();
-        let missing = nodes.is_empty();
-        let trial = Trial::test(name, move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()?;
-            runtime
-                .block_on(in_a_database(nodes, test))
-                .map_err(|failure| Failed::from(format!("{failure:?}")))
-        });
-        if missing {
-            trial
-                .with_ignored_flag(true)
-                .with_kind("left out: no LOCKAGE_TEST_GALERA_URLS")
-        } else {
-            trial
-        }
+        let skip_reason = nodes
+            .is_empty()
+            .then(|| "LOCKAGE_TEST_GALERA_URLS is not set".to_owned());
+        trial(name, skip_reason, move || async move {
+            let cluster = Cluster::create(&nodes).await?;
+            let outcome = test(&cluster).await;
+            cluster.remove().await?;
+            outcome
+        })
     });
     let mut arguments = Arguments::from_args();
-    // One of them has a node refuse all others.
+    // One of the tests makes a node reject all queries.
     arguments.test_threads = Some(1);
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
@@ -94,15 +90,16 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// One database, as each node has it.
+/// One database on all nodes.
 #[derive(Clone)]
 struct Cluster {
+    /// The URL of the database on each node.
     urls: Vec<String>,
 }
 
 impl Cluster {
-    /// Makes a database, by a name that no node knows from before, and waits until each node lets sessions into it.
-    async fn make(nodes: &[String]) -> Result<Self, TestError> {
+    /// Creates a database with a new name, and waits until it exists on every node.
+    async fn create(nodes: &[String]) -> Result<Self, TestError> {
         let name = unique_name("galera");
         let first = nodes.first().ok_or("no node")?;
         execute(first, &format!("CREATE DATABASE {name}")).await?;
@@ -111,10 +108,10 @@ impl Cluster {
             .map(|node| with_database(node, &name))
             .collect();
         let cluster = Self { urls };
-        let begun = Instant::now();
+        let started_at = Instant::now();
         for url in &cluster.urls {
             while let Err(failure) = execute(url, "DO 1").await {
-                if begun.elapsed() > DEADLINE {
+                if started_at.elapsed() > TIMEOUT {
                     return Err(format!("{url} has no such database: {failure}").into());
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -129,40 +126,21 @@ impl Cluster {
     }
 }
 
-type Test =
-    for<'a> fn(&'a Cluster) -> lockage_mysql::lockage_core::BoxFuture<'a, Result<(), TestError>>;
-
-async fn in_a_database(nodes: Vec<String>, test: Test) -> Result<(), TestError> {
-    let cluster = Cluster::make(&nodes).await?;
-    let outcome = test(&cluster).await;
-    cluster.remove().await?;
-    outcome
-}
-
 async fn connect(url: &str, strategy: LockStrategy) -> Result<Unlocked, TestError> {
     let mut options = ConnectOptions::new(url)?;
     options.lock_strategy = strategy;
     Ok(Registry::default().with(BACKEND)?.connect(&options).await?)
 }
 
-fn runner(url: &str) -> lockage_mysql::lockage_core::Result<Runner> {
-    let set = MigrationSet::from_texts(FILES.iter().copied())?;
-    Ok(Runner::new(
-        Registry::default().with(BACKEND)?,
-        ConnectOptions::new(url)?,
-        set,
-    ))
-}
-
-async fn found(cluster: &Cluster) -> Result<(), TestError> {
+async fn default_lock(cluster: &Cluster) -> Result<(), TestError> {
     let auto = connect(&cluster.urls[0], LockStrategy::Auto).await?;
     assert!(
         auto.capabilities().lock.contains("lockage_lock"),
         "{:?}",
         auto.capabilities()
     );
-    let local = connect(&cluster.urls[0], LockStrategy::Advisory).await?;
-    let error = local
+    let native = connect(&cluster.urls[0], LockStrategy::Advisory).await?;
+    let error = native
         .try_lock(&LockKey::default())
         .await
         .map(drop)
@@ -175,65 +153,48 @@ async fn found(cluster: &Cluster) -> Result<(), TestError> {
     Ok(())
 }
 
-/// Without quorum a node refuses as it does here when told to.
-async fn not_ready(cluster: &Cluster) -> Result<(), TestError> {
+/// A node without quorum rejects queries in the same way as this setting.
+async fn unready_node(cluster: &Cluster) -> Result<(), TestError> {
     let node = cluster.urls.last().ok_or("no node")?;
     execute(node, "SET GLOBAL wsrep_reject_queries = ALL").await?;
-    let refused = runner(node)?.up().await;
+    let rejected = runner(node, FILES)?.up().await;
     execute(node, "SET GLOBAL wsrep_reject_queries = NONE").await?;
-    let error = refused.map(drop).unwrap_err();
+    let error = rejected.map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
     assert!(
         error.is_temporary() && error.hint().is_some_and(|hint| hint.contains("quorum")),
         "{error:?}"
     );
-    assert_eq!(runner(node)?.up().await?.outcome, Outcome::Applied);
+    let outcome = runner(node, FILES)?.up().await?.outcome;
+    assert_eq!(outcome, Outcome::Applied);
     Ok(())
 }
 
-async fn excludes(cluster: &Cluster) -> Result<(), TestError> {
+async fn locks_exclude(cluster: &Cluster) -> Result<(), TestError> {
     let key = LockKey::default();
-    for holder in &cluster.urls {
-        let TryLock::Acquired(mut held) = connect(holder, LockStrategy::Auto)
-            .await?
-            .try_lock(&key)
-            .await?
-        else {
-            return Err("the lock is held by nobody, and a session did not get it".into());
+    for url in &cluster.urls {
+        let session = connect(url, LockStrategy::Auto).await?;
+        let TryLock::Acquired(mut locked) = session.try_lock(&key).await? else {
+            return Err("a session did not acquire a free lock".into());
         };
         for other in &cluster.urls {
             let other = connect(other, LockStrategy::Auto).await?;
             let TryLock::Busy(mut other) = other.try_lock(&key).await? else {
                 return Err("two sessions hold the lock".into());
             };
-            let told = other
+            let holder = other
                 .holder(&key)
                 .await?
-                .ok_or("nobody holds a lock that is held")?;
-            assert!(told.session.is_some() && told.host.is_some(), "{told:?}");
+                .ok_or("the holder of a held lock is unknown")?;
+            assert!(
+                holder.session.is_some() && holder.host.is_some(),
+                "{holder:?}"
+            );
         }
-        assert!(held.holds().await?);
-        held.release().await?;
+        assert!(locked.holds().await?);
+        locked.release().await?;
     }
     Ok(())
-}
-
-/// A folder for the file that only the holder may make.
-struct Yard(PathBuf);
-
-impl Yard {
-    fn new() -> Result<Self, TestError> {
-        let folder = std::env::temp_dir().join(unique_name("lockage-galera"));
-        fs::create_dir(&folder)?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Yard {
-    fn drop(&mut self) {
-        // Whatever is left of it harms nobody.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 async fn race(cluster: &Cluster) -> Result<(), TestError> {
@@ -241,33 +202,10 @@ async fn race(cluster: &Cluster) -> Result<(), TestError> {
         variable("LOCKAGE_TEST_GALERA_ROUNDS").map_or(Ok(ROUNDS), |rounds| rounds.parse())?;
     let mut expected = None;
     for round in 0..rounds {
-        let cluster = Cluster::make(&cluster.urls).await?;
-        let yard = Yard::new()?;
-        let mut replicas = Vec::new();
-        for index in 0..REPLICAS {
-            replicas.push(Replica::start(
-                &cluster.urls[index % cluster.urls.len()],
-                &yard.0,
-            )?);
-        }
-        // All of them stand in line before the first goes.
-        for replica in &mut replicas {
-            replica.go()?;
-        }
-        for replica in &mut replicas {
-            let said = replica.end()?;
-            if said != "ok" {
-                return Err(format!("round {round}: a replica failed: {said}").into());
-            }
-        }
-        if yard.0.join("two").exists() {
-            return Err(format!("round {round}: two replicas were under the lock at once").into());
-        }
-        assert_eq!(
-            runner(&cluster.urls[0])?.up().await?.outcome,
-            Outcome::UpToDate
-        );
-        let found = traces(&cluster.urls[0]).await?;
+        let cluster = Cluster::create(&cluster.urls).await?;
+        let found = race_once(&cluster)
+            .await
+            .map_err(|failure| format!("round {round}: {failure}"))?;
         let expected = expected.get_or_insert_with(|| found.clone());
         if found != *expected {
             return Err(format!("round {round}: expected {expected:#?}, found {found:#?}").into());
@@ -277,116 +215,48 @@ async fn race(cluster: &Cluster) -> Result<(), TestError> {
     Ok(())
 }
 
-async fn goes_on(cluster: &Cluster) -> Result<(), TestError> {
-    let yard = Yard::new()?;
-    let mut dead = 0;
-    for url in cluster.urls.iter().cycle().take(9) {
-        let mut replica = Replica::start(url, &yard.0)?;
-        replica.go()?;
-        tokio::time::sleep(Duration::from_millis(fastrand::u64(20..600))).await;
-        dead += u32::from(replica.process.try_wait()?.is_none());
-        replica.process.kill()?;
-        replica.process.wait()?;
+/// Runs replicas on all nodes at the same time, and returns the effects of the migrations.
+async fn race_once(cluster: &Cluster) -> Result<Vec<String>, TestError> {
+    let folder = ScratchDir::new()?;
+    let mut replicas = Vec::new();
+    for index in 0..REPLICAS {
+        let url = &cluster.urls[index % cluster.urls.len()];
+        replicas.push(Replica::start(url, folder.path())?);
     }
-    runner(&cluster.urls[0])?.up().await?;
-    let found = traces(&cluster.urls[0]).await?;
-    let log = found
+    // All processes exist before the first migrates.
+    for replica in &mut replicas {
+        replica.run()?;
+    }
+    for replica in &mut replicas {
+        let result = replica.wait()?;
+        if result != "ok" {
+            return Err(format!("a replica failed: {result}").into());
+        }
+    }
+    if folder.has_overlap() {
+        return Err("two replicas held the lock at the same time".into());
+    }
+    let outcome = runner(&cluster.urls[0], FILES)?.up().await?.outcome;
+    assert_eq!(outcome, Outcome::UpToDate);
+    effects(&cluster.urls[0]).await
+}
+
+async fn resumes(cluster: &Cluster) -> Result<(), TestError> {
+    let folder = ScratchDir::new()?;
+    let mut killed = 0;
+    for url in cluster.urls.iter().cycle().take(9) {
+        let mut replica = Replica::start(url, folder.path())?;
+        replica.run()?;
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(20..600))).await;
+        killed += u32::from(replica.kill()?);
+    }
+    runner(&cluster.urls[0], FILES)?.up().await?;
+    let found = effects(&cluster.urls[0]).await?;
+    let calls = found
         .iter()
         .filter(|line| line.as_str() == "bumped")
         .count();
-    assert_eq!(log, 1, "{found:#?}");
-    assert!(dead > 0, "nobody was killed");
+    assert_eq!(calls, 1, "{found:#?}");
+    assert!(killed > 0, "all replicas had ended before they were killed");
     Ok(())
-}
-
-struct Replica {
-    process: Child,
-}
-
-impl Replica {
-    fn start(url: &str, yard: &Path) -> Result<Self, TestError> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .arg(CHILD)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        writeln!(
-            process.stdin.as_mut().ok_or("no pipe")?,
-            "{url}\n{}",
-            yard.display()
-        )?;
-        Ok(Self { process })
-    }
-
-    fn go(&mut self) -> Result<(), TestError> {
-        Ok(writeln!(
-            self.process.stdin.as_mut().ok_or("no pipe")?,
-            "go"
-        )?)
-    }
-
-    fn end(&mut self) -> Result<String, TestError> {
-        let mut said = String::new();
-        std::io::BufReader::new(self.process.stdout.take().ok_or("no pipe")?)
-            .read_line(&mut said)?;
-        self.process.wait()?;
-        Ok(said.trim().to_owned())
-    }
-}
-
-impl Drop for Replica {
-    fn drop(&mut self) {
-        // It has ended, unless the test failed.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn replica() -> ExitCode {
-    let mut lines = std::io::stdin().lock().lines().map_while(Result::ok);
-    let (Some(url), Some(yard), Some(_)) = (lines.next(), lines.next(), lines.next()) else {
-        return ExitCode::FAILURE;
-    };
-    let done = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(TestError::from)
-        .and_then(|runtime| {
-            let observer = Alone {
-                yard: yard.into(),
-                working: AtomicBool::new(false),
-            };
-            Ok(runtime.block_on(runner(&url)?.observer(observer).up())?)
-        });
-    let said = done.map_or_else(
-        |failure| format!("{failure:?}").replace('\n', " "),
-        |_| "ok".into(),
-    );
-    // A parent that no longer listens has ended the test.
-    let _ = writeln!(std::io::stdout(), "{said}");
-    ExitCode::SUCCESS
-}
-
-/// Leaves a note when it finds another one under the lock.
-struct Alone {
-    yard: PathBuf,
-    working: AtomicBool,
-}
-
-impl Observer for Alone {
-    fn on_event(&self, event: &Event<'_>) {
-        match event {
-            Event::Locked { steps, .. } if *steps > 0 => {
-                self.working.store(true, Ordering::SeqCst);
-                if fs::File::create_new(self.yard.join("holder")).is_err() {
-                    let _ = fs::write(self.yard.join("two"), "");
-                }
-            }
-            Event::Releasing { .. } if self.working.swap(false, Ordering::SeqCst) => {
-                let _ = fs::remove_file(self.yard.join("holder"));
-            }
-            _ => {}
-        }
-    }
 }

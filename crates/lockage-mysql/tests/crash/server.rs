@@ -1,15 +1,21 @@
+//! A server that can be killed.
+
 use std::process::{Command, Stdio};
 
-use lockage_testkit::TestError;
 use lockage_test_matrix::engine::{MariadbBinaries, MariadbServer};
+use lockage_testkit::TestError;
 
-/// Where a server comes from that can be killed.
+/// Where the server comes from.
 pub(crate) enum Source {
     Binaries(MariadbBinaries),
-    There {
-        url: String,
-        kill_and_start: Option<String>,
-    },
+    External(ExternalServer),
+}
+
+/// A server that was not started by the tests.
+pub(crate) struct ExternalServer {
+    url: String,
+    /// A command that kills the server and starts it again.
+    kill_and_start: Option<String>,
 }
 
 impl Source {
@@ -22,10 +28,10 @@ impl Source {
         if let Some(url) =
             variable("LOCKAGE_TEST_MYSQL_URL").or_else(|| variable("LOCKAGE_TEST_MARIADB_URL"))
         {
-            return Ok(Self::There {
+            return Ok(Self::External(ExternalServer {
                 url,
                 kill_and_start: variable("LOCKAGE_TEST_KILL_AND_START"),
-            });
+            }));
         }
         let found = MariadbServer::find(&variable("PATH").unwrap_or_default());
         found
@@ -34,85 +40,69 @@ impl Source {
     }
 
     pub(crate) fn can_be_killed(&self) -> bool {
-        !matches!(
-            self,
-            Self::There {
-                kill_and_start: None,
-                ..
-            }
-        )
+        match self {
+            Self::Binaries(_) => true,
+            Self::External(server) => server.kill_and_start.is_some(),
+        }
     }
 
     pub(crate) fn start(self) -> Result<Server, TestError> {
         Ok(match self {
             Self::Binaries(binaries) => {
-                Server::Own(Box::new(MariadbServer::start(&binaries, &[])?))
+                Server::Managed(Box::new(MariadbServer::start(&binaries, &[])?))
             }
-            Self::There {
-                url,
-                kill_and_start,
-            } => Server::There {
-                url,
-                kill_and_start,
-            },
+            Self::External(server) => Server::External(server),
         })
     }
 }
 
-/// A server that can be killed.
+/// A running server.
 pub(crate) enum Server {
-    /// Of ours.
-    Own(Box<MariadbServer>),
-    /// At a URL, with a command that kills it and starts it again.
-    There {
-        url: String,
-        kill_and_start: Option<String>,
-    },
+    Managed(Box<MariadbServer>),
+    External(ExternalServer),
 }
 
 impl Server {
     pub(crate) fn url(&self) -> String {
         match self {
-            Self::Own(server) => server.url("lockage"),
-            Self::There { url, .. } => url.clone(),
+            Self::Managed(server) => server.url("lockage"),
+            Self::External(server) => server.url.clone(),
         }
     }
 
     pub(crate) fn can_be_killed(&self) -> bool {
-        !matches!(
-            self,
-            Self::There {
-                kill_and_start: None,
-                ..
-            }
-        )
+        match self {
+            Self::Managed(_) => true,
+            Self::External(server) => server.kill_and_start.is_some(),
+        }
     }
 
-    /// Ends the server with SIGKILL and starts it again.
+    /// Kills the server with SIGKILL and starts it again.
     pub(crate) fn kill_and_start(&mut self) -> Result<(), TestError> {
         match self {
-            Self::Own(server) => {
+            Self::Managed(server) => {
                 server.kill()?;
                 server.restart()
             }
-            Self::There {
-                kill_and_start: Some(command),
-                ..
-            } => {
-                let status = Command::new("sh")
-                    .args(["-c", command])
-                    .stdout(Stdio::null())
-                    .status()?;
-                if status.success() {
-                    Ok(())
-                } else {
-                    Err(format!("{command}: {status}").into())
-                }
-            }
-            Self::There {
-                kill_and_start: None,
-                ..
-            } => Err("nobody said how to kill the server".into()),
+            Self::External(server) => server.kill_and_start(),
+        }
+    }
+}
+
+impl ExternalServer {
+    fn kill_and_start(&self) -> Result<(), TestError> {
+        let command = self
+            .kill_and_start
+            .as_deref()
+            .ok_or("LOCKAGE_TEST_KILL_AND_START is not set")?;
+        let status = Command::new("sh")
+            .args(["-c", command])
+            .stdout(Stdio::null())
+            .status()?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("{command}: {status}").into())
         }
     }
 }

@@ -1,56 +1,59 @@
-//! What the backend does with a real server: at LOCKAGE_TEST_MYSQL_URL or LOCKAGE_TEST_MARIADB_URL, or MariaDB started from binaries of
-//! this machine. Each test has a database of its own.
+//! Tests of the backend on a real server: at `LOCKAGE_TEST_MYSQL_URL` or `LOCKAGE_TEST_MARIADB_URL`, or a MariaDB that is started from
+//! local binaries. Each test has a database of its own.
 
-mod away;
-mod connecting;
-mod cuts;
+mod connect;
+mod connection_cuts;
+#[path = "../direct_client/mod.rs"]
+mod direct_client;
 mod in_doubt;
-mod locking;
-#[path = "../origin/mod.rs"]
-mod origin;
-mod place;
-mod proxy;
-mod rights;
+mod native_lock;
+mod privileges;
+mod reconnect;
 mod round_trips;
+#[path = "../runner/mod.rs"]
+mod runner;
+#[path = "../sample_migrations/mod.rs"]
+mod sample_migrations;
 mod scripts;
 mod sessions;
 mod table_lock;
-#[path = "../voyage/mod.rs"]
-mod voyage;
-#[path = "../witness/mod.rs"]
-mod witness;
+mod tcp_proxy;
+mod test_database;
+#[path = "../test_server/mod.rs"]
+mod test_server;
+#[path = "../trial/mod.rs"]
+mod trial;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
 use lockage_mysql::lockage_core::BoxFuture;
-use lockage_testkit::TestError;
 use lockage_test_matrix::engine::MariadbSource;
+use lockage_testkit::TestError;
 
-use place::Place;
+use test_database::TestDatabase;
 
-/// A test.
-type Test = for<'a> fn(&'a Place) -> BoxFuture<'a, Result<(), TestError>>;
+type Test = for<'a> fn(&'a TestDatabase) -> BoxFuture<'a, Result<(), TestError>>;
 
-/// Names a module's tests, for the list below.
+/// Declares the list of a module's tests.
 macro_rules! tests {
     ($($test:ident),* $(,)?) => {
         pub(crate) const TESTS: &[(&str, crate::Test)] =
-            &[$((concat!(module_path!(), "::", stringify!($test)), |place| Box::pin($test(place)))),*];
+            &[$((concat!(module_path!(), "::", stringify!($test)), |database| Box::pin($test(database)))),*];
     };
 }
 pub(crate) use tests;
 
 fn main() -> ExitCode {
-    let origin = Arc::new(origin::origin());
+    let source = Arc::new(test_server::find_test_server());
     let lists = [
-        away::TESTS,
-        connecting::TESTS,
-        cuts::TESTS,
+        connect::TESTS,
+        connection_cuts::TESTS,
         in_doubt::TESTS,
-        locking::TESTS,
-        rights::TESTS,
+        native_lock::TESTS,
+        privileges::TESTS,
+        reconnect::TESTS,
         round_trips::TESTS,
         scripts::TESTS,
         sessions::TESTS,
@@ -58,43 +61,23 @@ fn main() -> ExitCode {
     ];
     let trials = lists.into_iter().flatten();
     let trials = trials
-        .map(|(name, test)| trial(&origin, name, *test))
+        .map(|(name, test)| server_trial(&source, name, *test))
         .collect();
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
-    // A server that was started for this ends here.
-    drop(origin);
+    // Stops the server, if the tests started it.
+    drop(source);
     conclusion.exit_code()
 }
 
-fn trial(origin: &Arc<Result<MariadbSource, String>>, name: &str, test: Test) -> Trial {
+fn server_trial(source: &Arc<Result<MariadbSource, String>>, name: &str, test: Test) -> Trial {
     let name = name.trim_start_matches("server::");
-    let origin = Arc::clone(origin);
-    let lacks = origin.as_ref().as_ref().err().cloned();
-    let trial = Trial::test(name, move || run(&origin, test));
-    match lacks {
-        // Part of the name, since no runner shows another word about a test that it leaves out.
-        Some(reason) => trial
-            .with_ignored_flag(true)
-            .with_kind(format!("left out: {reason}")),
-        None => trial,
-    }
-}
-
-fn run(origin: &Result<MariadbSource, String>, test: Test) -> Result<(), Failed> {
-    let url = origin
-        .as_ref()?
-        .url()
-        .map_err(|failure| failure.to_string())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
-    runtime
-        .block_on(async {
-            let place = Place::new(url).await?;
-            let outcome = test(&place).await;
-            place.remove().await?;
-            outcome
-        })
-        .map_err(|failure: TestError| Failed::from(format!("{failure:?}")))
+    let skip_reason = source.as_ref().as_ref().err().cloned();
+    let source = Arc::clone(source);
+    trial::trial(name, skip_reason, move || async move {
+        let database =
+            TestDatabase::create(source.as_ref().as_ref().map_err(String::as_str)?.url()?).await?;
+        let outcome = test(&database).await;
+        database.remove().await?;
+        outcome
+    })
 }

@@ -1,19 +1,18 @@
-//! How often the client speaks; counted, so it may be asserted.
+//! The number of round trips, which a proxy counts.
 
 use lockage_mysql::BACKEND;
 use lockage_mysql::lockage_core::{ConnectOptions, Outcome};
 use lockage_testkit::TestError;
 
-use crate::place::{Place, runner};
-use crate::proxy::Proxy;
+use crate::runner::runner;
+use crate::tcp_proxy::TcpProxy;
+use crate::test_database::TestDatabase;
 
-crate::tests!(nothing_to_do_is_one_round_trip_however_many_migrations_there_are);
+crate::tests!(up_to_date_run_is_one_round_trip);
 
-async fn nothing_to_do_is_one_round_trip_however_many_migrations_there_are(
-    place: &Place,
-) -> Result<(), TestError> {
-    let proxy = Proxy::start(place.host()).await?;
-    let url = place.url_at(&proxy.address());
+async fn up_to_date_run_is_one_round_trip(database: &TestDatabase) -> Result<(), TestError> {
+    let proxy = TcpProxy::start(database.host()).await?;
+    let url = database.url_via(&proxy.address());
     for count in [5, 50] {
         let files: Vec<_> = (1..=count)
             .map(|n| (format!("V{n}__a.sql"), format!("CREATE TABLE t{n} (n INT)")))
@@ -24,21 +23,21 @@ async fn nothing_to_do_is_one_round_trip_however_many_migrations_there_are(
             .collect();
         let runner = runner(&url, &files)?;
         runner.up().await?;
-        let before = proxy.turns().await;
+        let before = proxy.requests().await;
         BACKEND
             .connect(&ConnectOptions::new(url.clone())?)
             .await?
             .close()
             .await?;
-        let set_up = proxy.turns().await - before;
-        let before = proxy.turns().await;
+        let connect = proxy.requests().await - before;
+        let before = proxy.requests().await;
         let report = runner.up().await?;
         assert_eq!(
             (report.outcome, report.took_lock),
             (Outcome::UpToDate, false)
         );
         assert_eq!(
-            proxy.turns().await - before - set_up,
+            proxy.requests().await - before - connect,
             1,
             "with {count} migrations"
         );

@@ -1,46 +1,46 @@
-//! What a script finds in its session, and what it finds again when a later run goes on in its middle.
+//! The settings of a session, and the session state that a resumed run restores.
 
 use lockage_testkit::TestError;
 
-use crate::place::Place;
+use crate::test_database::TestDatabase;
 
 crate::tests!(
-    a_session_is_set_the_same_on_every_server_and_for_every_migration,
-    variables_and_prepared_statements_are_there_when_a_run_goes_on,
-    settings_are_there_when_a_run_goes_on,
-    a_session_that_only_reads_still_has_its_history,
-    a_script_does_not_undo_what_frees_the_lock_of_a_vanished_holder,
+    session_defaults_are_reset_before_each_migration,
+    resumed_run_restores_variables_and_prepared_statements,
+    resumed_run_restores_settings,
+    read_only_session_still_records_history,
+    script_cannot_change_idle_timeout_of_holder,
 );
 
-async fn a_session_is_set_the_same_on_every_server_and_for_every_migration(
-    place: &Place,
+async fn session_defaults_are_reset_before_each_migration(
+    database: &TestDatabase,
 ) -> Result<(), TestError> {
-    let note = "INSERT INTO seen SELECT CONCAT_WS('|', @@sql_mode, @@time_zone, @@character_set_client, IF(@@autocommit, 1, 0), IF(@@foreign_key_checks, 1, 0), \
+    let record = "INSERT INTO seen SELECT CONCAT_WS('|', @@sql_mode, @@time_zone, @@character_set_client, IF(@@autocommit, 1, 0), IF(@@foreign_key_checks, 1, 0), \
         IF(@@unique_checks, 1, 0), @@lock_wait_timeout, @@innodb_lock_wait_timeout, DATABASE())";
-    let create = format!("CREATE TABLE seen (s TEXT CHARACTER SET utf8mb4); {note}");
-    let spoil = "SET NAMES latin1; SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES', time_zone = '+05:00', foreign_key_checks = 0, autocommit = 0;
+    let create = format!("CREATE TABLE seen (s TEXT CHARACTER SET utf8mb4); {record}");
+    let change_all = "SET NAMES latin1; SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES', time_zone = '+05:00', foreign_key_checks = 0, autocommit = 0;
         SET SESSION lock_wait_timeout = 77; SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; USE information_schema;";
-    place
+    database
         .runner(&[
             ("V1__a.sql", &create),
-            ("V2__b.sql", spoil),
-            ("V3__c.sql", note),
+            ("V2__b.sql", change_all),
+            ("V3__c.sql", record),
         ])?
         .up()
         .await?;
     let expected = format!(
         "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION|+00:00|utf8mb4|1|1|1|5|5|{}",
-        place.name()
+        database.name()
     );
     assert_eq!(
-        place.texts("SELECT s FROM seen").await?,
+        database.texts("SELECT s FROM seen").await?,
         [expected.clone(), expected]
     );
     Ok(())
 }
 
-async fn variables_and_prepared_statements_are_there_when_a_run_goes_on(
-    place: &Place,
+async fn resumed_run_restores_variables_and_prepared_statements(
+    database: &TestDatabase,
 ) -> Result<(), TestError> {
     let script = r#"CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, a TEXT CHARACTER SET utf8mb4, b DECIMAL(20, 5), c DOUBLE, d BLOB, e INT);
         INSERT INTO t (a) VALUES ('first');
@@ -53,16 +53,16 @@ async fn variables_and_prepared_statements_are_there_when_a_run_goes_on(
         EXECUTE put USING @a, @b, @c, @d, @e;
         EXECUTE mark;
         INSERT INTO t (a) VALUES (CONCAT('id was ', @id));"#;
-    place
+    database
         .runner(&[("V1__a.sql", script)])?
         .up()
         .await
         .unwrap_err();
-    place
+    database
         .runner(&[("V1__a.sql", &script.replace("FAIL HERE;", ""))])?
         .up()
         .await?;
-    let found = place
+    let found = database
         .texts("SELECT CONCAT_WS('|', id, a, b, c, HEX(d), IFNULL(e, '-')) FROM t ORDER BY id")
         .await?;
     assert_eq!(
@@ -76,7 +76,7 @@ async fn variables_and_prepared_statements_are_there_when_a_run_goes_on(
     Ok(())
 }
 
-async fn settings_are_there_when_a_run_goes_on(place: &Place) -> Result<(), TestError> {
+async fn resumed_run_restores_settings(database: &TestDatabase) -> Result<(), TestError> {
     let script = "CREATE TABLE kid (n INT, FOREIGN KEY (n) REFERENCES mother (n)); SET foreign_key_checks = 0;
         CREATE TABLE mother (n INT PRIMARY KEY); SET @n = 7; FAIL HERE; INSERT INTO kid VALUES (@n);";
     let script = script.replacen(
@@ -84,27 +84,27 @@ async fn settings_are_there_when_a_run_goes_on(place: &Place) -> Result<(), Test
         "SET foreign_key_checks = 0; CREATE TABLE kid",
         1,
     );
-    place
+    database
         .runner(&[("V1__a.sql", &script)])?
         .up()
         .await
         .unwrap_err();
-    place
+    database
         .runner(&[("V1__a.sql", &script.replace("FAIL HERE;", ""))])?
         .up()
         .await?;
-    assert_eq!(place.text("SELECT n FROM kid").await?, "7");
+    assert_eq!(database.text("SELECT n FROM kid").await?, "7");
     Ok(())
 }
 
-async fn a_session_that_only_reads_still_has_its_history(place: &Place) -> Result<(), TestError> {
+async fn read_only_session_still_records_history(database: &TestDatabase) -> Result<(), TestError> {
     let script =
         "CREATE TABLE a (n INT); SET SESSION TRANSACTION READ ONLY; INSERT INTO a VALUES (1)";
-    place.runner(&[("V1__a.sql", script)])?.up().await?;
-    assert_eq!(place.text("SELECT n FROM a").await?, "1");
-    let own = "START TRANSACTION READ ONLY; SELECT n FROM a; COMMIT";
-    let error = place
-        .runner(&[("V1__a.sql", script), ("V2__b.sql", own)])?
+    database.runner(&[("V1__a.sql", script)])?.up().await?;
+    assert_eq!(database.text("SELECT n FROM a").await?, "1");
+    let read_only = "START TRANSACTION READ ONLY; SELECT n FROM a; COMMIT";
+    let error = database
+        .runner(&[("V1__a.sql", script), ("V2__b.sql", read_only)])?
         .up()
         .await
         .unwrap_err();
@@ -115,12 +115,12 @@ async fn a_session_that_only_reads_still_has_its_history(place: &Place) -> Resul
     Ok(())
 }
 
-async fn a_script_does_not_undo_what_frees_the_lock_of_a_vanished_holder(
-    place: &Place,
+async fn script_cannot_change_idle_timeout_of_holder(
+    database: &TestDatabase,
 ) -> Result<(), TestError> {
     let script = "SET SESSION wait_timeout = 28800, net_read_timeout = 600, net_write_timeout = 600; \
                   CREATE TABLE seen AS SELECT CONCAT_WS('|', @@wait_timeout, @@net_read_timeout, @@net_write_timeout) AS s";
-    place.runner(&[("V1__a.sql", script)])?.up().await?;
-    assert_eq!(place.text("SELECT s FROM seen").await?, "15|15|15");
+    database.runner(&[("V1__a.sql", script)])?.up().await?;
+    assert_eq!(database.text("SELECT s FROM seen").await?, "15|15|15");
     Ok(())
 }

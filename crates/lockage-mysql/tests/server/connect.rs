@@ -1,30 +1,31 @@
-//! From a URL to a session, and what is in the way.
+//! Connecting, and the errors of a failed connect.
 
 use lockage_mysql::BACKEND;
 use lockage_mysql::lockage_core::{ConnectOptions, Error, ErrorKind, Outcome};
-use lockage_testkit::{Failure, unique_name};
+use lockage_testkit::{TestError, unique_name};
 
-use crate::place::{Place, runner};
-use crate::witness::texts;
+use crate::direct_client::texts;
+use crate::runner::runner;
+use crate::test_database::TestDatabase;
 
 crate::tests!(
-    either_scheme_serves_either_server,
-    a_wrong_password_is_final_and_not_shown,
-    nobody_who_listens_is_worth_another_try,
-    a_database_that_does_not_exist_is_made_when_asked,
-    a_schema_is_another_database,
-    tls_is_used_where_the_server_has_it,
+    each_scheme_serves_both_products,
+    wrong_password_is_permanent_and_not_printed,
+    refused_connection_is_temporary,
+    missing_database_is_created_on_request,
+    schema_option_selects_another_database,
+    tls_is_used_if_server_supports_it,
 );
 
-async fn refused(url: &str) -> Result<Error, Failure> {
+async fn connect_error(url: &str) -> Result<Error, TestError> {
     match BACKEND.connect(&ConnectOptions::new(url)?).await {
-        Ok(_) => Err(format!("{url} let us in").into()),
+        Ok(_) => Err(format!("{url} was accepted").into()),
         Err(error) => Ok(error),
     }
 }
 
-async fn either_scheme_serves_either_server(place: &Place) -> Result<(), Failure> {
-    let (_, rest) = place
+async fn each_scheme_serves_both_products(database: &TestDatabase) -> Result<(), TestError> {
+    let (_, rest) = database
         .url()
         .split_once(':')
         .map(|(a, b)| (a.to_owned(), b.to_owned()))
@@ -37,18 +38,30 @@ async fn either_scheme_serves_either_server(place: &Place) -> Result<(), Failure
         runner.up().await?;
     }
     assert_eq!(
-        place.texts("SELECT version FROM lockage_history").await?,
+        database
+            .texts("SELECT version FROM lockage_history")
+            .await?,
         ["1"]
     );
     Ok(())
 }
 
-async fn a_wrong_password_is_final_and_not_shown(place: &Place) -> Result<(), Failure> {
-    let (name, _) = place.account("ALL PRIVILEGES").await?;
-    let wrong = format!("mysql://{name}:hunter2@{}/{}", place.host(), place.name());
-    let nobody = format!("mysql://nobody:hunter2@{}/{}", place.host(), place.name());
-    let errors = [refused(&wrong).await?, refused(&nobody).await?];
-    place.drop_account(&name).await?;
+async fn wrong_password_is_permanent_and_not_printed(
+    database: &TestDatabase,
+) -> Result<(), TestError> {
+    let (name, _) = database.create_account("ALL PRIVILEGES").await?;
+    let wrong = format!(
+        "mysql://{name}:hunter2@{}/{}",
+        database.host(),
+        database.name()
+    );
+    let unknown = format!(
+        "mysql://nobody:hunter2@{}/{}",
+        database.host(),
+        database.name()
+    );
+    let errors = [connect_error(&wrong).await?, connect_error(&unknown).await?];
+    database.drop_account(&name).await?;
     for error in &errors {
         assert_eq!(error.kind(), ErrorKind::Connect);
         assert!(!error.is_temporary(), "{error:?}");
@@ -69,20 +82,20 @@ async fn a_wrong_password_is_final_and_not_shown(place: &Place) -> Result<(), Fa
     Ok(())
 }
 
-async fn nobody_who_listens_is_worth_another_try(_: &Place) -> Result<(), Failure> {
+async fn refused_connection_is_temporary(_: &TestDatabase) -> Result<(), TestError> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port();
     drop(listener);
-    let error = refused(&format!("mysql://app@127.0.0.1:{port}/shop")).await?;
+    let error = connect_error(&format!("mysql://app@127.0.0.1:{port}/shop")).await?;
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(error.is_temporary(), "{error:?}");
     Ok(())
 }
 
-async fn a_database_that_does_not_exist_is_made_when_asked(place: &Place) -> Result<(), Failure> {
-    let name = unique_name("made");
-    let url = place.url_of(&name);
-    let error = refused(&url).await?;
+async fn missing_database_is_created_on_request(database: &TestDatabase) -> Result<(), TestError> {
+    let name = unique_name("created");
+    let url = database.url_of(&name);
+    let error = connect_error(&url).await?;
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(
         !error.is_temporary() && error.hint().is_some_and(|hint| hint.contains("--create")),
@@ -90,17 +103,17 @@ async fn a_database_that_does_not_exist_is_made_when_asked(place: &Place) -> Res
     );
     let runner = runner(&url, &[("V1__a.sql", "CREATE TABLE a (n INT)")])?;
     let runner = runner.connect_options(|options| options.create = true);
-    let made = runner.up().await;
+    let created = runner.up().await;
     let charset = texts(&url, "SELECT @@character_set_database").await;
-    place
-        .execute_at_the_server(&format!("DROP DATABASE IF EXISTS {name}"))
+    database
+        .execute_on_server(&format!("DROP DATABASE IF EXISTS {name}"))
         .await?;
-    assert_eq!(made?.outcome, Outcome::Applied);
+    assert_eq!(created?.outcome, Outcome::Applied);
     assert_eq!(charset?, ["utf8mb4"]);
     Ok(())
 }
 
-async fn a_schema_is_another_database(place: &Place) -> Result<(), Failure> {
+async fn schema_option_selects_another_database(database: &TestDatabase) -> Result<(), TestError> {
     let name = unique_name("schema");
     let files = [
         (
@@ -109,19 +122,19 @@ async fn a_schema_is_another_database(place: &Place) -> Result<(), Failure> {
         ),
         ("V2__b.sql", "INSERT INTO a VALUES (1)"),
     ];
-    let runner = place
+    let runner = database
         .runner(&files)?
         .connect_options(|options| options.schema = Some(name.clone()));
     let pending = runner.check().await?.outcome;
-    let made = runner.up().await;
-    let again = runner.up().await;
-    let found = texts(&place.url_of(&name), "SELECT n FROM a").await;
-    let tables = place.texts("SHOW TABLES").await;
-    place
-        .execute_at_the_server(&format!("DROP DATABASE IF EXISTS {name}"))
+    let first = runner.up().await;
+    let second = runner.up().await;
+    let found = texts(&database.url_of(&name), "SELECT n FROM a").await;
+    let tables = database.texts("SHOW TABLES").await;
+    database
+        .execute_on_server(&format!("DROP DATABASE IF EXISTS {name}"))
         .await?;
     assert_eq!(
-        (pending, made?.outcome, again?.outcome),
+        (pending, first?.outcome, second?.outcome),
         (Outcome::Pending, Outcome::Applied, Outcome::UpToDate)
     );
     assert_eq!(found?, ["1"]);
@@ -129,36 +142,36 @@ async fn a_schema_is_another_database(place: &Place) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn tls_is_used_where_the_server_has_it(place: &Place) -> Result<(), Failure> {
-    let has = place
+async fn tls_is_used_if_server_supports_it(database: &TestDatabase) -> Result<(), TestError> {
+    let has_tls = database
         .texts("SELECT 1 FROM information_schema.PLUGINS WHERE @@have_ssl = 'YES'")
         .await;
-    // MySQL no longer has the variable, and always has TLS.
-    let has = has.map_or(true, |rows| !rows.is_empty());
+    // MySQL removed the variable; it always supports TLS.
+    let has_tls = has_tls.map_or(true, |rows| !rows.is_empty());
     let files = [(
         "V1__a.sql",
         "CREATE TABLE cipher (c VARCHAR(100));
         INSERT INTO cipher SELECT VARIABLE_VALUE FROM STATUS WHERE VARIABLE_NAME = 'Ssl_cipher'",
     )];
-    let status = if place.text("SELECT VERSION()").await?.contains("MariaDB") {
+    let status = if database.text("SELECT VERSION()").await?.contains("MariaDB") {
         "information_schema.SESSION_STATUS"
     } else {
         "performance_schema.session_status"
     };
     let script = files[0].1.replace("STATUS", status);
     let required = runner(
-        &format!("{}?ssl-mode=required", place.url()),
+        &format!("{}?ssl-mode=required", database.url()),
         &[("V1__a.sql", script.as_str())],
     )?
     .up()
     .await;
-    if !has {
+    if !has_tls {
         assert_eq!(required.unwrap_err().kind(), ErrorKind::Connect);
         return Ok(());
     }
     required?;
-    assert_ne!(place.text("SELECT c FROM cipher").await?, "");
-    let verified = refused(&format!("{}?ssl-mode=verify-ca", place.url())).await?;
+    assert_ne!(database.text("SELECT c FROM cipher").await?, "");
+    let verified = connect_error(&format!("{}?ssl-mode=verify-ca", database.url())).await?;
     assert_eq!(verified.kind(), ErrorKind::Connect, "{verified:?}");
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! Migrations whose every statement leaves a trace, and the traces that it leaves when it takes effect once.
+//! Migrations in which every statement has a visible effect, and the effects that all of them have together.
 
-use lockage_testkit::Failure;
+use lockage_testkit::TestError;
 
-use crate::witness::texts;
+use crate::direct_client::texts;
 
-/// Statements of every sort; run twice, or not at all, each of them leaves other traces than run once.
+/// Statements of every kind. Running one of them twice, or not at all, changes the [`effects`].
 pub(crate) const FILES: &[(&str, &str)] = &[
     (
         "V1__tables.sql",
@@ -62,9 +62,9 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ),
 ];
 
-/// All that the statements leave, but for the numbers that a counter gave: an insert that was rolled back uses some up.
-pub(crate) async fn traces(url: &str) -> Result<Vec<String>, Failure> {
-    let mut traces = Vec::new();
+/// Returns the effects of all statements. Numbers from a counter are omitted, because an insert that was rolled back consumes some.
+pub(crate) async fn effects(url: &str) -> Result<Vec<String>, TestError> {
+    let mut effects = Vec::new();
     for query in [
         "SELECT CONCAT_WS('|', name, n, email) FROM people ORDER BY id",
         "SELECT what FROM log ORDER BY id",
@@ -80,12 +80,12 @@ pub(crate) async fn traces(url: &str) -> Result<Vec<String>, Failure> {
         "SELECT CONCAT_WS('|', version, state, statements_done, statements_total) FROM lockage_history ORDER BY version",
         "SELECT COUNT(*) FROM lockage_journal",
     ] {
-        traces.push(format!("-- {query}"));
-        traces.extend(
+        effects.push(format!("-- {query}"));
+        effects.extend(
             texts(url, query)
                 .await
                 .map_err(|error| format!("{query}: {error}"))?,
         );
     }
-    Ok(traces)
+    Ok(effects)
 }
