@@ -2,6 +2,7 @@ use std::fmt;
 
 /// The kind of a migration, which is the first letter of its file name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Kind {
     /// `V`: applied once, in the order of the versions.
     Versioned,
