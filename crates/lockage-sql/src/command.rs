@@ -60,7 +60,7 @@ impl From<AssertionError> for Error {
     }
 }
 
-/// Why a command failed, as far as the SQL layer reacts to it.
+/// Why a command failed. The SQL layer reacts only to the causes that have a variant of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureCause {
