@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the image debian:SUITE-slim with debootstrap, for machines where no registry answers.
-# usage: base.sh SUITE [MIRROR]      needs root, debootstrap and a docker daemon (DOCKER=podman works too)
+# Creates the image debian:SUITE-slim with debootstrap, for machines without access to a registry.
+# Usage: base.sh SUITE [MIRROR]. Requires root, debootstrap and a docker daemon. DOCKER=podman selects podman.
 set -eu
 suite=$1
 mirror=${2:-http://deb.debian.org/debian}

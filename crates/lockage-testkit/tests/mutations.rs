@@ -45,7 +45,7 @@ const MUTATIONS: &[Mutation] = &[
         Fault::ReentrantLock,
         &[(
             "lock::repeated_acquire_needs_one_release",
-            "three repeated tries and one release",
+            "four tries and one release",
         )],
     ),
     (
@@ -170,7 +170,7 @@ const MUTATIONS: &[Mutation] = &[
             ),
             (
                 "loss::lock_released_by_script_stops_run",
-                "after the lock was session_lost",
+                "after the lock was lost",
             ),
         ],
     ),
@@ -178,7 +178,7 @@ const MUTATIONS: &[Mutation] = &[
         Fault::DoesNotRecheckLock,
         &[(
             "loss::lock_released_by_last_script_fails_run",
-            "session_lost the lock succeeded",
+            "lost the lock succeeded",
         )],
     ),
     (

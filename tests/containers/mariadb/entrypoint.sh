@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes a data directory on first start, then becomes mariadbd. Arguments go to mariadbd.
+# Creates a data directory on the first start and runs mariadbd. Arguments go to mariadbd.
 set -eu
 : "${PORT:=3306}" "${ADDRESS:=127.0.0.1}" "${LOCKAGE_USER:=lockage}" "${LOCKAGE_PASSWORD:=lockage}" "${LOCKAGE_DB:=lockage}"
 data=/data/mariadb
 
-# The log is written at each commit and synced later: a killed server loses nothing, a killed machine may.
+# The server writes the log at each commit and syncs it later: a killed server loses nothing, a crashed machine may lose data.
 set -- --no-defaults --datadir="$data" --socket=/data/socket --pid-file=/data/pid --skip-name-resolve \
     --innodb-buffer-pool-size=64M --innodb-log-file-size=16M --innodb-flush-log-at-trx-commit=2 "$@"
 

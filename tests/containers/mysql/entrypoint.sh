@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes a data directory on first start, then becomes mysqld. Arguments go to mysqld.
+# Creates a data directory on the first start and runs mysqld. Arguments go to mysqld.
 set -eu
 : "${PORT:=3306}" "${ADDRESS:=127.0.0.1}" "${LOCKAGE_USER:=lockage}" "${LOCKAGE_PASSWORD:=lockage}" "${LOCKAGE_DB:=lockage}"
 data=/data/mysql
 
-# mysqlx would take port 33060 on every server of the host.
-# Log and binary log are written at each commit and synced later: a killed server loses nothing, a killed machine may.
+# mysqlx would use port 33060 for every server on the host.
+# The server writes both logs at each commit and syncs them later: a killed server loses nothing, a crashed machine may lose data.
 set -- --no-defaults --datadir="$data" --socket=/data/socket --pid-file=/data/pid --mysqlx=0 --skip-name-resolve --secure-file-priv=NULL \
     --innodb-buffer-pool-size=64M --innodb-redo-log-capacity=32M --innodb-flush-log-at-trx-commit=2 --sync-binlog=0 "$@"
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# PgBouncer before the PostgreSQL server on SERVER_PORT. Arguments are further lines for its configuration, as "default_pool_size = 3".
+# Runs PgBouncer in front of the PostgreSQL server on SERVER_PORT. Arguments are further lines of its configuration, such as
+# "default_pool_size = 3".
 set -eu
 : "${PORT:=6432}" "${ADDRESS:=127.0.0.1}" "${LOCKAGE_USER:=lockage}" "${LOCKAGE_PASSWORD:=lockage}"
 : "${SERVER_PORT:?}" "${POOL_MODE:=transaction}"
@@ -24,7 +25,7 @@ done
 
 pgbouncer /data/pgbouncer.ini &
 server=$!
-# SIGTERM ends at once before 1.23 and waits for every client to leave since; SIGQUIT ends at once since, and did nothing before.
+# Before 1.23, SIGTERM stops immediately and SIGQUIT does nothing. Since 1.23, SIGTERM waits for all clients and SIGQUIT stops immediately.
 trap 'stopped=1; kill -QUIT $server; kill -TERM $server' TERM INT
 stopped=0 code=0
 wait $server || code=$?

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a data directory on first start and runs postgres. Arguments go to postgres.
-# STANDBY_OF=PORT: a streaming standby of the server on that port. TLS=1: TLS with a certificate of its own, /data/tls/server.crt.
+# Creates a data directory on the first start and runs postgres. Arguments go to postgres.
+# STANDBY_OF=PORT creates a streaming standby of the server on that port. TLS=1 enables TLS with a new certificate, /data/tls/server.crt.
 set -eu
 : "${PORT:=5432}" "${ADDRESS:=127.0.0.1}" "${LOCKAGE_USER:=lockage}" "${LOCKAGE_PASSWORD:=lockage}" "${LOCKAGE_DB:=lockage}"
 : "${STANDBY_OF:=}" "${TLS:=0}"
@@ -31,13 +31,13 @@ if [ "$TLS" = 1 ]; then
     set -- -c ssl=on -c ssl_cert_file=/data/tls/server.crt -c ssl_key_file=/data/tls/server.key "$@"
 fi
 
-# A process number left by a killed container may be anybody's in this one.
+# The process id of a killed container may belong to another process in this one.
 rm -f "$data/postmaster.pid"
 
-# -F: what a killed server wrote is in the page cache; only a killed machine loses it.
+# -F disables fsync: the writes of a killed server are in the page cache, and only a crashed machine loses them.
 postgres -D "$data" -h "$ADDRESS" -p "$PORT" -k /data -F -c shared_buffers=32MB -c max_connections=200 "$@" &
 server=$!
-# SIGTERM would wait for every client to leave.
+# SIGTERM would wait for all clients to disconnect.
 trap 'stopped=1; kill -INT $server' TERM INT
 stopped=0 code=0
 wait $server || code=$?

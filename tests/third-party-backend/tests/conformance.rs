@@ -1,4 +1,4 @@
-//! The conformance suite on a Firebird server of its own, started from the machine's binaries.
+//! The conformance suite on a Firebird server that the test starts from the machine's binaries.
 
 mod server;
 
@@ -11,12 +11,12 @@ use lockage_testkit::{Ability, Barrier, Fixture, TestError, async_trait, unique_
 
 use server::Server;
 
-/// The table of the barriers, which stands in each database.
+/// The table of closed barriers, which exists in each database.
 const BARRIERS: &str = "lk_barriers";
 
 struct Firebird {
     server: OnceLock<Result<Server, String>>,
-    lacks: Option<String>,
+    unavailable: Option<String>,
 }
 
 impl Firebird {
@@ -27,8 +27,8 @@ impl Firebird {
         server.as_ref().map_err(|error| error.clone().into())
     }
 
-    async fn ask(&self, url: &str, sql: &str) -> Result<Vec<String>, TestError> {
-        ask(self.server()?, path(url)?, sql.to_owned()).await
+    async fn query(&self, url: &str, sql: &str) -> Result<Vec<String>, TestError> {
+        run_query(self.server()?, path(url)?, sql.to_owned()).await
     }
 }
 
@@ -36,15 +36,15 @@ impl Firebird {
 impl Fixture for Firebird {
     fn unsupported(&self, ability: Ability) -> Option<String> {
         match ability {
-            Ability::Engine => self.lacks.clone(),
+            Ability::Engine => self.unavailable.clone(),
             Ability::Barrier
             | Ability::Processes
             | Ability::TerminateSession
             | Ability::DetectsDeadClient => None,
             Ability::ReleaseInScript | Ability::StealLock => {
-                Some("only the end of its transaction frees the row that is the lock".into())
+                Some("only the end of the transaction releases the row lock".into())
             }
-            ability => Some(format!("{ability:?} is not known to this fixture")),
+            ability => Some(format!("{ability:?} is unknown to this fixture")),
         }
     }
 
@@ -52,44 +52,44 @@ impl Fixture for Firebird {
         let server = self.server()?;
         let name = format!("{}.fdb", unique_name("fb"));
         let file = server.folder().join(name);
-        let make = format!(
+        let script = format!(
             "CREATE DATABASE '{}' USER SYSDBA PASSWORD '{}' DEFAULT CHARACTER SET UTF8;\n\
              CREATE TABLE {BARRIERS} (name VARCHAR(100) NOT NULL);\nCOMMIT;\n",
             server.address(&file),
             server::PASSWORD
         );
-        server.isql_alone(&make)?;
+        server.isql_without_database(&script)?;
         Ok(server.url(&file))
     }
 
     async fn drop_database(&self, url: &str) -> Result<(), TestError> {
-        self.ask(
+        self.query(
             url,
             "DELETE FROM MON$ATTACHMENTS WHERE MON$ATTACHMENT_ID <> CURRENT_CONNECTION AND MON$SYSTEM_FLAG = 0;\nCOMMIT;",
         )
         .await?;
-        // Sessions take a moment to end, and the file is in the server's folder anyway, which goes as a whole.
+        // Sessions end with a delay, so the file is removed with the server's folder.
         Ok(())
     }
 
     async fn tables(&self, url: &str) -> Result<Vec<String>, TestError> {
         let names = self
-            .ask(
+            .query(
                 url,
                 "SELECT TRIM(RDB$RELATION_NAME) FROM RDB$RELATIONS WHERE RDB$SYSTEM_FLAG = 0;",
             )
             .await?;
         let names = names.into_iter().map(|name| name.to_lowercase());
-        // The empty table of the locks stays, as a lock's file does elsewhere.
-        let ours = [BARRIERS, "lockage_lock"];
+        // The empty lock table remains, like the lock file of other engines.
+        let internal = [BARRIERS, "lockage_lock"];
         Ok(names
-            .filter(|name| !ours.contains(&name.as_str()))
+            .filter(|name| !internal.contains(&name.as_str()))
             .collect())
     }
 
     async fn rows(&self, url: &str, table: &str) -> Result<Vec<i64>, TestError> {
         let rows = self
-            .ask(url, &format!("SELECT n FROM {table} ORDER BY n;"))
+            .query(url, &format!("SELECT n FROM {table} ORDER BY n;"))
             .await?;
         Ok(rows
             .iter()
@@ -98,12 +98,12 @@ impl Fixture for Firebird {
     }
 
     async fn execute(&self, url: &str, statement: &str) -> Result<(), TestError> {
-        self.ask(url, &format!("{statement};\nCOMMIT;"))
+        self.query(url, &format!("{statement};\nCOMMIT;"))
             .await
             .map(drop)
     }
 
-    /// Counts what no server counts in two minutes, once for each row of the barrier.
+    /// Counts a number of rows that takes more than two minutes, once for each row of the barrier.
     fn barrier_sql(&self, barrier: &str) -> Result<String, TestError> {
         let many: String = ["a", "b", "c", "d", "e"]
             .map(|alias| format!(" LEFT JOIN RDB$TYPES {alias} ON 1 = 1"))
@@ -116,7 +116,7 @@ impl Fixture for Firebird {
     async fn close_barrier(&self, url: &str, barrier: &str) -> Result<Box<dyn Barrier>, TestError> {
         self.execute(url, &format!("INSERT INTO {BARRIERS} VALUES ('{barrier}')"))
             .await?;
-        Ok(Box::new(Row {
+        Ok(Box::new(BarrierRow {
             server: self.server()?.clone(),
             path: path(url)?,
             barrier: barrier.to_owned(),
@@ -124,7 +124,10 @@ impl Fixture for Firebird {
     }
 
     async fn terminate_session(&self, url: &str, holder: &LockHolder) -> Result<(), TestError> {
-        let session = holder.session.as_deref().ok_or("no session is told")?;
+        let session = holder
+            .session
+            .as_deref()
+            .ok_or("the holder has no session")?;
         self.execute(
             url,
             &format!("DELETE FROM MON$ATTACHMENTS WHERE MON$ATTACHMENT_ID = {session}"),
@@ -133,21 +136,23 @@ impl Fixture for Firebird {
     }
 }
 
-struct Row {
+/// The row of a closed barrier.
+struct BarrierRow {
     server: Server,
     path: String,
     barrier: String,
 }
 
 #[async_trait]
-impl Barrier for Row {
+impl Barrier for BarrierRow {
     async fn wait_reached(&self) -> Result<(), TestError> {
-        let look = format!(
+        let blocked_statements = format!(
             "SELECT COUNT(*) FROM MON$STATEMENTS WHERE MON$STATE = 1 AND MON$ATTACHMENT_ID <> CURRENT_CONNECTION \
              AND MON$SQL_TEXT CONTAINING 'g.name = ''{}''';",
             self.barrier
         );
-        while ask(&self.server, self.path.clone(), look.clone()).await? == ["0"] {
+        while run_query(&self.server, self.path.clone(), blocked_statements.clone()).await? == ["0"]
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
@@ -158,26 +163,32 @@ impl Barrier for Row {
             "DELETE FROM {BARRIERS} WHERE name = '{}';\nCOMMIT;",
             self.barrier
         );
-        ask(&self.server, self.path.clone(), open).await.map(drop)
+        run_query(&self.server, self.path.clone(), open)
+            .await
+            .map(drop)
     }
 }
 
-/// Runs a script of the engine's own client, which blocks, beside the case's runtime.
-async fn ask(server: &Server, path: String, script: String) -> Result<Vec<String>, TestError> {
+/// Runs a script with the engine's own client, in a thread where it may block.
+async fn run_query(
+    server: &Server,
+    path: String,
+    script: String,
+) -> Result<Vec<String>, TestError> {
     let server = server.clone();
     tokio::task::spawn_blocking(move || server.isql(&path, &script)).await?
 }
 
-/// The path behind the server's address, as its own client writes it.
+/// Returns the path of the database file in a URL.
 fn path(url: &str) -> Result<String, TestError> {
-    let path = url.splitn(4, '/').nth(3).ok_or("a URL without a path")?;
+    let path = url.splitn(4, '/').nth(3).ok_or("the URL has no path")?;
     Ok(path.to_owned())
 }
 
 fn main() -> std::process::ExitCode {
     let fixture = Firebird {
         server: OnceLock::new(),
-        lacks: server::missing(),
+        unavailable: server::unavailable_reason(),
     };
     lockage_testkit::conformance(BACKEND, fixture)
 }

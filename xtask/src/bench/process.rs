@@ -1,17 +1,17 @@
-//! Running the program and watching it from outside.
+//! Runs the program and measures its time and memory.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What one run took.
-pub(super) struct Taken {
+/// The time and the memory of one run.
+pub(super) struct Measurement {
     pub(super) wall: Duration,
-    /// The most memory that it ever had, in KiB, where the system tells.
+    /// The peak memory in KiB, or zero if the system does not report it.
     pub(super) peak_kib: u64,
 }
 
-/// `lockage --url … --dir … up --create`, not yet started.
+/// Returns the command `lockage --url … --dir … up --create`.
 pub(super) fn up(program: &Path, url: &str, dir: &Path) -> Command {
     let mut command = Command::new(program);
     command
@@ -22,9 +22,9 @@ pub(super) fn up(program: &Path, url: &str, dir: &Path) -> Command {
     command
 }
 
-/// Runs it to its end.
-pub(super) fn measure(command: &mut Command) -> Result<Taken, String> {
-    let begun = Instant::now();
+/// Runs a command until it exits.
+pub(super) fn measure(command: &mut Command) -> Result<Measurement, String> {
+    let started_at = Instant::now();
     let mut child = command.spawn().map_err(|error| error.to_string())?;
     let status_file = format!("/proc/{}/status", child.id());
     let mut peak_kib = 0;
@@ -39,9 +39,9 @@ pub(super) fn measure(command: &mut Command) -> Result<Taken, String> {
         });
         peak_kib = peak_kib.max(peak.unwrap_or(0));
         if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
-            let wall = begun.elapsed();
+            let wall = started_at.elapsed();
             return if status.success() {
-                Ok(Taken { wall, peak_kib })
+                Ok(Measurement { wall, peak_kib })
             } else {
                 Err(format!("{command:?}: {status}"))
             };
@@ -50,8 +50,8 @@ pub(super) fn measure(command: &mut Command) -> Result<Taken, String> {
     }
 }
 
-/// Starts it so many times at once; how long after the first the last was ready.
-pub(super) fn spread(count: usize, mut command: Command) -> Result<Duration, String> {
+/// Starts a command `count` times and returns the time from the first exit to the last.
+pub(super) fn exit_range(count: usize, mut command: Command) -> Result<Duration, String> {
     let children: Vec<_> = (0..count)
         .map(|_| command.spawn())
         .collect::<Result<_, _>>()
@@ -70,10 +70,10 @@ pub(super) fn spread(count: usize, mut command: Command) -> Result<Duration, Str
     for watcher in watchers {
         let (success, end) = watcher
             .join()
-            .map_err(|_| "a watcher panicked")?
+            .map_err(|_| "a watcher thread panicked")?
             .map_err(|error| error.to_string())?;
         if !success {
-            return Err("a replica failed".into());
+            return Err("a process failed".into());
         }
         ends.push(end);
     }

@@ -1,23 +1,23 @@
-//! What is measured.
+//! The measured scenarios.
 
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Figure;
-use super::process::{measure, spread, up};
+use super::process::{exit_range, measure, up};
+use super::row::BenchRow;
 
-/// How often a run with nothing to do is measured.
+/// How many runs without pending migrations are measured.
 const REPEATS: usize = 21;
 
-/// Makes the URL of a fresh database from a number.
-pub(super) type Fresh<'a> = Box<dyn Fn(usize) -> String + 'a>;
+/// Returns the URL of a new database for a number.
+pub(super) type NewDatabase<'a> = Box<dyn Fn(usize) -> String + 'a>;
 
-pub(super) fn sqlite(folder: &Path) -> Fresh<'_> {
+pub(super) fn sqlite(folder: &Path) -> NewDatabase<'_> {
     Box::new(move |n| format!("sqlite:{}", folder.join(format!("bench{n}.db")).display()))
 }
 
-pub(super) fn postgres(admin: &str) -> Fresh<'_> {
+pub(super) fn postgres(admin: &str) -> NewDatabase<'_> {
     let run = std::process::id();
     Box::new(move |n| {
         let authority = admin.find("//").map_or(0, |at| at + 2);
@@ -31,47 +31,47 @@ pub(super) fn postgres(admin: &str) -> Fresh<'_> {
 pub(super) fn all(
     program: &Path,
     engine: &str,
-    fresh: &Fresh<'_>,
-    figures: &mut Vec<Figure>,
+    new_database: &NewDatabase<'_>,
+    rows: &mut Vec<BenchRow>,
 ) -> Result<(), String> {
     for (n, count) in [10, 1000].into_iter().enumerate() {
         let dir = migrations(count)?;
-        let url = fresh(n);
+        let url = new_database(n);
         let first = measure(&mut up(program, &url, dir.path()))?;
-        figures.push(Figure {
+        rows.push(BenchRow {
             name: format!("{engine}: applying {count} small migrations"),
             value: ms(first.wall),
-            aim: "",
+            target: "",
         });
         let mut walls = (0..REPEATS)
             .map(|_| Ok(measure(&mut up(program, &url, dir.path()))?.wall))
             .collect::<Result<Vec<_>, String>>()?;
         walls.sort();
-        figures.push(Figure {
-            name: format!("{engine}: nothing to do, {count} migrations, median of {REPEATS}"),
+        rows.push(BenchRow {
+            name: format!("{engine}: nothing pending, {count} migrations, median of {REPEATS}"),
             value: ms(walls[REPEATS / 2]),
-            aim: "",
+            target: "",
         });
     }
     let dir = migrations(10)?;
-    figures.push(Figure {
-        name: format!("{engine}: 64 processes, from the first that is ready to the last"),
-        value: ms(spread(64, up(program, &fresh(2), dir.path()))?),
-        aim: "at most 500 ms",
+    rows.push(BenchRow {
+        name: format!("{engine}: 64 processes, from the first exit to the last"),
+        value: ms(exit_range(64, up(program, &new_database(2), dir.path()))?),
+        target: "at most 500 ms",
     });
     Ok(())
 }
 
 pub(super) fn memory(
     program: &Path,
-    fresh: &Fresh<'_>,
-    figures: &mut Vec<Figure>,
+    new_database: &NewDatabase<'_>,
+    rows: &mut Vec<BenchRow>,
 ) -> Result<(), String> {
     let many = migrations(10_000)?;
-    let taken = measure(&mut up(program, &fresh(10), many.path()))?;
-    figures.push(memory_figure(
+    let measurement = measure(&mut up(program, &new_database(10), many.path()))?;
+    rows.push(memory_measurement(
         "memory with 10,000 migrations",
-        taken.peak_kib,
+        measurement.peak_kib,
     ));
     let long = tempfile::tempdir().map_err(|error| error.to_string())?;
     let file = std::fs::File::create(long.path().join("V1__long.sql"))
@@ -85,23 +85,23 @@ pub(super) fn memory(
             .map_err(|error| error.to_string())?;
     }
     drop(file);
-    let taken = measure(&mut up(program, &fresh(11), long.path()))?;
-    figures.push(memory_figure(
+    let measurement = measure(&mut up(program, &new_database(11), long.path()))?;
+    rows.push(memory_measurement(
         "memory with one script of 100 MiB",
-        taken.peak_kib,
+        measurement.peak_kib,
     ));
     Ok(())
 }
 
-fn memory_figure(name: &str, peak_kib: u64) -> Figure {
-    Figure {
+fn memory_measurement(name: &str, peak_kib: u64) -> BenchRow {
+    BenchRow {
         name: name.into(),
         value: format!("{:.1} MiB", peak_kib as f64 / 1024.0),
-        aim: "below 64 MiB",
+        target: "below 64 MiB",
     }
 }
 
-/// A folder of so many small migrations.
+/// Creates a folder with `count` small migrations.
 fn migrations(count: usize) -> Result<tempfile::TempDir, String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     for n in 1..=count {

@@ -16,8 +16,8 @@ cases!("key":
 async fn expect_independent(context: &CaseContext, keys: &[LockKey]) -> Result<(), TestError> {
     let mut held = Vec::new();
     for key in keys {
-        let locked = context.lock(key).await.map_err(|failure| {
-            format!("the lock `{key}` must be independent of the held locks: {failure}")
+        let locked = context.lock(key).await.map_err(|error| {
+            format!("the lock `{key}` must be independent of the held locks: {error}")
         })?;
         held.push(locked);
     }
@@ -43,7 +43,7 @@ async fn ids_are_independent(context: &CaseContext) -> Result<(), TestError> {
 async fn names_and_ids_are_independent(context: &CaseContext) -> Result<(), TestError> {
     let keys = [
         LockKey::id(4006),
-        LockKey::named("command")?,
+        LockKey::named("orders")?,
         LockKey::named("4006")?,
     ];
     expect_independent(context, &keys).await
@@ -52,9 +52,9 @@ async fn names_and_ids_are_independent(context: &CaseContext) -> Result<(), Test
 async fn similar_names_are_independent(context: &CaseContext) -> Result<(), TestError> {
     let long = "x".repeat(LockKey::MAX_NAME - 1);
     let keys = [
-        LockKey::named("command")?,
-        LockKey::named("ChildCommand")?,
-        LockKey::named("command ")?,
+        LockKey::named("orders")?,
+        LockKey::named("Orders")?,
+        LockKey::named("orders ")?,
         LockKey::named("schäfer's \"50 %\" \\ lock; --")?,
         LockKey::named(format!("{long}a"))?,
         LockKey::named(format!("{long}b"))?,

@@ -61,8 +61,8 @@ async fn repeated_acquire_needs_one_release(context: &CaseContext) -> Result<(),
     context
         .with_timeout_ok("releasing the lock", first.unlock(&key))
         .await?;
-    let second = context.lock(&key).await.map_err(|failure| {
-        format!("after four tries and one release, which must free the lock: {failure}")
+    let second = context.lock(&key).await.map_err(|error| {
+        format!("after four tries and one release, which must free the lock: {error}")
     })?;
     context.unlock(second).await?;
     context

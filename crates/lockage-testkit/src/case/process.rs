@@ -18,7 +18,7 @@ cases!("process":
 );
 
 async fn processes_never_share_lock(context: &CaseContext) -> Result<(), TestError> {
-    for key in [LockKey::default(), LockKey::named("command")?] {
+    for key in [LockKey::default(), LockKey::named("orders")?] {
         let mut child = context.child(ChildRole::Hold, &key).await?;
         context
             .with_timeout_ok(

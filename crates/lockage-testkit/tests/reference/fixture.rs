@@ -43,7 +43,9 @@ fn folder(url: &str) -> PathBuf {
 #[async_trait]
 impl Fixture for ReferenceFixture {
     fn unsupported(&self, ability: Ability) -> Option<String> {
-        let reason = self.missing_abilities.filter(|_| ability != Ability::Engine);
+        let reason = self
+            .missing_abilities
+            .filter(|_| ability != Ability::Engine);
         reason.map(ToOwned::to_owned)
     }
 

@@ -50,7 +50,7 @@ impl ReferenceSession {
         {
             return Err(Error::new(
                 ErrorKind::LockLost,
-                format!("the lock {key} got session_lost"),
+                format!("the lock {key} was lost"),
             ));
         }
         self.store.commit(changes)

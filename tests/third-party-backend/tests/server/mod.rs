@@ -1,4 +1,4 @@
-//! A server from the machine's binaries, with a folder, a port and a security database of its own.
+//! A Firebird server, started from the machine's binaries with a separate folder, port and security database.
 
 use std::cell::Cell;
 use std::io::Write;
@@ -11,21 +11,21 @@ use std::sync::Arc;
 use lockage_test_matrix::engine::{self, kill_on_parent_death, process_temp_dir};
 use lockage_testkit::TestError;
 
-/// Of the administrator, on a server that nobody else reaches.
+/// The password of the administrator. The server accepts only local connections.
 pub(crate) const PASSWORD: &str = "masterkey";
 
-/// Where Debian's `firebird3.0-server` puts what is not a program.
-const HOME: &str = "/usr/lib/x86_64-linux-gnu/firebird/3.0";
+/// The folder of the plugins and messages of Debian's `firebird3.0-server`.
+const INSTALL_DIR: &str = "/usr/lib/x86_64-linux-gnu/firebird/3.0";
 const SERVER: &str = "/usr/sbin/firebird";
 const CLIENT: &str = "/usr/bin/isql-fb";
 
-/// What is not on this machine.
-pub(crate) fn missing() -> Option<String> {
-    let missing = [HOME, SERVER, CLIENT]
+/// Returns the reason why the server cannot start here, or `None` if it can.
+pub(crate) fn unavailable_reason() -> Option<String> {
+    let missing = [INSTALL_DIR, SERVER, CLIENT]
         .into_iter()
         .find(|path| !Path::new(path).exists())?;
     Some(format!(
-        "no {missing}: install firebird3.0-server and firebird3.0-utils"
+        "{missing} does not exist: install firebird3.0-server and firebird3.0-utils"
     ))
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn missing() -> Option<String> {
 pub(crate) struct Server(Arc<Running>);
 
 struct Running {
-    /// Ended before the folder goes.
+    /// Declared before `folder`, so that the process ends before the folder is removed.
     process: engine::Server,
     folder: tempfile::TempDir,
 }
@@ -43,7 +43,7 @@ impl Server {
         let folder = process_temp_dir("firebird")?;
         let root = folder.path();
         for name in ["plugins", "intl", "plugins.conf", "firebird.msg"] {
-            symlink(Path::new(HOME).join(name), root.join(name))?;
+            symlink(Path::new(INSTALL_DIR).join(name), root.join(name))?;
         }
         std::fs::create_dir(root.join("lock"))?;
         std::fs::write(root.join("databases.conf"), "")?;
@@ -56,33 +56,34 @@ impl Server {
             );
             std::fs::write(root.join("firebird.conf"), text)
         };
-        // Without a server the client opens files itself, and needs no password for what it makes.
+        // Without a server the client opens files directly and needs no password to create a database.
         configure(0)?;
-        let make = format!(
+        let script = format!(
             "CREATE DATABASE '{}' USER SYSDBA;\nCREATE USER SYSDBA PASSWORD '{PASSWORD}' USING PLUGIN Srp;\nCOMMIT;\n",
             security.display()
         );
-        isql(root, &["-user", "SYSDBA"], &make)?;
+        isql(root, &["-user", "SYSDBA"], &script)?;
         let chosen = Cell::new(0);
         let command = |port: u16| {
             chosen.set(port);
-            // A server without its file takes another port, where nobody looks for it.
+            // If this fails, the server uses another port and the start times out.
             let _ = configure(port);
             let mut command = kill_on_parent_death(Path::new(SERVER), "KILL");
-            // With its argument for a port it would listen on every address, whatever the file says.
+            // The command-line option for the port would make the server listen on all addresses.
             command.envs(environment(root));
             command
         };
         let probe = root.join("probe.fdb");
-        let answers = |_| {
+        let is_ready = |_| {
             let address = address(chosen.get(), &probe);
-            let make = format!("CREATE DATABASE '{address}' USER SYSDBA PASSWORD '{PASSWORD}';\n");
-            isql(root, &[], &make).is_ok()
+            let script =
+                format!("CREATE DATABASE '{address}' USER SYSDBA PASSWORD '{PASSWORD}';\n");
+            isql(root, &[], &script).is_ok()
         };
-        let process = engine::Server::start(&root.join("server.log"), command, answers)?;
-        // A port that is taken on every address is taken here too.
+        let process = engine::Server::start(&root.join("server.log"), command, is_ready)?;
+        // If the server listens on all addresses, this bind fails.
         TcpListener::bind(("127.0.0.2", process.port()))
-            .map_err(|error| format!("the server listens beyond 127.0.0.1: {error}"))?;
+            .map_err(|error| format!("the server does not listen only on 127.0.0.1: {error}"))?;
         Ok(Self(Arc::new(Running { process, folder })))
     }
 
@@ -90,7 +91,7 @@ impl Server {
         self.0.folder.path()
     }
 
-    /// As the engine's own client writes it.
+    /// Returns the address of a file in the syntax of the engine's own client.
     pub(crate) fn address(&self, file: &Path) -> String {
         address(self.0.process.port(), file)
     }
@@ -103,15 +104,15 @@ impl Server {
         )
     }
 
-    /// Runs a script of the engine's own client on a database, and returns the lines that it prints.
+    /// Runs a script on a database with the engine's own client and returns its output lines.
     pub(crate) fn isql(&self, path: &str, script: &str) -> Result<Vec<String>, TestError> {
         let address = self.address(&PathBuf::from(path));
         let arguments = ["-user", "SYSDBA", "-password", PASSWORD, &address];
         isql(self.folder(), &arguments, script)
     }
 
-    /// The same with a script that says itself where it goes.
-    pub(crate) fn isql_alone(&self, script: &str) -> Result<Vec<String>, TestError> {
+    /// Runs a script that connects to a database itself.
+    pub(crate) fn isql_without_database(&self, script: &str) -> Result<Vec<String>, TestError> {
         isql(self.folder(), &[], script)
     }
 }
@@ -137,13 +138,13 @@ fn isql(root: &Path, arguments: &[&str], script: &str) -> Result<Vec<String>, Te
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    let mut input = child.stdin.take().ok_or("no input")?;
+    let mut input = child.stdin.take().ok_or("the child has no pipe")?;
     input.write_all(format!("SET HEADING OFF;\n{script}\n").as_bytes())?;
     drop(input);
     let output = child.wait_with_output()?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    if !output.status.success() || said.contains("Statement failed") {
-        return Err(format!("isql on {script}: {said}").into());
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !output.status.success() || stderr.contains("Statement failed") {
+        return Err(format!("isql on {script}: {stderr}").into());
     }
     let printed = String::from_utf8(output.stdout)?;
     let lines = printed.lines().map(|line| line.trim().to_owned());
