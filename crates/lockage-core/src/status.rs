@@ -157,6 +157,12 @@ pub(crate) fn compare_up_to(
             row: Some(row.clone()),
         });
     }
+    sort(&mut entries);
+    entries
+}
+
+/// Sorts versioned entries by version, then repeatable ones by name.
+fn sort(entries: &mut [MigrationEntry]) {
     entries.sort_by(|a, b| {
         (a.version.is_none(), &a.version, a.kind, &a.name).cmp(&(
             b.version.is_none(),
@@ -165,7 +171,6 @@ pub(crate) fn compare_up_to(
             &b.name,
         ))
     });
-    entries
 }
 
 fn is_effective(row: &HistoryRow) -> bool {

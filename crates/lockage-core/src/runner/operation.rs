@@ -41,8 +41,8 @@ impl<'a> Run<'a> {
 
 /// The scripts that were checked, with the number of their statements.
 ///
-/// A plan is made before the lock and again under the lock. The script itself cannot change in between: its reader fails if
-/// its checksum is not the one of the set.
+/// A run plans before it acquires the lock, again under the lock, and again after a reconnect. A script is checked only once:
+/// a script that changes afterwards fails when it is read, because its checksum is not the one of the set.
 #[derive(Debug, Default)]
 pub(super) struct CheckedScripts {
     statements: HashMap<(Kind, String, Checksum), u32>,
