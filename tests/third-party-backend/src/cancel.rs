@@ -10,13 +10,13 @@ use crate::error::into_error;
 
 /// Cancels the running statement of a session.
 #[derive(Debug)]
-pub(crate) struct FirebirdCanceller(pub(crate) SessionKiller);
+pub(crate) struct FirebirdCanceller(pub(crate) SessionControl);
 
 #[async_trait]
 impl Canceller for FirebirdCanceller {
     async fn cancel(&self) -> Result<()> {
-        let killer = self.0.clone();
-        tokio::task::spawn_blocking(move || killer.cancel_statements())
+        let session_control = self.0.clone();
+        tokio::task::spawn_blocking(move || session_control.cancel_statements())
             .await
             .map_err(|error| Error::new(ErrorKind::Unexpected, error.to_string()))?
             .map_err(into_error)
@@ -25,17 +25,17 @@ impl Canceller for FirebirdCanceller {
 
 /// Ends the statements of a session, or the session. Its methods block.
 #[derive(Debug, Clone)]
-pub(crate) struct SessionKiller {
+pub(crate) struct SessionControl {
     pub(crate) config: ConnectConfig,
     pub(crate) session_id: i64,
 }
 
-impl SessionKiller {
+impl SessionControl {
     pub(crate) fn cancel_statements(&self) -> Result<(), FbError> {
         self.delete_from("MON$STATEMENTS")
     }
 
-    pub(crate) fn kill_session(&self) -> Result<(), FbError> {
+    pub(crate) fn terminate_session(&self) -> Result<(), FbError> {
         self.delete_from("MON$ATTACHMENTS")
     }
 

@@ -155,10 +155,10 @@ impl LockProvider for FirebirdConnection {
         let current = self.holder(key).await?.and_then(|current| current.session);
         match current {
             Some(session) if Some(&session) == holder.session.as_ref() => {
-                let kill =
+                let terminate =
                     format!("DELETE FROM MON$ATTACHMENTS WHERE MON$ATTACHMENT_ID = {session}");
                 Ok(self
-                    .call(move |attachment| attachment.execute(&kill))
+                    .call(move |attachment| attachment.execute(&terminate))
                     .await?)
             }
             _ => Ok(()),
@@ -213,7 +213,7 @@ impl Connection for FirebirdConnection {
     }
 
     fn canceller(&self) -> Arc<dyn Canceller> {
-        Arc::new(FirebirdCanceller(self.worker.session_killer()))
+        Arc::new(FirebirdCanceller(self.worker.session_control()))
     }
 
     async fn close(self) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Runs the blocking driver on a thread per session.
 //!
-//! The thread owns the attachment. If the session is dropped while the thread waits for the server, another attachment kills
-//! the session.
+//! The thread owns the attachment. If the session is dropped while the thread waits for the server, another attachment
+//! terminates the session.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use lockage_core::{Error, ErrorKind, Result};
 use tokio::sync::oneshot;
 
 use crate::attachment::Attachment;
-use crate::cancel::SessionKiller;
+use crate::cancel::SessionControl;
 use crate::config::ConnectConfig;
 use crate::error::into_error;
 
@@ -21,7 +21,7 @@ type Job = Box<dyn FnOnce(&mut Option<Attachment>) + Send>;
 #[derive(Debug)]
 pub(crate) struct Worker {
     jobs: mpsc::Sender<Job>,
-    killer: SessionKiller,
+    session_control: SessionControl,
     is_busy: Arc<AtomicBool>,
 }
 
@@ -62,7 +62,7 @@ impl Worker {
             })?;
         Ok(Self {
             jobs,
-            killer: SessionKiller { config, session_id },
+            session_control: SessionControl { config, session_id },
             is_busy: Arc::new(AtomicBool::new(false)),
         })
     }
@@ -91,8 +91,8 @@ impl Worker {
         closed.map_err(into_error)
     }
 
-    pub(crate) fn session_killer(&self) -> SessionKiller {
-        self.killer.clone()
+    pub(crate) fn session_control(&self) -> SessionControl {
+        self.session_control.clone()
     }
 
     fn send(&self, job: impl FnOnce(&mut Option<Attachment>) + Send + 'static) {
@@ -109,10 +109,10 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         if self.is_busy.load(Ordering::SeqCst) {
-            let killer = self.session_killer();
+            let session_control = self.session_control();
             // If the thread cannot start, the session ends with its running statement.
             let _ = spawn(move || {
-                let _ = killer.kill_session();
+                let _ = session_control.terminate_session();
             });
         }
     }
