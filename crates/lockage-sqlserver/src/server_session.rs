@@ -76,7 +76,7 @@ pub(crate) async fn terminate_session(driver: &mut DriverConnection, id: &str) -
     if !session.exists(driver).await? {
         return Ok(true);
     }
-    // KILL fails without the permission, and also if the session has ended meanwhile. The next query tells these apart.
+    // KILL fails without the permission, and also if the session has ended meanwhile. The next query distinguishes these.
     let kill = format!("KILL {}", session.number);
     let is_rejected = driver.query(&kill).await.is_err();
     let started_at = Instant::now();

@@ -33,7 +33,7 @@ pub(super) async fn terminate_holder(
         {
             Ok(())
         }
-        Err(failure) => Err(kill_error(number, failure)),
+        Err(failure) => Err(terminate_error(number, failure)),
     }
 }
 
@@ -47,7 +47,7 @@ fn hidden_holder_error() -> Error {
     )
 }
 
-fn kill_error(number: u32, failure: QueryError) -> Error {
+fn terminate_error(number: u32, failure: QueryError) -> Error {
     let cause = failure.into_error();
     Error::new(
         ErrorKind::Unsupported,

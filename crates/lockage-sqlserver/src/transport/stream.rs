@@ -26,7 +26,7 @@ pub(crate) struct Stream {
     shim: PreloginShim,
 }
 
-/// Replies to the driver's first message in place of the server, which has received another one.
+/// Replies to the driver's first message instead of the server, which has already received one.
 #[derive(Debug)]
 enum PreloginShim {
     /// The driver is writing its message.

@@ -177,7 +177,7 @@ impl FakeState {
         (code, "NoLock")
     }
 
-    /// Runs internal statements, one per line, as far as the tests need them.
+    /// Runs internal statements, one per line. Only statements that the tests need are supported.
     fn run_internal(&mut self, session: &mut Session, text: &str) -> Vec<u8> {
         let mut changes = Vec::new();
         for line in text.lines() {
