@@ -3,9 +3,8 @@
 use std::io::{self, Write};
 
 use lockage::LockHolder;
-use serde::Serialize;
-
 use lockage::redact::mask_secrets;
+use serde::Serialize;
 
 /// The JSON of a lock holder. Unknown fields are null.
 #[derive(Serialize)]

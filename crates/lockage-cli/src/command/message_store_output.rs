@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use comfy_table::Cell;
+use lockage::redact::mask_secrets;
 use lockage::{Outcome, Report, RunError};
 use lockage_message_store::{Counts, StoreResult};
 use serde::Serialize;
@@ -16,7 +17,6 @@ use crate::output::run_kind::RunKind;
 use crate::output::table::new_table;
 use crate::output::text::format_count;
 use crate::signals;
-use lockage::redact::mask_secrets;
 
 /// The result for one store.
 pub(super) enum StoreOutput {

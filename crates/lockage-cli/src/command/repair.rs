@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use comfy_table::Cell;
+use lockage::redact::mask_secrets;
 use lockage::status::{MigrationEntry, MigrationStatus};
 use lockage::{Action, Kind, PlanOptions, RunError};
 use serde::Serialize;
@@ -18,7 +19,6 @@ use crate::output::json::RunJson;
 use crate::output::run_kind::RunKind;
 use crate::output::table::{colored, new_table};
 use crate::output::text::{first_line, format_count};
-use lockage::redact::mask_secrets;
 
 /// The maximum length of a statement's text, in characters.
 const MAX_STATEMENT_LEN: usize = 200;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use lockage::redact::mask_secrets;
 use lockage::{Error, ErrorKind, Location, Result};
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::layer::{SettingsLayer, ValueSource};
 use super::setting::Setting;
-use lockage::redact::mask_secrets;
 
 /// The file that is read if no other is named.
 const DEFAULT_FILE: &str = "lockage.toml";

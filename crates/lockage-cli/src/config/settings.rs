@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lockage::redact::mask_secrets;
 use lockage::{
     ConnectOptions, DatabaseUrl, Error, ErrorKind, ForeignLocks, LockKey, LockStrategy, LockWait,
     MigrationSet, PlanOptions, Result, Version,
 };
-
-use lockage::redact::mask_secrets;
 
 /// The settings of a command.
 pub(crate) struct Settings {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use lockage::redact::mask_secrets;
 use lockage::{DatabaseUrl, Error, ForeignLocks, LockKey, LockStrategy, LockWait, Result};
 
 use super::layer::SettingValue;
-use lockage::redact::mask_secrets;
 
 const DURATION_HELP: &str = "write 500ms, 30s, 5m or 1h";
 

@@ -3,9 +3,8 @@
 use std::error::Error as _;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use lockage::{Error, ErrorKind, Location, Report, RunError};
-
 use lockage::redact::mask_secrets;
+use lockage::{Error, ErrorKind, Location, Report, RunError};
 
 /// The maximum number of related errors that are shown.
 const MAX_RELATED_ERRORS: usize = 20;

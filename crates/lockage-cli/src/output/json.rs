@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use lockage::redact::mask_secrets;
 use lockage::{AppliedMigration, Error, Outcome, PendingMigration, Report, RunError};
 use serde::Serialize;
 
 use super::diagnostic::{causes, clean_text};
 use super::failure::CommandFailure;
 use super::run_kind::RunKind;
-use lockage::redact::mask_secrets;
 
 /// The result of a run, or of a command that failed.
 #[derive(Debug, Serialize)]
@@ -217,7 +217,8 @@ impl ErrorJson {
     }
 }
 
-fn millis(time: std::time::Duration) -> u64 {
+/// Returns a duration in milliseconds.
+pub(super) fn millis(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use lockage::redact::mask_secrets;
 use lockage::{Action, Backend, Event, LockHolder, LockKey, Migration, Observer, Step};
 
 use super::Output;
 use super::text::{first_line, format_count, format_duration};
-use lockage::redact::mask_secrets;
 
 /// The maximum number of statements of a script whose text is shown. Further statements are shown as numbers.
 const MAX_TRACKED_STATEMENTS: usize = 10_000;

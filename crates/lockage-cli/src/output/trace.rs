@@ -33,14 +33,15 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use lockage::redact::mask_secrets;
 use lockage::{Action, Event, Outcome, Report, Step};
 use serde_json::{Value, json};
 
 use super::failure::CommandFailure;
+use super::json::millis;
 use crate::exit::Exit;
-use lockage::redact::mask_secrets;
 
 /// Where trace lines go. Clones share the file; without a file, all methods do nothing.
 #[derive(Debug, Clone, Default)]
@@ -158,13 +159,11 @@ fn action_name(action: Action) -> &'static str {
     }
 }
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
     use lockage::LockKey;
 
     #[test]

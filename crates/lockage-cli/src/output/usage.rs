@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
+use lockage::redact::mask_secrets;
 use serde_json::json;
 
 use super::json::RunJson;
 use super::{Output, text};
 use crate::config::Environment;
 use crate::exit::Exit;
-use lockage::redact::mask_secrets;
 
 /// Prints clap's result, as JSON with `--json`, and returns the exit of the process.
 pub(crate) fn report(error: &clap::Error, args: &[OsString], environment: &Environment) -> Exit {
