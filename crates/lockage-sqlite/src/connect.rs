@@ -1,12 +1,15 @@
 //! Opens sessions and connections from options.
 
-use lockage_core::{ConnectOptions, Error, ErrorKind, LockStrategy, Result};
+use lockage_core::{Capabilities, ConnectOptions, Error, ErrorKind, LockStrategy, Result};
 use lockage_sql::{Connection, SqlSession};
 
-use crate::CAPABILITIES;
 use crate::config::ConnectConfig;
 use crate::connection::SqliteConnection;
 use crate::dialect::SCHEMA;
+
+/// What the engine can do.
+pub(crate) const CAPABILITIES: Capabilities =
+    Capabilities::new(true, "a file lock beside the database");
 
 /// Opens a connection for rows, without a lock. Use [`BACKEND`](crate::BACKEND) with a [`Runner`](lockage_core::Runner) to
 /// change the schema.

@@ -25,15 +25,12 @@ mod recovery;
 mod statement_mode;
 mod worker;
 
-use lockage_core::{Capabilities, Error, ErrorKind, Location, Migration, ParsedStatement, Result};
+use lockage_core::{Error, ErrorKind, Location, Migration, ParsedStatement, Result};
 use lockage_sql::script::leading_words;
 
 pub use connect::connect;
 pub use dialect::DIALECT;
 pub use lockage_core;
-
-/// What the engine can do.
-const CAPABILITIES: Capabilities = Capabilities::new(true, "a file lock beside the database");
 
 lockage_sql::sql_backend! {
     /// The backend for `sqlite:` URLs.
@@ -42,7 +39,7 @@ lockage_sql::sql_backend! {
     /// `sqlite:file:name?mode=memory&cache=shared`.
     pub const BACKEND = "lockage-sqlite" {
         schemes: ["sqlite", "sqlite3"],
-        capabilities: CAPABILITIES,
+        capabilities: connect::CAPABILITIES,
         dialect: DIALECT,
         open: connect::open,
         check_migration: check_migration,
