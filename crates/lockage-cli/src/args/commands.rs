@@ -164,7 +164,7 @@ pub(crate) struct RepairArgs {
 
     /// Resolve the statement that was running when a previous run died; nothing else is repaired
     // Scripts of earlier versions use the alias and its values.
-    #[arg(long, alias = "settle", value_name = "ANSWER")]
+    #[arg(long, alias = "settle", value_name = "ANSWER")] // tidy: allow(settle)
     pub(crate) resolve: Option<Resolve>,
 
     #[command(flatten)]

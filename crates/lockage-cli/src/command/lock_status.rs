@@ -47,7 +47,7 @@ struct LockStatusOutput {
     lock: String,
     database: String,
     holder: Option<HolderJson>,
-    #[serde(rename = "neighbours")]
+    #[serde(rename = "neighbours")] // tidy: allow(neighbours)
     foreign_locks: Vec<ForeignLockJson>,
     query: Option<String>,
     error: Option<()>,

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::types::Plan;
+use super::steps::Plan;
 use crate::{
     Action, Error, ErrorKind, History, Kind, Migration, MigrationSet, Result, State, Step, Version,
 };

@@ -1,4 +1,4 @@
-use super::types::PlanOptions;
+use super::steps::PlanOptions;
 use crate::status::{MigrationEntry, MigrationStatus};
 use crate::{Error, ErrorKind, Kind, Location, State};
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::divergence::{divergence_error, label};
-use super::types::{Plan, PlanOptions};
+use super::steps::{Plan, PlanOptions};
 use crate::status::{MigrationEntry, MigrationStatus, compare_up_to};
 use crate::{Action, Error, ErrorKind, History, Kind, MigrationSet, Result, Step, Version};
 

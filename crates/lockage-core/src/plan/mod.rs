@@ -5,14 +5,14 @@ mod divergence;
 mod down;
 mod rebuild;
 mod repair;
+mod steps;
 #[cfg(test)]
 mod test_support;
-mod types;
 mod up;
 
 pub(crate) use baseline::plan_baseline;
 pub use down::plan_down;
 pub(crate) use rebuild::plan_rebuild;
 pub use repair::{Repair, Repairs};
-pub use types::{Plan, PlanOptions};
+pub use steps::{Plan, PlanOptions};
 pub use up::plan_up;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::types::{Plan, PlanOptions};
+use super::steps::{Plan, PlanOptions};
 use super::up::plan_up;
 use crate::status::{MigrationEntry, MigrationStatus, compare};
 use crate::{Action, Error, ErrorKind, History, Kind, MigrationSet, Result, Step};

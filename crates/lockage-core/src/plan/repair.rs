@@ -1,4 +1,4 @@
-use super::types::Plan;
+use super::steps::Plan;
 use crate::status::{MigrationEntry, MigrationStatus, compare};
 use crate::{Action, Error, ErrorKind, History, MigrationSet, Result, Step};
 

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::divergence::divergence_error;
-use super::types::{Plan, PlanOptions};
+use super::steps::{Plan, PlanOptions};
 use crate::status::{MigrationEntry, MigrationStatus, compare_up_to};
 use crate::{
     Action, Error, ErrorKind, History, Kind, Migration, MigrationSet, Result, Step, Version,

@@ -151,6 +151,7 @@ impl Routine {
 }
 
 /// Returns whether a word after the parameters is the first of the body, not a characteristic of the routine.
+// Long because it is a list of the words that can start a statement.
 fn starts_statement(word: &str) -> bool {
     matches!(
         word,

@@ -7,6 +7,7 @@ use lockage_script::{
 use crate::assertions::error;
 
 #[test]
+// Long because it is a table of one script for each construct and dialect.
 fn unterminated_construct_reports_its_start() {
     let cases: &[(&'static Syntax, &str, &str)] = &[
         (

@@ -131,6 +131,7 @@ fn versioned_comments_are_code() {
 }
 
 #[test]
+// Long because it is a table of scripts.
 fn delimiter_line_changes_separator() {
     assert_split(
         &MYSQL,

@@ -114,6 +114,7 @@ fn versioned_comments_are_part_of_a_body() {
 }
 
 #[test]
+// Long because it is a table of scripts.
 fn statements_without_body_end_at_semicolon() {
     assert_split(
         &MYSQL,

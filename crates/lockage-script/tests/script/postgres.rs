@@ -218,6 +218,7 @@ fn parentheses_keep_semicolons() {
 }
 
 #[test]
+// Long because it is a table of scripts.
 fn begin_atomic_body_is_one_statement() {
     assert_split(
         &POSTGRES,

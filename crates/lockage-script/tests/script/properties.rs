@@ -193,6 +193,7 @@ proptest! {
 }
 
 /// Tokens that contain separators inside literals, identifiers or comments.
+// Long because it is one strategy for each kind of token of every dialect.
 fn tokens(syntax: &'static Syntax) -> Vec<&'static str> {
     let mut tokens = vec![
         "SELECT",

@@ -30,6 +30,7 @@ fn literals_and_comments_keep_semicolons() {
 }
 
 #[test]
+// Long because it is a table of scripts.
 fn trigger_is_one_statement() {
     assert_split(
         &SQLITE,

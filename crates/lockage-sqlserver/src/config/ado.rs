@@ -1,6 +1,6 @@
 //! Parses `Server=host,1433;Database=name;User Id=user;Password=secret`.
 
-use super::{ConnectConfig, to_bool};
+use super::connect_config::{ConnectConfig, to_bool};
 
 /// Parses an ADO connection string. Unknown keys, for example of connection pools, are ignored.
 pub(super) fn parse(text: &str) -> Result<ConnectConfig, String> {

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::ConnectConfig;
+use super::connect_config::ConnectConfig;
 
 /// Parses the part of a URL after `//`.
 pub(super) fn parse(rest: &str) -> Result<ConnectConfig, String> {

@@ -11,6 +11,7 @@ fn message_store(sandbox: &Sandbox, args: &[&str]) -> CallResult {
 }
 
 #[test]
+// Long because one database lives through all commands.
 fn message_store_commands_manage_one_database() {
     let sandbox = sandbox(&[]);
     let error = sandbox.expect_failure(

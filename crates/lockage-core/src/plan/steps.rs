@@ -1,3 +1,5 @@
+//! The options and the result of planning.
+
 use std::sync::Arc;
 
 use crate::migration::{Migration, Version};
