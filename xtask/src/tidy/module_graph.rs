@@ -129,9 +129,11 @@ fn collect_items(tokens: &[TokenTree], module: &mut Module) {
             continue;
         };
         if keyword == "mod" {
-            if matches!(following.next(), Some(TokenTree::Punct(punct)) if punct.as_char() == ';') {
-                module.children.insert(name.to_string());
-            }
+            match following.next() {
+                Some(token) if is_punct(token, ';') => module.children.insert(name.to_string()),
+                // A module in the same file.
+                _ => module.items.insert(name.to_string()),
+            };
         } else if KEYWORDS.iter().any(|known| keyword == known) {
             module.items.insert(name.to_string());
         }
@@ -157,6 +159,10 @@ impl PathReader<'_> {
                     self.read_use(&tokens[index + 1..end], is_public);
                     index = end;
                 }
+                TokenTree::Ident(ident) if ident == "mod" && is_inline_module(&tokens[index..]) => {
+                    self.read_inline_module(&tokens[index + 1], &tokens[index + 2]);
+                    index += 2;
+                }
                 TokenTree::Ident(_) if !follows_path(&tokens[..index]) => {
                     index = self.read_path(tokens, index);
                     continue;
@@ -167,6 +173,18 @@ impl PathReader<'_> {
                 _ => {}
             }
             index += 1;
+        }
+    }
+
+    /// Reads the block of a module in the same file, in which `super` is the module of the file.
+    fn read_inline_module(&mut self, name: &TokenTree, block: &TokenTree) {
+        if let TokenTree::Group(group) = block {
+            let path = [self.module_path.clone(), vec![name.to_string()]].concat();
+            let mut reader = PathReader {
+                module_path: &path,
+                module: self.module,
+            };
+            reader.read(&without_tests(group.stream()));
         }
     }
 
@@ -290,6 +308,14 @@ fn resolve(modules: &BTreeMap<Path, Module>, path: &[String], depth: usize) -> O
     None
 }
 
+/// Returns whether tokens are `mod name { ... }`.
+fn is_inline_module(tokens: &[TokenTree]) -> bool {
+    matches!(
+        tokens,
+        [_, TokenTree::Ident(_), TokenTree::Group(group), ..] if group.delimiter() == Delimiter::Brace
+    )
+}
+
 fn is_punct(token: &TokenTree, c: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == c)
 }
@@ -333,6 +359,15 @@ mod tests {
             .map(|(name, path)| format!("{name}={}", path.join("::")))
             .collect();
         assert_eq!(shown, ["a=crate::a", "C=crate::a::B", "*=crate::d"]);
+    }
+
+    #[test]
+    fn super_in_inline_module_is_the_file() {
+        let tree = SourceTree::of(&[
+            ("crates/a/src/lib.rs", "mod b;\nfn f() { b::g() }"),
+            ("crates/a/src/b.rs", "fn g() {}\nmod c { use super::g; }"),
+        ]);
+        assert!(graphs(&tree)[0].edges["crates/a/src/b.rs"].is_empty());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// Returns the tokens of one level without the items that have the attribute `#[cfg(test)]`.
+/// Returns the tokens of one level without the items that have an attribute such as `#[cfg(test)]`.
 pub(super) fn without_tests(tokens: TokenStream) -> Vec<TokenTree> {
     let mut kept: Vec<TokenTree> = Vec::new();
     let mut skipping = false;
@@ -33,7 +33,7 @@ fn is_cfg_test(attribute: TokenStream) -> bool {
         .chars()
         .filter(|c| !c.is_whitespace())
         .collect();
-    text == "cfg(test)"
+    text == "cfg(test)" || text.starts_with("cfg(all(test,")
 }
 
 #[cfg(test)]

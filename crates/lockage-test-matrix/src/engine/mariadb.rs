@@ -67,7 +67,7 @@ impl MariadbServer {
     /// # Errors
     /// Fails with the output of the programs.
     pub fn start(binaries: &MariadbBinaries, settings: &[&str]) -> Result<Self, TestError> {
-        let user = UnprivilegedUser::find(&["mysql", "nobody"])?;
+        let user = UnprivilegedUser::find(&["mysql", "nobody"])?; // tidy: allow(nobody)
         let folder = process_temp_dir("mariadb")?;
         user.chown(folder.path())?;
         let install = user

@@ -39,7 +39,7 @@ impl PostgresServer {
     /// # Errors
     /// Fails with the output of the programs.
     pub fn start(binaries: &Path, settings: &[&str]) -> Result<Self, TestError> {
-        let user = UnprivilegedUser::find(&["postgres", "nobody"])?;
+        let user = UnprivilegedUser::find(&["postgres", "nobody"])?; // tidy: allow(nobody)
         let folder = process_temp_dir("postgres")?;
         user.chown(folder.path())?;
         let password_file = folder.path().join("password");

@@ -1,6 +1,6 @@
 //! The history.
 
-use lockage_core::{Action, Kind, NoObserver, State, Step};
+use lockage_core::{Action, HistoryRow, Kind, Migration, NoObserver, State, Step};
 
 use crate::TestError;
 use crate::case_context::CaseContext;
@@ -90,48 +90,58 @@ async fn row_contains_applied_migration(context: &CaseContext) -> Result<(), Tes
     let history = context.history().await?;
     ensure_eq!(history.rows.len(), 2, "rows in the history");
     for ((row, migration), (_, statements)) in history.rows.iter().zip(set.iter()).zip(files) {
-        let file = migration.file();
-        ensure_eq!(row.version, migration.key(), "the version of {file}");
-        ensure_eq!(row.name, migration.name(), "the name of {file}");
-        ensure_eq!(row.kind, Kind::Versioned, "the kind of {file}");
-        ensure_eq!(
-            row.checksum,
-            migration.checksum().to_string(),
-            "the checksum of {file}"
-        );
-        ensure_eq!(row.state, State::Applied, "the state of {file}");
-        ensure_eq!(row.run_id, run_id, "the run id of {file}");
-        let total = statements.len() as u32;
-        ensure_eq!(
-            (row.statements_done, row.statements_total),
-            (total, total),
-            "the completed and total statements of {file}"
-        );
-        ensure!(
-            is_utc_time(&row.applied_at),
-            "{file} was applied at `{}`",
-            row.applied_at
-        );
-        ensure!(
-            row.applied_by.contains('@'),
-            "{file} was applied by `{}`",
-            row.applied_by
-        );
-        ensure!(
-            !row.tool_version.is_empty(),
-            "the tool version of {file} is empty"
-        );
-        let mut counted = 0;
-        context
-            .suite()
-            .backend
-            .check_script(migration, &mut |_| counted += 1)?;
-        ensure_eq!(
-            counted,
-            total,
-            "statements of {file} that check_script() finds"
-        );
+        expect_row(context, row, migration, statements.len() as u32)?;
+        ensure_eq!(row.run_id, run_id, "the run id of {}", migration.file());
     }
+    Ok(())
+}
+
+/// Checks a history row of an applied migration.
+fn expect_row(
+    context: &CaseContext,
+    row: &HistoryRow,
+    migration: &Migration,
+    total: u32,
+) -> Result<(), TestError> {
+    let file = migration.file();
+    ensure_eq!(row.version, migration.key(), "the version of {file}");
+    ensure_eq!(row.name, migration.name(), "the name of {file}");
+    ensure_eq!(row.kind, Kind::Versioned, "the kind of {file}");
+    ensure_eq!(
+        row.checksum,
+        migration.checksum().to_string(),
+        "the checksum of {file}"
+    );
+    ensure_eq!(row.state, State::Applied, "the state of {file}");
+    ensure_eq!(
+        (row.statements_done, row.statements_total),
+        (total, total),
+        "the completed and total statements of {file}"
+    );
+    ensure!(
+        is_utc_time(&row.applied_at),
+        "{file} was applied at `{}`",
+        row.applied_at
+    );
+    ensure!(
+        row.applied_by.contains('@'),
+        "{file} was applied by `{}`",
+        row.applied_by
+    );
+    ensure!(
+        !row.tool_version.is_empty(),
+        "the tool version of {file} is empty"
+    );
+    let mut counted = 0;
+    context
+        .suite()
+        .backend
+        .check_script(migration, &mut |_| counted += 1)?;
+    ensure_eq!(
+        counted,
+        total,
+        "statements of {file} that check_script() finds"
+    );
     Ok(())
 }
 

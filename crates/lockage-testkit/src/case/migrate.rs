@@ -1,6 +1,6 @@
 //! Runs without faults, and runs with a failing script.
 
-use lockage_core::{NoObserver, Outcome, PlanOptions, State, plan};
+use lockage_core::{MigrationSet, NoObserver, Outcome, PlanOptions, State, plan};
 
 use super::expect::expect_failing_run;
 use crate::TestError;
@@ -91,23 +91,7 @@ async fn failed_migration_next_run_succeeds(context: &CaseContext) -> Result<(),
         ),
         ("V3__after.sql", &[context.insert_sql("seen", 4)]),
     ])?;
-    let error = expect_failing_run(context, &set).await?;
-    let file = error.location().map(|location| location.file.as_str());
-    ensure_eq!(file, Some("V2__fails.sql"), "the file that the error names");
-    let applied = error.report().map(|report| report.applied.len());
-    ensure_eq!(
-        applied,
-        Some(1),
-        "migrations that the error reports as applied"
-    );
-    ensure_eq!(
-        context.applied_versions().await?,
-        ["1"],
-        "applied versions after the failure"
-    );
-    // The lock must be free immediately: another run would take a lock that remains after an error for a running holder.
-    let next = context.lock(&Default::default()).await?;
-    context.unlock(next).await?;
+    expect_second_migration_fails(context, &set).await?;
 
     context.create_table("missing").await?;
     context
@@ -134,6 +118,30 @@ async fn failed_migration_next_run_succeeds(context: &CaseContext) -> Result<(),
         "rows in the history"
     );
     Ok(())
+}
+
+/// Checks that the second migration fails, that the error names it, and that the lock is free.
+async fn expect_second_migration_fails(
+    context: &CaseContext,
+    set: &MigrationSet,
+) -> Result<(), TestError> {
+    let error = expect_failing_run(context, set).await?;
+    let file = error.location().map(|location| location.file.as_str());
+    ensure_eq!(file, Some("V2__fails.sql"), "the file that the error names");
+    let applied = error.report().map(|report| report.applied.len());
+    ensure_eq!(
+        applied,
+        Some(1),
+        "migrations that the error reports as applied"
+    );
+    ensure_eq!(
+        context.applied_versions().await?,
+        ["1"],
+        "applied versions after the failure"
+    );
+    // The lock must be free immediately: another run would take a lock that remains after an error for a running holder.
+    let next = context.lock(&Default::default()).await?;
+    context.unlock(next).await
 }
 
 async fn failed_migration_can_be_corrected(context: &CaseContext) -> Result<(), TestError> {

@@ -3,10 +3,9 @@
 use lockage_core::LockKey;
 
 use super::{blocked_migration, resume};
-use crate::ExclusivityProbe;
-use crate::TestError;
 use crate::case_context::CaseContext;
 use crate::child::{ChildMessage, ChildProcess, ChildRole};
+use crate::{ExclusivityProbe, TestError};
 
 cases!("process":
     processes_never_share_lock [Processes],
@@ -148,39 +147,8 @@ async fn concurrent_first_runs_apply_each_migration_once(
         ),
         ("V4__last.sql", &[context.insert_sql("more", 4)]),
     ];
-    let mut children = Vec::new();
-    for _ in 0..context.suite().processes {
-        children.push(expect_ready(context, &files).await?);
-    }
-    for child in &mut children {
-        child.resume().await?;
-    }
-    let mut all_applied = Vec::new();
-    for child in &mut children {
-        match context
-            .with_timeout_ok("a process to end", child.receive())
-            .await?
-        {
-            ChildMessage::Done {
-                outcome, applied, ..
-            } => {
-                ensure_eq!(
-                    outcome,
-                    if applied.is_empty() {
-                        "up_to_date"
-                    } else {
-                        "applied"
-                    },
-                    "the outcome of a process that applied {applied:?}"
-                );
-                all_applied.extend(applied);
-            }
-            said => return Err(format!("a process failed: {said:?}").into()),
-        }
-    }
-    all_applied.sort();
     ensure_eq!(
-        all_applied,
+        applied_by_concurrent_runs(context, &files).await?,
         ["1", "2", "3", "4"],
         "migrations that all processes report as applied"
     );
@@ -204,6 +172,52 @@ async fn concurrent_first_runs_apply_each_migration_once(
         "rows of the history"
     );
     Ok(())
+}
+
+/// Runs `up` in all child processes at the same time. Returns the sorted versions that they applied.
+async fn applied_by_concurrent_runs(
+    context: &CaseContext,
+    files: &[(&str, &[String])],
+) -> Result<Vec<String>, TestError> {
+    let mut children = Vec::new();
+    for _ in 0..context.suite().processes {
+        children.push(expect_ready(context, files).await?);
+    }
+    for child in &mut children {
+        child.resume().await?;
+    }
+    let mut applied = Vec::new();
+    for child in &mut children {
+        applied.extend(receive_applied(context, child).await?);
+    }
+    applied.sort();
+    Ok(applied)
+}
+
+/// Waits until a child has run `up`. Returns the versions that it applied.
+async fn receive_applied(
+    context: &CaseContext,
+    child: &mut ChildProcess,
+) -> Result<Vec<String>, TestError> {
+    let message = context
+        .with_timeout_ok("a process to end", child.receive())
+        .await?;
+    let ChildMessage::Done {
+        outcome, applied, ..
+    } = message
+    else {
+        return Err(format!("a process failed: {message:?}").into());
+    };
+    ensure_eq!(
+        outcome,
+        if applied.is_empty() {
+            "up_to_date"
+        } else {
+            "applied"
+        },
+        "the outcome of a process that applied {applied:?}"
+    );
+    Ok(applied)
 }
 
 /// Starts a child and waits until it is ready to run `up`.
