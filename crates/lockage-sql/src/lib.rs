@@ -46,7 +46,7 @@ pub use dialect::{Clock, Dialect, create_if_not_exists, double_quoted, single_qu
 pub use error_table::KnownError;
 pub use errors::{cancelled_error, lock_not_held_error, timeout_error};
 pub use lease_support::{DisconnectProbe, LeaseSession, LeaseSupport};
-pub use recovery::{Recovery, Resolution};
+pub use recovery::{Recovery, Resolution, SessionEffect};
 pub use script_hooks::{MigrationContext, ScriptHooks, StatementMode};
 pub use session::{SqlConnection, SqlSession};
 pub use table_lock::TABLE as LOCK_TABLE;

@@ -21,6 +21,14 @@ pub trait Recovery: Connection {
         ))
     }
 
+    /// Returns what a statement leaves in its session that no later session has and that cannot be restored: temporary tables,
+    /// the last generated id, cursors, held locks.
+    ///
+    /// A script is not resumed after a committed statement with such an effect if a later statement depends on it.
+    fn session_effects(&self, _statement: &str) -> Vec<SessionEffect> {
+        Vec::new()
+    }
+
     /// Returns whether [`session_state`](Self::session_state) must be called after the statements of the current script.
     fn has_session_state(&self) -> bool {
         false
@@ -35,6 +43,39 @@ pub trait Recovery: Connection {
     /// Restores the session state of an earlier session from the journal.
     async fn restore_session_state(&mut self, _state: &str) -> Result<()> {
         Ok(())
+    }
+}
+
+/// Something that a statement leaves in its session; see [`Recovery::session_effects`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionEffect {
+    /// What it is, for messages: "the temporary table `t`".
+    pub description: String,
+    /// The words, in upper case, by which a later statement uses it. `None` if every later statement depends on it, as on a held
+    /// lock.
+    pub used_by: Option<Vec<String>>,
+}
+
+impl SessionEffect {
+    /// Creates an effect on which statements depend that contain one of `words`, unquoted or as a quoted name.
+    pub fn used_by(
+        description: impl Into<String>,
+        words: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Self {
+        let words = words.into_iter();
+        Self {
+            description: description.into(),
+            used_by: Some(words.map(|word| word.as_ref().to_uppercase()).collect()),
+        }
+    }
+
+    /// Creates an effect on which every later statement depends.
+    pub fn used_by_all(description: impl Into<String>) -> Self {
+        Self {
+            description: description.into(),
+            used_by: None,
+        }
     }
 }
 

@@ -24,6 +24,15 @@ pub trait ScriptHooks: Connection {
         Vec::new()
     }
 
+    /// Restores the session to its state at the start, after another migration ran in it: settings, variables, temporary tables,
+    /// prepared statements, cursors. The lock must stay held.
+    ///
+    /// Called before [`begin_migration`](Self::begin_migration), except for the first migration of a session. `migration` is the
+    /// next one.
+    async fn reset_session(&mut self, _migration: &MigrationContext<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// Returns the SQL that runs first in each transaction that Lockage begins for statements of a script: settings that the
     /// engine cannot set for the session.
     fn transaction_prologue(&self) -> Vec<String> {
@@ -47,6 +56,14 @@ pub trait ScriptHooks: Connection {
     /// script without a transaction are to stay in effect: it restores the role of the session until the transaction ends.
     fn before_bookkeeping(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Returns whether the statements after this one must be sent in another call, in a script that runs in a transaction.
+    ///
+    /// An engine that parses a whole call before it runs the first statement needs this after a statement that changes how SQL
+    /// is parsed.
+    fn ends_call(&self, _statement: &str) -> bool {
+        false
     }
 
     /// Returns the SQL that runs directly after a statement that only changes session settings: it restores settings that

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use lockage_core::{
     Action, Canceller, Capabilities, ConnectOptions, ErrorKind, Event, History, LockProof,
-    LockStrategy, Migrator, Observer, Result, Step, StepResult,
+    LockStrategy, Migration, Migrator, Observer, Result, Step, StepResult,
 };
 
 use crate::client_identity::applied_by;
@@ -15,7 +15,7 @@ use crate::dialect::Dialect;
 use crate::internal_commands;
 use crate::lease_support::LeaseSupport;
 use crate::recovery::Recovery;
-use crate::script_hooks::ScriptHooks;
+use crate::script_hooks::{MigrationContext, ScriptHooks};
 use crate::table_lock::TableLock;
 use crate::tables::history::{self, HistoryTable};
 use crate::tables::journal::{self, JournalTable};
@@ -39,6 +39,8 @@ pub struct SqlSession<C> {
     history_exists: bool,
     /// Whether the tables' names are qualified with their schema.
     tables_qualified: bool,
+    /// Whether a script has run in this session.
+    script_ran: bool,
 }
 
 impl<C: SqlConnection> SqlSession<C> {
@@ -61,6 +63,7 @@ impl<C: SqlConnection> SqlSession<C> {
             capabilities,
             history_exists: false,
             tables_qualified: false,
+            script_ran: false,
         };
         if strategy == LockStrategy::Table {
             session.use_table_lock();
@@ -198,6 +201,18 @@ impl<C: SqlConnection> SqlSession<C> {
         commands.extend(self.fencing_check());
         commands.push(Command::internal(dialect.commit));
         Ok(internal_commands::execute(&mut self.connection, &commands).await?)
+    }
+
+    /// Restores the session after an earlier script, and returns the commands that run before a script.
+    pub(crate) async fn begin_migration(
+        &mut self,
+        migration: &Migration,
+    ) -> Result<Vec<Command<'static>>> {
+        let context = MigrationContext::new(migration, &self.options);
+        if std::mem::replace(&mut self.script_ran, true) {
+            self.connection.reset_session(&context).await?;
+        }
+        Ok(internal(self.connection.begin_migration(&context)).collect())
     }
 
     /// Passes the server's notices to the observer.

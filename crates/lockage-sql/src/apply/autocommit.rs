@@ -13,7 +13,6 @@ use crate::command::{Command, FailureCause};
 use crate::recovery::Resolution;
 use crate::retry::{Retry, RetryPolicy};
 use crate::script::ScriptStatement;
-use crate::script_hooks::MigrationContext;
 use crate::session::{SqlConnection, SqlSession, internal};
 use crate::statement_reader::{
     StatementReader, check_unchanged, count_statements, locate_failure, location,
@@ -30,12 +29,11 @@ impl<C: SqlConnection> SqlSession<C> {
         let migration = &*step.migration;
         let total = self.check_script(step)?;
         // Once for the script and not for each statement: settings of the script stay in effect until its end.
-        let context = MigrationContext::new(migration, &self.options);
-        let settings: Vec<Command<'_>> =
-            internal(self.connection.begin_migration(&context)).collect();
+        let settings = self.begin_migration(migration).await?;
         self.run_commands(&settings).await?;
         let journal = self.open_journal(proof, migration).await?;
         check_journal_fits(migration, &journal, total)?;
+        self.check_session_effects(migration, &journal)?;
         self.mark_running(proof, step, total, &journal).await?;
 
         let mut progress = Progress::new(total);

@@ -2,6 +2,7 @@
 
 mod autocommit;
 mod history_only;
+mod lost_session;
 mod progress;
 mod script_transaction;
 mod statement;

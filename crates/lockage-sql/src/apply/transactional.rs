@@ -9,7 +9,6 @@ use crate::command::{AssertionError, Command, CommandError};
 use crate::dialect::Dialect;
 use crate::retry::{Retry, RetryPolicy};
 use crate::script::ScriptStatement;
-use crate::script_hooks::MigrationContext;
 use crate::session::{SqlConnection, SqlSession, internal};
 use crate::statement_reader::{StatementReader, count_statements, locate_failure};
 use crate::tables::history::HistoryWrite;
@@ -53,7 +52,8 @@ impl<C: SqlConnection> SqlSession<C> {
             .map_err(at_start)?;
         let mut done = 0;
         loop {
-            let (chunk, is_last) = script.next().map_err(at_start)?;
+            let ends_call = |statement: &str| self.connection.ends_call(statement);
+            let (chunk, is_last) = script.next(ends_call).map_err(at_start)?;
             let mut commands: Vec<Command<'_>> = std::mem::take(&mut commands);
             let first = commands.len();
             commands.extend(
@@ -97,8 +97,7 @@ impl<C: SqlConnection> SqlSession<C> {
         step: &Step,
     ) -> Result<Vec<Command<'static>>> {
         let migration = &*step.migration;
-        let context = MigrationContext::new(migration, &self.options);
-        let mut commands: Vec<_> = internal(self.connection.begin_migration(&context)).collect();
+        let mut commands = self.begin_migration(migration).await?;
         commands.push(Command::internal(self.connection.dialect().begin));
         commands.extend(internal(self.connection.transaction_prologue()));
         commands.extend(self.assertions(proof, step).await?);
@@ -202,14 +201,15 @@ impl<'a> StatementChunks<'a> {
     }
 
     /// Returns the next chunk, and whether it is the last.
-    fn next(&mut self) -> Result<(Vec<ScriptStatement>, bool)> {
+    fn next(&mut self, ends_call: impl Fn(&str) -> bool) -> Result<(Vec<ScriptStatement>, bool)> {
         let mut chunk = Vec::new();
         let mut bytes = 0;
         while let Some(statement) = self.lookahead.take() {
             bytes += statement.text.len();
+            let is_end = bytes >= CHUNK_BYTES || ends_call(&statement.text);
             chunk.push(statement);
             self.lookahead = self.statements.next().transpose()?;
-            if bytes >= CHUNK_BYTES {
+            if is_end {
                 break;
             }
         }

@@ -1,0 +1,85 @@
+//! Checks whether a script can be resumed in another session than the one that ran its committed statements.
+
+use std::collections::BTreeMap;
+
+use lockage_core::{Error, ErrorKind, Migration, Result};
+
+use crate::recovery::SessionEffect;
+use crate::script::{ScriptStatement, Syntax, tokens};
+use crate::session::{SqlConnection, SqlSession};
+use crate::statement_reader::{StatementReader, location};
+use crate::tables::journal::JournalRow;
+
+impl<C: SqlConnection> SqlSession<C> {
+    /// Checks that no statement that is still to run depends on something that a committed statement left in its session.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Diverged`] with the location of the committed statement. Nothing has run.
+    pub(super) fn check_session_effects(
+        &self,
+        migration: &Migration,
+        journal: &BTreeMap<u32, JournalRow>,
+    ) -> Result<()> {
+        if !journal.values().any(|row| row.done) {
+            return Ok(());
+        }
+        let syntax = self.connection.dialect().syntax;
+        let mut effects: Vec<(u32, ScriptStatement, SessionEffect)> = Vec::new();
+        for (index, statement) in (0..).zip(StatementReader::open(migration, syntax, false)?) {
+            let statement = statement?;
+            if journal.get(&index).is_some_and(|row| row.done) {
+                for effect in self.connection.session_effects(&statement.text) {
+                    effects.push((index, statement.clone(), effect));
+                }
+                continue;
+            }
+            let words = names(&statement.text, syntax);
+            let lost = effects
+                .iter()
+                .find(|(_, _, effect)| depends(&words, effect));
+            if let Some((made_by, committed, effect)) = lost {
+                let (first, second) = (made_by + 1, index + 1);
+                return Err(lost_session_error(migration, effect, first, second)
+                    .with_location(location(migration, committed, None)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn depends(words: &[String], effect: &SessionEffect) -> bool {
+    match &effect.used_by {
+        Some(used_by) => used_by.iter().any(|word| words.contains(word)),
+        None => true,
+    }
+}
+
+/// Returns the words and quoted names of a statement, in upper case and without quotes.
+fn names(text: &str, syntax: &'static Syntax) -> Vec<String> {
+    tokens(text, syntax)
+        .map(|token| {
+            token
+                .trim_matches(|quote| matches!(quote, '"' | '`' | '[' | ']'))
+                .to_uppercase()
+        })
+        .collect()
+}
+
+fn lost_session_error(
+    migration: &Migration,
+    effect: &SessionEffect,
+    committed: u32,
+    dependent: u32,
+) -> Error {
+    Error::new(
+        ErrorKind::Diverged,
+        format!(
+            "cannot resume {migration}: statement {dependent} depends on {}, which statement {committed} left in a session that has ended",
+            effect.description
+        ),
+    )
+    .with_hint(
+        "undo by hand what the committed statements did, then run `lockage repair`, so that the migration starts again with its first \
+         statement",
+    )
+}
