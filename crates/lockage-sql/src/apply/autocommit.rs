@@ -9,11 +9,11 @@ use lockage_core::{
 
 use super::progress::Progress;
 use super::statement::CurrentStatement;
-use crate::command::{Command, FailureCause};
+use crate::command::FailureCause;
 use crate::recovery::Resolution;
 use crate::retry::{Retry, RetryPolicy};
 use crate::script::ScriptStatement;
-use crate::session::{SqlConnection, SqlSession, internal};
+use crate::session::{SqlConnection, SqlSession};
 use crate::statement_reader::{
     StatementReader, check_unchanged, count_statements, locate_failure, location,
 };
