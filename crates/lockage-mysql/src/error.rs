@@ -69,7 +69,7 @@ pub(crate) const DEADLOCK: u16 = 1213;
 /// No such session.
 pub(crate) const NO_SUCH_SESSION: u16 = 1094;
 
-/// The numbers with which the server says that it ends a session: killed, idle for too long.
+/// The numbers that the server sends when it ends a session: killed, idle for too long.
 const DISCONNECT_ERRORS: [&str; 2] = ["1927", "4031"];
 
 /// Converts an error of the driver. `index` is the index of the failed command, `sql` its text.
@@ -105,7 +105,7 @@ pub(crate) fn is_access_denied(error: &mysql_async::Error) -> bool {
     })
 }
 
-/// Returns whether the server itself said that it ends the session.
+/// Returns whether the server announced the end of the session.
 pub(crate) fn is_server_disconnect(error: &Error) -> bool {
     error
         .context()

@@ -9,3 +9,8 @@ pub(crate) fn hex(prefix: &str, bytes: &[u8]) -> String {
         text
     })
 }
+
+/// Returns the first 16 bytes of a digest in hexadecimal.
+pub(crate) fn short_hex(digest: &[u8]) -> String {
+    hex("", &digest[..16])
+}

@@ -5,6 +5,7 @@ mod direct_client;
 mod host_loss {
     pub(crate) mod holder;
 }
+mod lock_client;
 mod runner;
 mod test_server;
 mod trial;
@@ -17,10 +18,8 @@ use std::time::{Duration, Instant};
 use direct_client::{execute, texts, with_database};
 use host_loss::holder::{CHILD, HolderProcess, run_as_child};
 use libtest_mimic::Arguments;
-use lockage_mysql::BACKEND;
-use lockage_mysql::lockage_core::{
-    BoxFuture, ConnectOptions, LockKey, Locked, Outcome, Registry, TryLock, Unlocked,
-};
+use lock_client::{connect, lock_when_free};
+use lockage_mysql::lockage_core::{BoxFuture, LockKey, Outcome};
 use lockage_test_matrix::engine::{MariadbSource, NetworkNamespace};
 use lockage_testkit::{TestError, unique_name};
 use runner::runner;
@@ -117,29 +116,13 @@ impl TestDatabase {
         .await
     }
 
-    /// Waits until the lock is free, and acquires it.
-    async fn lock_when_free(&self) -> Result<Locked, TestError> {
-        let started_at = Instant::now();
-        let mut session = connect(&self.url).await?;
-        loop {
-            session = match session.try_lock(&LockKey::default()).await? {
-                TryLock::Acquired(locked) => return Ok(locked),
-                TryLock::Busy(session) => session,
-            };
-            if started_at.elapsed() > TIMEOUT {
-                return Err("the lock was not released".into());
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-
     /// Asserts that the lock is released in time, and that the next run completes the script of the holder.
     async fn assert_released_and_resumes(
         &self,
         started_at: Instant,
         script: &str,
     ) -> Result<(), TestError> {
-        let locked = self.lock_when_free().await?;
+        let locked = lock_when_free(connect(&self.url).await?, &LockKey::default()).await?;
         let elapsed = started_at.elapsed();
         locked.release().await?.close().await?;
         writeln!(std::io::stderr(), "released after {elapsed:?}")?;
@@ -149,13 +132,6 @@ impl TestDatabase {
         assert_eq!(texts(&self.url, "SELECT n FROM a").await?, ["1"]);
         Ok(())
     }
-}
-
-async fn connect(url: &str) -> lockage_mysql::lockage_core::Result<Unlocked> {
-    Registry::default()
-        .with(BACKEND)?
-        .connect(&ConnectOptions::new(url)?)
-        .await
 }
 
 async fn idle_holder(database: &TestDatabase) -> Result<(), TestError> {
@@ -229,7 +205,9 @@ async fn vanished_server(database: &TestDatabase) -> Result<(), TestError> {
             // The session may have ended by itself.
             let _ = execute(&database.url, &format!("KILL {session}")).await;
         }
-        database.lock_when_free().await?.release().await?;
+        let session = connect(&database.url).await?;
+        let locked = lock_when_free(session, &LockKey::default()).await?;
+        locked.release().await?;
     }
     Ok(())
 }

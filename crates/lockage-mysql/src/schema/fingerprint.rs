@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::short_hex;
 use crate::dialect::literal;
 use crate::driver::{DriverConnection, QueryError};
+use crate::hex::short_hex;
 use crate::statement::{Object, ObjectChange};
 
 /// The kind of an object, the view of `information_schema`, its columns for the database and for the object's name, and the columns

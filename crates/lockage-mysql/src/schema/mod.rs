@@ -8,8 +8,3 @@ mod snapshot;
 
 pub(crate) use resolve::resolve;
 pub(crate) use snapshot::snapshot;
-
-/// Returns the first 16 bytes of a digest in hexadecimal.
-fn short_hex(digest: &[u8]) -> String {
-    crate::hex::hex("", &digest[..16])
-}

@@ -2,10 +2,10 @@
 
 use sha2::{Digest, Sha256};
 
-use super::short_hex;
 use crate::dialect::{backticked, literal};
 use crate::driver::{DriverConnection, QueryError, first_value, to_bool};
 use crate::error;
+use crate::hex::short_hex;
 use crate::server_info::Product;
 use crate::statement::{Name, Object, Part};
 
@@ -138,16 +138,12 @@ pub(super) async fn storage_id(
     table: &Name,
 ) -> Result<Option<String>, QueryError> {
     // The view encodes other characters in names.
-    let plain = |text: &str| {
-        text.bytes()
+    let is_encoded = |text: &str| {
+        !text
+            .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
-    if !plain(&table.name)
-        || table
-            .database
-            .as_deref()
-            .is_some_and(|database| !plain(database))
-    {
+    if is_encoded(&table.name) || table.database.as_deref().is_some_and(is_encoded) {
         return Ok(None);
     }
     let view = match product {

@@ -76,48 +76,23 @@ fn clause(mut at: Cursor<'_>) -> Vec<Clause> {
 
 fn adds(mut at: Cursor<'_>) -> Vec<Clause> {
     if at.eat(&["PARTITION"]) {
-        at.eat(&["IF", "NOT", "EXISTS"]);
-        let name = if at.eat(&["(", "PARTITION"]) {
-            at.next().and_then(unquoted)
-        } else {
-            None
-        };
-        return vec![name.map_or(Clause::Unverifiable, |name| {
-            Clause::Adds(Part::Partition(name))
-        })];
+        return adds_partition(at);
     }
     if at.eat(&["CONSTRAINT"]) {
-        at.eat(&["IF", "NOT", "EXISTS"]);
-        if at.peek_keyword(&["PRIMARY", "KEY"]) {
-            return vec![Clause::Adds(Part::PrimaryKey)];
-        }
-        let name = match at.peek() {
-            Some(word)
-                if ["UNIQUE", "FOREIGN", "CHECK"]
-                    .iter()
-                    .any(|kind| word.eq_ignore_ascii_case(kind)) =>
-            {
-                None
-            }
-            _ => at.next().and_then(unquoted),
-        };
-        if at.peek_keyword(&["PRIMARY", "KEY"]) {
-            return vec![Clause::Adds(Part::PrimaryKey)];
-        }
-        return vec![name.map_or(Clause::Unverifiable, |name| Clause::Adds(Part::Key(name)))];
+        return adds_constraint(at);
     }
     if at.eat(&["PRIMARY", "KEY"]) {
         return vec![Clause::Adds(Part::PrimaryKey)];
     }
-    let special = at.eat_any(&["UNIQUE", "FULLTEXT", "SPATIAL"]).is_some();
-    if at.eat_any(&["INDEX", "KEY"]).is_some() || special {
+    let is_special = at.eat_any(&["UNIQUE", "FULLTEXT", "SPATIAL"]).is_some();
+    if at.eat_any(&["INDEX", "KEY"]).is_some() || is_special {
         at.eat(&["IF", "NOT", "EXISTS"]);
         // The server chooses the name of an index without one.
         let name = match at.peek() {
             Some(word) if word == "(" || word.eq_ignore_ascii_case("USING") => None,
             _ => at.next().and_then(unquoted),
         };
-        return vec![name.map_or(Clause::Unverifiable, |name| Clause::Adds(Part::Key(name)))];
+        return adds_part(Part::Key, name);
     }
     if at
         .eat_any(&["FOREIGN", "CHECK", "SYSTEM", "PERIOD"])
@@ -125,6 +100,41 @@ fn adds(mut at: Cursor<'_>) -> Vec<Clause> {
     {
         return vec![Clause::Unverifiable];
     }
+    adds_columns(at)
+}
+
+fn adds_partition(mut at: Cursor<'_>) -> Vec<Clause> {
+    at.eat(&["IF", "NOT", "EXISTS"]);
+    let name = if at.eat(&["(", "PARTITION"]) {
+        at.next().and_then(unquoted)
+    } else {
+        None
+    };
+    adds_part(Part::Partition, name)
+}
+
+fn adds_constraint(mut at: Cursor<'_>) -> Vec<Clause> {
+    at.eat(&["IF", "NOT", "EXISTS"]);
+    if at.peek_keyword(&["PRIMARY", "KEY"]) {
+        return vec![Clause::Adds(Part::PrimaryKey)];
+    }
+    let name = match at.peek() {
+        Some(word)
+            if ["UNIQUE", "FOREIGN", "CHECK"]
+                .iter()
+                .any(|kind| word.eq_ignore_ascii_case(kind)) =>
+        {
+            None
+        }
+        _ => at.next().and_then(unquoted),
+    };
+    if at.peek_keyword(&["PRIMARY", "KEY"]) {
+        return vec![Clause::Adds(Part::PrimaryKey)];
+    }
+    adds_part(Part::Key, name)
+}
+
+fn adds_columns(mut at: Cursor<'_>) -> Vec<Clause> {
     at.eat(&["COLUMN"]);
     at.eat(&["IF", "NOT", "EXISTS"]);
     if at.peek_keyword(&["("]) {
@@ -134,13 +144,12 @@ fn adds(mut at: Cursor<'_>) -> Vec<Clause> {
             .map(|name| Clause::Adds(Part::Column(name)))
             .collect();
     }
-    vec![
-        at.next()
-            .and_then(unquoted)
-            .map_or(Clause::Unverifiable, |name| {
-                Clause::Adds(Part::Column(name))
-            }),
-    ]
+    adds_part(Part::Column, at.next().and_then(unquoted))
+}
+
+/// Returns the clause that adds a part. A part without a name cannot be verified.
+fn adds_part(part: fn(String) -> Part, name: Option<String>) -> Vec<Clause> {
+    vec![name.map_or(Clause::Unverifiable, |name| Clause::Adds(part(name)))]
 }
 
 /// Returns the names of the columns in `(a INT, b INT)`. The tokens start after the first parenthesis.
@@ -237,6 +246,7 @@ mod tests {
         Part::Key(name.into())
     }
 
+    // Long because it is a table of cases.
     #[test]
     fn clauses_are_read_with_their_effects() {
         use Clause::{Adds, Drops, Invisible, RenamesTable, Unverifiable};

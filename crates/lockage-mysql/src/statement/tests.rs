@@ -92,6 +92,7 @@ fn unverifiable_ddl_is_recognised() {
     }
 }
 
+// Long because it is a table of cases.
 #[test]
 fn ddl_effect_names_changed_objects() {
     use Change::{Altered, Created, CreatedWithRows, Dropped};

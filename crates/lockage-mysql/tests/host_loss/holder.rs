@@ -3,14 +3,12 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 
-use lockage_mysql::lockage_core::{
-    LockKey, Locked, MigrationSet, NoObserver, PlanOptions, TryLock, plan,
-};
+use lockage_mysql::lockage_core::{LockKey, Locked, MigrationSet, NoObserver, PlanOptions, plan};
 use lockage_test_matrix::engine::NetworkNamespace;
 use lockage_testkit::TestError;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::connect;
+use crate::lock_client::{connect, lock};
 use crate::trial::block_on;
 
 /// The hidden argument of the process.
@@ -97,11 +95,7 @@ pub(crate) fn run_as_child() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let result = block_on(1, async {
-        let TryLock::Acquired(mut locked) =
-            connect(&url).await?.try_lock(&LockKey::default()).await?
-        else {
-            return Err("the lock is held".into());
-        };
+        let mut locked = lock(connect(&url).await?, &LockKey::default()).await?;
         writeln!(std::io::stdout(), "locked")?;
         // The keep-alive task runs in the meantime.
         tokio::task::spawn_blocking(read_input_line).await?;

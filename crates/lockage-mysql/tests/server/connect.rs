@@ -8,7 +8,7 @@ use crate::direct_client::texts;
 use crate::runner::runner;
 use crate::test_database::TestDatabase;
 
-crate::tests!(
+crate::test_list::tests!(
     each_scheme_serves_both_products,
     wrong_password_is_permanent_and_not_printed,
     refused_connection_is_temporary,

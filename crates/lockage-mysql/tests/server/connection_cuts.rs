@@ -9,7 +9,7 @@ use crate::sample_migrations::{FILES, effects};
 use crate::tcp_proxy::{Cut, TcpProxy};
 use crate::test_database::TestDatabase;
 
-crate::tests!(
+crate::test_list::tests!(
     run_after_cut_at_any_message_applies_each_statement_once,
     run_after_cut_with_table_lock_applies_each_statement_once,
 );

@@ -7,7 +7,7 @@ use crate::runner::runner;
 use crate::tcp_proxy::{Cut, TcpProxy};
 use crate::test_database::TestDatabase;
 
-crate::tests!(
+crate::test_list::tests!(
     committing_procedure_is_not_called_twice,
     nontransactional_insert_is_not_repeated,
     create_user_is_not_repeated,

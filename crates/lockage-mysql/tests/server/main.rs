@@ -6,6 +6,8 @@ mod connection_cuts;
 #[path = "../direct_client/mod.rs"]
 mod direct_client;
 mod in_doubt;
+#[path = "../lock_client/mod.rs"]
+mod lock_client;
 mod native_lock;
 mod privileges;
 mod reconnect;
@@ -19,6 +21,7 @@ mod sessions;
 mod table_lock;
 mod tcp_proxy;
 mod test_database;
+mod test_list;
 #[path = "../test_server/mod.rs"]
 mod test_server;
 #[path = "../trial/mod.rs"]
@@ -28,22 +31,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
-use lockage_mysql::lockage_core::BoxFuture;
 use lockage_test_matrix::engine::MariadbSource;
-use lockage_testkit::TestError;
-
 use test_database::TestDatabase;
-
-type Test = for<'a> fn(&'a TestDatabase) -> BoxFuture<'a, Result<(), TestError>>;
-
-/// Declares the list of a module's tests.
-macro_rules! tests {
-    ($($test:ident),* $(,)?) => {
-        pub(crate) const TESTS: &[(&str, crate::Test)] =
-            &[$((concat!(module_path!(), "::", stringify!($test)), |database| Box::pin($test(database)))),*];
-    };
-}
-pub(crate) use tests;
+use test_list::Test;
 
 fn main() -> ExitCode {
     let source = Arc::new(test_server::find_test_server());

@@ -2,17 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use lockage_mysql::BACKEND;
-use lockage_mysql::lockage_core::{
-    ConnectOptions, Error, ErrorKind, LockKey, Locked, Registry, TryLock, Unlocked,
-};
+use lockage_mysql::lockage_core::{Error, ErrorKind, LockKey};
 use lockage_testkit::TestError;
 
+use crate::lock_client::{connect, lock, lock_when_free};
 use crate::runner::runner;
 use crate::tcp_proxy::TcpProxy;
 use crate::test_database::TestDatabase;
 
-crate::tests!(
+crate::test_list::tests!(
     native_lock_has_documented_name,
     databases_of_one_server_have_separate_locks,
     vanished_holder_loses_lock_and_idle_holder_keeps_it,
@@ -21,43 +19,6 @@ crate::tests!(
     lock_unknown_to_server_is_rejected,
     holder_report_includes_statement_and_progress,
 );
-
-/// The maximum time to wait for a lock.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// Opens a session with the default lock strategy.
-pub(crate) async fn connect(url: &str) -> Result<Unlocked, TestError> {
-    Ok(Registry::default()
-        .with(BACKEND)?
-        .connect(&ConnectOptions::new(url)?)
-        .await?)
-}
-
-/// Acquires a lock that must be free.
-pub(crate) async fn lock(session: Unlocked, key: &LockKey) -> Result<Locked, TestError> {
-    match session.try_lock(key).await? {
-        TryLock::Acquired(locked) => Ok(locked),
-        TryLock::Busy(_) => Err("the lock is held".into()),
-    }
-}
-
-/// Waits until the lock is free, and acquires it.
-pub(crate) async fn lock_when_free(
-    mut session: Unlocked,
-    key: &LockKey,
-) -> Result<Locked, TestError> {
-    let started_at = Instant::now();
-    loop {
-        session = match session.try_lock(key).await? {
-            TryLock::Acquired(locked) => return Ok(locked),
-            TryLock::Busy(session) => session,
-        };
-        if started_at.elapsed() > LOCK_TIMEOUT {
-            return Err("the lock was not released".into());
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
 
 async fn native_lock_has_documented_name(database: &TestDatabase) -> Result<(), TestError> {
     let locked = lock(connect(&database.url()).await?, &LockKey::default()).await?;

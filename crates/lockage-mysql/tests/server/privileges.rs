@@ -3,11 +3,11 @@
 use lockage_mysql::lockage_core::{ErrorKind, LockKey, LockStrategy, LockWait, Outcome};
 use lockage_testkit::TestError;
 
-use crate::native_lock::{connect, lock};
+use crate::lock_client::{connect, lock};
 use crate::runner::runner;
 use crate::test_database::TestDatabase;
 
-crate::tests!(
+crate::test_list::tests!(
     database_privileges_suffice,
     five_privileges_suffice_for_bookkeeping,
     read_only_user_can_check_and_learns_missing_privilege,

@@ -6,13 +6,13 @@ use mysql_async::prelude::Queryable;
 
 use crate::connection_cuts::{reset, step, with_strategy};
 use crate::direct_client::client;
-use crate::native_lock::{connect, lock};
+use crate::lock_client::{connect, lock};
 use crate::runner::runner;
 use crate::sample_migrations::{FILES, effects};
 use crate::tcp_proxy::{Cut, TcpProxy};
 use crate::test_database::TestDatabase;
 
-crate::tests!(
+crate::test_list::tests!(
     reconnect_after_cut_at_any_message_applies_each_migration_once,
     reconnect_with_table_lock_applies_each_migration_once,
     connection_cut_mid_statement_reconnects,

@@ -8,7 +8,7 @@ use crate::runner::runner;
 use crate::tcp_proxy::TcpProxy;
 use crate::test_database::TestDatabase;
 
-crate::tests!(up_to_date_run_is_one_round_trip);
+crate::test_list::tests!(up_to_date_run_is_one_round_trip);
 
 async fn up_to_date_run_is_one_round_trip(database: &TestDatabase) -> Result<(), TestError> {
     let proxy = TcpProxy::start(database.host()).await?;

@@ -8,7 +8,7 @@ use lockage_testkit::TestError;
 use crate::direct_client::client;
 use crate::test_database::{EventLog, TestDatabase};
 
-crate::tests!(
+crate::test_list::tests!(
     failure_has_position_and_fixed_file_resumes,
     syntax_error_has_column,
     changed_committed_statement_is_rejected,
@@ -82,7 +82,8 @@ async fn changed_committed_statement_is_rejected(database: &TestDatabase) -> Res
     let error = changed.up().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Diverged);
     assert!(
-        error.message().contains("statement 1 ") && error.message().contains("with another text"),
+        error.message().contains("statement 1 ")
+            && error.message().contains("with a different text"),
         "{error}"
     );
     database

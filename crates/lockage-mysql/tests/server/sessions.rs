@@ -4,7 +4,7 @@ use lockage_testkit::TestError;
 
 use crate::test_database::TestDatabase;
 
-crate::tests!(
+crate::test_list::tests!(
     session_defaults_are_reset_before_each_migration,
     resumed_run_restores_variables_and_prepared_statements,
     resumed_run_restores_settings,

@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use lockage_mysql::BACKEND;
 use lockage_mysql::lockage_core::{
-    ConnectOptions, ErrorKind, LockKey, LockStrategy, Locked, MigrationSet, NoObserver,
-    PlanOptions, Registry, Runner, TryLock, Unlocked, plan,
+    ErrorKind, LockKey, LockStrategy, Locked, MigrationSet, NoObserver, PlanOptions, Runner,
+    TryLock, Unlocked, plan,
 };
 use lockage_testkit::TestError;
 
-use crate::native_lock::{self, lock_when_free};
+use crate::lock_client::{self, connect_with, lock_when_free};
 use crate::runner::runner;
 use crate::tcp_proxy::TcpProxy;
 use crate::test_database::TestDatabase;
 
-crate::tests!(
+crate::test_list::tests!(
     lock_row_identifies_holder,
     concurrent_table_creation_grants_one_lock,
     expired_lease_is_taken_over,
@@ -32,14 +31,8 @@ async fn connect(database: &TestDatabase) -> Result<Unlocked, TestError> {
     connect_with(&database.url(), LockStrategy::Table).await
 }
 
-async fn connect_with(url: &str, strategy: LockStrategy) -> Result<Unlocked, TestError> {
-    let mut options = ConnectOptions::new(url)?;
-    options.lock_strategy = strategy;
-    Ok(Registry::default().with(BACKEND)?.connect(&options).await?)
-}
-
 async fn lock(database: &TestDatabase) -> Result<Locked, TestError> {
-    native_lock::lock(connect(database).await?, &LockKey::default()).await
+    lock_client::lock(connect(database).await?, &LockKey::default()).await
 }
 
 async fn lock_row_identifies_holder(database: &TestDatabase) -> Result<(), TestError> {
@@ -239,7 +232,7 @@ async fn vanished_holder_is_terminated_before_takeover(
 ) -> Result<(), TestError> {
     let proxy = TcpProxy::start(database.host()).await?;
     let url = database.url_via(&proxy.address());
-    let mut locked = native_lock::lock(
+    let mut locked = lock_client::lock(
         connect_with(&url, LockStrategy::Table).await?,
         &LockKey::default(),
     )
@@ -277,14 +270,14 @@ async fn native_and_table_lock_exclude_each_other(
         (LockStrategy::Table, LockStrategy::Advisory),
         (LockStrategy::Advisory, LockStrategy::Table),
     ] {
-        let held = native_lock::lock(connect_with(&url, first).await?, &key).await?;
+        let held = lock_client::lock(connect_with(&url, first).await?, &key).await?;
         let TryLock::Busy(mut other) = connect_with(&url, second).await?.try_lock(&key).await?
         else {
             return Err(format!("{second:?} was acquired while {first:?} was held").into());
         };
         assert!(other.holder(&key).await?.is_some(), "{second:?}");
         held.release().await?;
-        native_lock::lock(other, &key).await?.release().await?;
+        lock_client::lock(other, &key).await?.release().await?;
     }
     Ok(())
 }
