@@ -1,6 +1,7 @@
-//! The conformance suite on a real PostgreSQL.
+//! The conformance suite on PostgreSQL, with advisory locks.
 
 mod fixture;
+mod sql_client;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
-//! The conformance suite with the lock in a table, as behind a pooler that shares sessions.
+//! The conformance suite with the lock in a table, which serves behind a pooler in transaction mode.
 
 mod fixture;
+mod sql_client;
 
 use std::process::ExitCode;
 
@@ -8,8 +9,8 @@ use lockage_core::{Backend, Capabilities, ConnectOptions, LockStrategy};
 use lockage_postgres::BACKEND;
 use lockage_testkit::conformance;
 
-/// The same backend, asked for the other lock.
-const WITH_TABLE: Backend = Backend::new(
+/// The backend under test with another lock strategy.
+const WITH_TABLE_LOCK: Backend = Backend::new(
     "lockage-postgres",
     &["postgres", "postgresql"],
     Capabilities::new(true, "a row in a table"),
@@ -20,9 +21,9 @@ const WITH_TABLE: Backend = Backend::new(
             BACKEND.connect(&options).await
         })
     },
-    |migration, each| BACKEND.inspect(migration, each),
+    |migration, on_statement| BACKEND.check_script(migration, on_statement),
 );
 
 fn main() -> ExitCode {
-    conformance(WITH_TABLE, fixture::Postgres::new(true))
+    conformance(WITH_TABLE_LOCK, fixture::Postgres::new(true))
 }

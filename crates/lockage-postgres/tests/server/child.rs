@@ -1,49 +1,49 @@
-//! This program as another process: one that waits, holds, freezes, vanishes.
+//! This test program as a child process that migrates or holds the lock.
 
 use std::io::Write;
 use std::process::{ExitCode, Stdio};
 
 use lockage_core::{
-    TryLock, ConnectOptions, LockKey, LockStrategy, LockWait, MigrationSet, NoObserver,
-    PlanOptions, Registry, plan,
+    ConnectOptions, LockKey, LockStrategy, LockWait, MigrationSet, NoObserver, PlanOptions,
+    Registry, TryLock, plan,
 };
 use lockage_postgres::BACKEND;
 use lockage_testkit::TestError;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 
-use crate::place::runner;
+use crate::migrations::runner;
 
-/// What stands before the part that a process plays.
-const MARK: &str = "--as";
+/// Precedes the role in the arguments.
+const CHILD_ARG: &str = "--as";
 
-/// The parts.
+/// What a child process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// Migrates; says how that ended.
+pub(crate) enum Role {
+    /// Migrates, and reports the outcome.
     Up,
-    /// Takes the lock, says so, waits for a line, migrates, says how that ended.
+    /// Acquires the lock, reports it, waits for a line, migrates, and reports the outcome.
     Hold,
-    /// The same with a lock in a table.
+    /// Does the same as `Hold` with the lock in a table.
     HoldRow,
 }
 
-impl Part {
+impl Role {
     const ALL: [(Self, &str); 3] = [
         (Self::Up, "up"),
         (Self::Hold, "hold"),
         (Self::HoldRow, "hold-row"),
     ];
 
-    fn word(self) -> &'static str {
+    fn argument(self) -> &'static str {
         Self::ALL
             .into_iter()
-            .find(|(part, _)| *part == self)
-            .map_or("", |(_, word)| word)
+            .find(|(role, _)| *role == self)
+            .map_or("", |(_, argument)| argument)
     }
 }
 
-/// A process that plays a part; killed when dropped.
+/// A child process, which is killed when it is dropped.
 pub(crate) struct Child {
     process: tokio::process::Child,
     input: ChildStdin,
@@ -51,15 +51,15 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts one that migrates with these scripts. `through` stands before the program's name: what runs it elsewhere.
+    /// Starts a child that runs these scripts. `exec_prefix` is the command that starts the program in another environment.
     pub(crate) fn start(
-        through: &[&str],
-        part: Part,
+        exec_prefix: &[&str],
+        role: Role,
         url: &str,
         scripts: &[&str],
     ) -> Result<Self, TestError> {
         let program = std::env::current_exe()?;
-        let mut command = match through {
+        let mut command = match exec_prefix {
             [] => Command::new(program),
             [first, rest @ ..] => {
                 let mut command = Command::new(first);
@@ -68,7 +68,7 @@ impl Child {
             }
         };
         let mut process = command
-            .args([MARK, part.word(), url])
+            .args([CHILD_ARG, role.argument(), url])
             .args(scripts)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -81,22 +81,35 @@ impl Child {
         })
     }
 
-    /// The next line that it says.
-    pub(crate) async fn says(&mut self) -> Result<String, TestError> {
+    /// Starts a child that holds the lock, and waits until it does.
+    pub(crate) async fn start_holder(
+        exec_prefix: &[&str],
+        role: Role,
+        url: &str,
+        script: &str,
+    ) -> Result<Self, TestError> {
+        let mut child = Self::start(exec_prefix, role, url, &[script])?;
+        assert_eq!(child.message().await?, LOCKED);
+        Ok(child)
+    }
+
+    /// Returns the next message of the child.
+    pub(crate) async fn message(&mut self) -> Result<String, TestError> {
         Ok(self
             .output
             .next_line()
             .await?
-            .ok_or("it ended without a word")?)
+            .ok_or("the child ended without a message")?)
     }
 
-    pub(crate) async fn go_on(&mut self) -> Result<(), TestError> {
+    /// Lets a child that holds the lock migrate.
+    pub(crate) async fn resume(&mut self) -> Result<(), TestError> {
         Ok(self.input.write_all(b"\n").await?)
     }
 
-    /// Sends it a signal, by its name.
+    /// Sends a signal, by its name.
     pub(crate) async fn signal(&self, name: &str) -> Result<(), TestError> {
-        let pid = self.process.id().ok_or("it has ended")?;
+        let pid = self.process.id().ok_or("the child has ended")?;
         let sent = Command::new("kill")
             .args(["-s", name, &pid.to_string()])
             .status()
@@ -108,59 +121,59 @@ impl Child {
     }
 }
 
-/// Plays a part, where this process was started for one.
-pub(crate) fn play(args: &[String]) -> Option<ExitCode> {
-    let [_, mark, word, url, scripts @ ..] = args else {
+/// The message of a child that holds the lock.
+const LOCKED: &str = "locked";
+
+/// Runs the role of this process, if it was started as a child.
+pub(crate) fn run_child_if_requested(args: &[String]) -> Option<ExitCode> {
+    let [_, child_arg, argument, url, scripts @ ..] = args else {
         return None;
     };
-    if mark != MARK {
+    if child_arg != CHILD_ARG {
         return None;
     }
-    let (part, _) = Part::ALL.into_iter().find(|(_, other)| other == word)?;
-    let played = tokio::runtime::Builder::new_multi_thread()
+    let (role, _) = Role::ALL.into_iter().find(|(_, name)| name == argument)?;
+    let outcome = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(TestError::from)
-        .and_then(|runtime| runtime.block_on(act(part, url, scripts)));
-    let _ = match played {
-        Ok(()) => say("done"),
-        Err(failure) => say(&failure.to_string().replace('\n', " ")),
+        .and_then(|runtime| runtime.block_on(run_role(role, url, scripts)));
+    let _ = match outcome {
+        Ok(()) => send_message("done"),
+        Err(error) => send_message(&error.to_string().replace('\n', " ")),
     };
     Some(ExitCode::SUCCESS)
 }
 
-async fn act(part: Part, url: &str, scripts: &[String]) -> Result<(), TestError> {
-    let names: Vec<String> = (1..=scripts.len())
-        .map(|n| format!("V{n}__a.sql"))
-        .collect();
-    let files: Vec<(&str, &str)> = names
+async fn run_role(role: Role, url: &str, scripts: &[String]) -> Result<(), TestError> {
+    let files: Vec<(String, &str)> = scripts
         .iter()
-        .zip(scripts)
-        .map(|(name, script)| (name.as_str(), script.as_str()))
+        .enumerate()
+        .map(|(index, script)| (format!("V{}__a.sql", index + 1), script.as_str()))
         .collect();
-    if part == Part::Up {
+    if role == Role::Up {
         let runner = runner(url, &files)?.wait(LockWait::Forever);
         return match runner.up().await {
-            Ok(report) => Ok(say(report.outcome.as_str())?),
+            Ok(report) => send_message(report.outcome.as_str()),
             Err(error) => Err(format!("{}: {error}", error.kind()).into()),
         };
     }
     let mut options = ConnectOptions::new(url)?;
-    if part == Part::HoldRow {
+    if role == Role::HoldRow {
         options.lock_strategy = LockStrategy::Table;
     }
     let session = Registry::default().with(BACKEND)?.connect(&options).await?;
     let TryLock::Acquired(mut locked) = session.try_lock(&LockKey::default()).await? else {
-        return Err("the lock is held".into());
+        return Err("another session holds the lock".into());
     };
     locked.ensure_history().await?;
-    say("locked")?;
+    send_message(LOCKED)?;
     let mut line = String::new();
-    // Whatever else is to go on does so on the runtime's own thread.
+    // Blocks this thread. The renewal of a lease runs on the worker thread of the runtime.
     std::io::stdin().read_line(&mut line)?;
     let set = MigrationSet::from_texts(files)?;
-    let steps = plan::plan(&set, &locked.history().await?, &PlanOptions::default());
+    let steps = plan::plan_up(&set, &locked.history().await?, &PlanOptions::default());
     for step in steps?.steps {
         if let Err(error) = locked.apply(&step, &NoObserver).await {
             return Err(format!("{}: {error}", error.kind()).into());
@@ -170,7 +183,7 @@ async fn act(part: Part, url: &str, scripts: &[String]) -> Result<(), TestError>
     Ok(())
 }
 
-fn say(line: &str) -> Result<(), TestError> {
+fn send_message(line: &str) -> Result<(), TestError> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     Ok(out.flush()?)

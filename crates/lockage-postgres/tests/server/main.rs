@@ -1,23 +1,29 @@
-//! What the backend does with a real server: at LOCKAGE_TEST_POSTGRES_URL, or started from binaries of this machine. Each test has a
-//! database of its own.
+//! Tests of the backend on a real server: the one at LOCKAGE_TEST_POSTGRES_URL, or one started from binaries on this machine. Each
+//! test has a database of its own.
 
-mod away;
 mod child;
-mod connecting;
-mod disk;
-mod dock;
+mod connect;
+mod disk_full;
+mod error_checks;
+mod event_recorder;
+mod host_loss;
 mod indexes;
 mod locking;
-mod own_transactions;
-mod place;
+mod migrations;
+mod pgbouncer;
 mod pooling;
-mod proxy;
-mod rights;
+mod private_server;
+mod privileges;
+mod reconnect;
 mod round_trips;
+mod script_transactions;
 mod scripts;
+#[path = "../sql_client/mod.rs"]
+mod sql_client;
 mod standby;
+mod tcp_proxy;
+mod test_database;
 mod tls;
-mod vanished;
 
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -25,22 +31,22 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use lockage_core::BoxFuture;
-use lockage_testkit::TestError;
 use lockage_test_matrix::engine::{NetworkNamespace, PostgresSource};
+use lockage_testkit::TestError;
 
-use place::Place;
+use test_database::TestDatabase;
 
-/// No test takes longer; one that does waits for something that will not come.
-const DEADLINE: Duration = Duration::from_secs(300);
+/// The maximum duration of a test.
+const TEST_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// A test.
-type Test = for<'a> fn(&'a Place) -> BoxFuture<'a, Result<(), TestError>>;
+/// A test function.
+type Test = for<'a> fn(&'a TestDatabase) -> BoxFuture<'a, Result<(), TestError>>;
 
-/// Names a module's tests, for the list below.
+/// Lists the tests of a module under their full names.
 macro_rules! tests {
     ($($test:ident),* $(,)?) => {
         pub(crate) const TESTS: &[(&str, crate::Test)] =
-            &[$((concat!(module_path!(), "::", stringify!($test)), |place| Box::pin($test(place)))),*];
+            &[$((concat!(module_path!(), "::", stringify!($test)), |database| Box::pin($test(database)))),*];
     };
 }
 pub(crate) use tests;
@@ -51,74 +57,79 @@ pub(crate) use tests;
 )]
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
-    if let Some(code) = child::play(&args) {
+    if let Some(code) = child::run_child_if_requested(&args) {
         return code;
     }
     let url = std::env::var("LOCKAGE_TEST_POSTGRES_URL").ok();
     let path = std::env::var("PATH").unwrap_or_default();
-    let origin = Arc::new(PostgresSource::find(url, &path));
-    let _ = PATH.set(path);
+    let source = Arc::new(PostgresSource::find(url, &path));
+    let _ = SEARCH_PATH.set(path);
     let lists = [
-        away::TESTS,
-        connecting::TESTS,
-        disk::TESTS,
+        connect::TESTS,
+        disk_full::TESTS,
+        host_loss::TESTS,
         indexes::TESTS,
         locking::TESTS,
-        own_transactions::TESTS,
         pooling::TESTS,
-        rights::TESTS,
+        privileges::TESTS,
+        reconnect::TESTS,
         round_trips::TESTS,
+        script_transactions::TESTS,
         scripts::TESTS,
         standby::TESTS,
         tls::TESTS,
-        vanished::TESTS,
     ];
     let trials = lists
         .into_iter()
         .flatten()
-        .map(|(name, test)| trial(&origin, name, *test))
+        .map(|(name, test)| trial(&source, name, *test))
         .collect();
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
-    // A server that was started for this ends here.
-    drop(origin);
+    // Stops the server that was started for the tests: `exit` would not.
+    drop(source);
     conclusion.exit_code()
 }
 
-/// Where binaries are looked for, as `PATH` writes it.
-static PATH: OnceLock<String> = OnceLock::new();
+/// The search path for binaries, in the format of `PATH`.
+static SEARCH_PATH: OnceLock<String> = OnceLock::new();
 
-pub(crate) fn path() -> &'static str {
-    PATH.get().map_or("", String::as_str)
+pub(crate) fn search_path() -> &'static str {
+    SEARCH_PATH.get().map_or("", String::as_str)
 }
 
-/// Why there are no hosts that can vanish.
-static NAMESPACE_UNAVAILABLE: LazyLock<Option<String>> = LazyLock::new(NetworkNamespace::unavailable_reason);
+/// Why hosts that vanish cannot be simulated, if they cannot.
+static NAMESPACE_UNAVAILABLE: LazyLock<Option<String>> =
+    LazyLock::new(NetworkNamespace::unavailable_reason);
 
-/// What a test needs that not every machine has.
-fn lacks(name: &str) -> Option<String> {
+/// Returns why a test cannot run on this machine.
+fn unavailable_reason(name: &str) -> Option<String> {
     match name {
-        "vanished::a_frozen_holder_that_lost_the_lock_writes_nothing" => None,
-        name if name.starts_with("vanished::") => NAMESPACE_UNAVAILABLE.clone(),
-        "away::a_server_that_is_restarted_is_waited_for" => dock::lacks_server(path()),
-        name if name.starts_with("disk::") => dock::lacks_server(path()).or_else(disk::lacks),
-        name if name.starts_with("standby::") => dock::lacks_server(path()),
-        name if name.starts_with("pooling::") => pooling::lacks(),
+        "host_loss::frozen_holder_writes_nothing_after_lock_loss" => None,
+        name if name.starts_with("host_loss::") => NAMESPACE_UNAVAILABLE.clone(),
+        "reconnect::run_continues_after_server_restart" => {
+            private_server::unavailable_reason(search_path())
+        }
+        name if name.starts_with("disk_full::") => {
+            private_server::unavailable_reason(search_path()).or_else(disk_full::unavailable_reason)
+        }
+        name if name.starts_with("standby::") => private_server::unavailable_reason(search_path()),
+        name if name.starts_with("pooling::") => pgbouncer::unavailable_reason(),
         _ => None,
     }
 }
 
-fn trial(origin: &Arc<Result<PostgresSource, String>>, name: &str, test: Test) -> Trial {
+fn trial(source: &Arc<Result<PostgresSource, String>>, name: &str, test: Test) -> Trial {
     let name = name.trim_start_matches("server::");
-    let origin = Arc::clone(origin);
-    let lacks = origin
+    let source = Arc::clone(source);
+    let unavailable = source
         .as_ref()
         .as_ref()
         .err()
         .cloned()
-        .or_else(|| lacks(name));
-    let trial = Trial::test(name, move || run(&origin, test));
-    match lacks {
-        // Part of the name, since no runner shows another word about a test that it leaves out.
+        .or_else(|| unavailable_reason(name));
+    let trial = Trial::test(name, move || run(&source, test));
+    match unavailable {
+        // Part of the name, because test runners print nothing else about an ignored test.
         Some(reason) => trial
             .with_ignored_flag(true)
             .with_kind(format!("left out: {reason}")),
@@ -126,21 +137,18 @@ fn trial(origin: &Arc<Result<PostgresSource, String>>, name: &str, test: Test) -
     }
 }
 
-fn run(origin: &Result<PostgresSource, String>, test: Test) -> Result<(), Failed> {
-    let url = origin
-        .as_ref()?
-        .url()
-        .map_err(|failure| failure.to_string())?;
+fn run(source: &Result<PostgresSource, String>, test: Test) -> Result<(), Failed> {
+    let url = source.as_ref()?.url().map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let done = runtime.block_on(async {
-        let place = Place::new(url).await?;
-        let outcome = tokio::time::timeout(DEADLINE, test(&place)).await;
-        place.remove().await?;
-        outcome.map_err(|_| TestError::from(format!("not done after {DEADLINE:?}")))?
+    let outcome = runtime.block_on(async {
+        let database = TestDatabase::new(url).await?;
+        let outcome = tokio::time::timeout(TEST_TIMEOUT, test(&database)).await;
+        database.remove().await?;
+        outcome.map_err(|_| TestError::from(format!("not finished after {TEST_TIMEOUT:?}")))?
     });
     runtime.shutdown_background();
-    done.map_err(|failure| Failed::from(format!("{failure:?}")))
+    outcome.map_err(|error| Failed::from(format!("{error:?}")))
 }

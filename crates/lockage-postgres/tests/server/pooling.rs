@@ -1,142 +1,42 @@
-//! A pooler between us and the server.
+//! Migrating through a pooler.
 
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use lockage_core::{
-    ForeignLocks, ConnectOptions, ErrorKind, Interrupt, LockKey, LockStrategy, LockWait, ForeignLock,
-    Outcome, Tool,
+    ConnectOptions, ErrorKind, ForeignLock, ForeignLocks, Interrupt, LockKey, LockStrategy,
+    LockWait, Outcome, Tool,
 };
 use lockage_postgres::BACKEND;
 use lockage_testkit::TestError;
-use tempfile::TempDir;
-use tokio::net::TcpListener;
 
-use crate::child::{Child, Part};
-use crate::place::{Place, connect, runner, texts, until};
+use crate::child::{Child, Role};
+use crate::error_checks::{error_of, expect_error, hint_contains};
+use crate::migrations::{no_transaction, runner, spawn_up, with_lock_strategy};
+use crate::pgbouncer::{POOL_SIZE, PgBouncer};
+use crate::sql_client::{connect, first_column};
+use crate::test_database::{LOCK_HELD, SLEEPING, TestDatabase};
 
 crate::tests!(
-    a_pooler_that_keeps_no_session_is_found_out_before_anything_is_written,
-    a_pooler_that_shares_sessions_serves_with_a_lock_in_a_table,
-    nothing_that_is_set_stays_in_a_session_that_others_use,
-    a_database_that_is_read_only_by_default_is_written_through_a_pooler,
-    what_needs_a_session_is_refused_where_there_is_none,
-    a_neighbour_behind_a_pooler_is_refused_and_our_own_lock_given_back,
-    the_holder_of_a_row_is_told_with_what_it_does,
-    locks_of_both_kinds_exclude_each_other,
-    sixteen_processes_behind_a_pooler_migrate_once,
-    a_parameter_that_a_pooler_refuses_is_told,
-    a_pooler_that_keeps_sessions_serves,
+    transaction_pooler_is_detected_before_writing,
+    transaction_pooler_uses_table_lock,
+    settings_do_not_leak_into_pooled_sessions,
+    read_only_default_of_database_is_overridden_through_pooler,
+    session_dependent_statements_are_rejected_through_pooler,
+    foreign_lock_through_pooler_is_rejected_and_own_lock_released,
+    row_holder_report_includes_statement_and_progress,
+    both_lock_kinds_exclude_each_other,
+    sixteen_processes_through_a_pooler_migrate_once,
+    url_parameter_rejected_by_pooler_is_reported,
+    session_pooler_uses_advisory_lock,
 );
-
-/// How many sessions the pooler has.
-const POOL: usize = 3;
-
-/// PgBouncer before the database of a place.
-struct Pooler {
-    process: std::process::Child,
-    url: String,
-    _folder: TempDir,
-}
-
-impl Pooler {
-    async fn start(place: &Place, mode: &str) -> Result<Self, TestError> {
-        let folder = tempfile::tempdir()?;
-        let port = TcpListener::bind(("127.0.0.1", 0))
-            .await?
-            .local_addr()?
-            .port();
-        let (host, server_port) = place
-            .host()
-            .rsplit_once(':')
-            .ok_or("a host without a port")?;
-        let url: tokio_postgres::Config = place.url().parse()?;
-        let user = url.get_user().ok_or("no user")?;
-        let password =
-            String::from_utf8_lossy(url.get_password().unwrap_or_default()).replace('\'', "''");
-        let config = format!(
-            "[databases]\n* = host={host} port={server_port} user={user} password='{password}'\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-             listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = {POOL}\n"
-        );
-        let path = folder.path().join("pgbouncer.ini");
-        std::fs::write(&path, config)?;
-        std::fs::set_permissions(
-            folder.path(),
-            std::os::unix::fs::PermissionsExt::from_mode(0o755),
-        )?;
-        let mut command = Command::new(program().ok_or("no pgbouncer")?);
-        command
-            .arg(&path)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        if std::fs::metadata("/proc/self")
-            .is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
-        {
-            // It refuses to be root.
-            command.uid(65534).gid(65534);
-        }
-        let process = command.spawn()?;
-        let pooler = Self {
-            process,
-            url: format!("postgres://{user}@127.0.0.1:{port}/{}", place.name()),
-            _folder: folder,
-        };
-        let up = async {
-            while connect(&pooler.url).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), up)
-            .await
-            .map_err(|_| "PgBouncer does not answer")?;
-        Ok(pooler)
-    }
-}
-
-impl Drop for Pooler {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// The program that `LOCKAGE_TEST_PGBOUNCER` names, or that of the machine's package.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test program reads its environment"
-)]
-fn program() -> Option<PathBuf> {
-    let usual = [
-        "/usr/sbin/pgbouncer",
-        "/usr/bin/pgbouncer",
-        "/usr/local/bin/pgbouncer",
-    ];
-    match std::env::var_os("LOCKAGE_TEST_PGBOUNCER") {
-        Some(named) => Some(named.into()),
-        None => usual
-            .map(PathBuf::from)
-            .into_iter()
-            .find(|path| path.exists()),
-    }
-}
-
-/// Why these tests cannot run here.
-pub(crate) fn lacks() -> Option<String> {
-    program()
-        .is_none()
-        .then(|| "no pgbouncer: install its package".into())
-}
 
 const FILES: &[(&str, &str)] = &[
     ("V1__a.sql", "CREATE TABLE a (n int)"),
     ("V2__b.sql", "INSERT INTO a VALUES (1)"),
 ];
 
-async fn a_pooler_that_keeps_no_session_is_found_out_before_anything_is_written(
-    place: &Place,
+async fn transaction_pooler_is_detected_before_writing(
+    database: &TestDatabase,
 ) -> Result<(), TestError> {
     for (mode, strategy) in [
         ("transaction", LockStrategy::Advisory),
@@ -144,99 +44,72 @@ async fn a_pooler_that_keeps_no_session_is_found_out_before_anything_is_written(
         ("statement", LockStrategy::Auto),
         ("statement", LockStrategy::Table),
     ] {
-        let pooler = Pooler::start(place, mode).await?;
-        let error = runner(&pooler.url, FILES)?
-            .connect_options(|options| options.lock_strategy = strategy)
-            .up()
-            .await
-            .err()
-            .ok_or("migrated through it")?;
-        assert_eq!(error.kind(), ErrorKind::Unsupported, "{mode}: {error:?}");
-        assert!(
-            error
-                .hint()
-                .is_some_and(|hint| hint.contains("session pooling")),
-            "{error:?}"
-        );
-        assert!(
-            place
-                .texts("SELECT 1 FROM pg_tables WHERE schemaname = 'public'")
-                .await?
-                .is_empty()
-        );
-        assert!(
-            place
-                .texts("SELECT 1 FROM here.locks WHERE locktype = 'advisory'")
-                .await?
-                .is_empty()
-        );
-        // Looking is harmless through any pooler.
+        let pooler = PgBouncer::start(database, mode).await?;
+        let run = with_lock_strategy(runner(pooler.url(), FILES)?, strategy);
+        let error = expect_error(run, ErrorKind::Unsupported).await?;
+        assert!(hint_contains(&error, "session pooling"), "{error:?}");
+        assert!(database.has_no_tables().await?);
+        assert!(database.texts(LOCK_HELD).await?.is_empty());
+        // Reading works through any pooler.
         assert_eq!(
-            runner(&pooler.url, FILES)?.check().await?.outcome,
+            runner(pooler.url(), FILES)?.check().await?.outcome,
             Outcome::Pending
         );
     }
     Ok(())
 }
 
-async fn a_pooler_that_shares_sessions_serves_with_a_lock_in_a_table(
-    place: &Place,
-) -> Result<(), TestError> {
-    let pooler = Pooler::start(place, "transaction").await?;
-    place.execute("CREATE TABLE ours (n int)").await?;
-    let bare = "-- lockage: no-transaction\nINSERT INTO a VALUES (2);\nCREATE INDEX CONCURRENTLY i ON a (n);\n\
+async fn transaction_pooler_uses_table_lock(database: &TestDatabase) -> Result<(), TestError> {
+    let pooler = PgBouncer::start(database, "transaction").await?;
+    database.execute("CREATE TABLE ours (n int)").await?;
+    let autocommit = "-- lockage: no-transaction\nINSERT INTO a VALUES (2);\nCREATE INDEX CONCURRENTLY i ON a (n);\n\
                 BEGIN;\nSET LOCAL lock_timeout = '1s';\nINSERT INTO a VALUES (3);\nCOMMIT";
-    let fails = "INSERT INTO a VALUES (4); INSERT INTO nowhere VALUES (1)";
-    let files = [FILES, &[("V3__c.sql", bare), ("V4__d.sql", fails)]].concat();
-    let error = runner(&pooler.url, &files)?
-        .up()
-        .await
-        .err()
-        .ok_or("a mistake was applied")?;
-    assert_eq!(error.kind(), ErrorKind::MigrationFailed, "{error:?}");
+    let failing = "INSERT INTO a VALUES (4); INSERT INTO missing VALUES (1)";
+    let files = [FILES, &[("V3__c.sql", autocommit), ("V4__d.sql", failing)]].concat();
+    expect_error(runner(pooler.url(), &files)?, ErrorKind::MigrationFailed).await?;
     assert_eq!(
-        place.texts("SELECT n FROM a ORDER BY n").await?,
+        database.texts("SELECT n FROM a ORDER BY n").await?,
         ["1", "2", "3"]
     );
     assert_eq!(
-        place
+        database
             .text("SELECT token || fence FROM lockage_lock WHERE label = '4006'")
             .await?,
         "1"
     );
-    // Unqualified names lead to the schema of the options, transaction by transaction.
+    // In each transaction, unqualified names use the schema of the options.
     let more = [("V1__a.sql", "CREATE TABLE b AS SELECT * FROM ours")];
-    let elsewhere =
-        runner(&pooler.url, &more)?.connect_options(|options| options.schema = Some("app".into()));
-    elsewhere.up().await?;
+    let in_schema =
+        runner(pooler.url(), &more)?.connect_options(|options| options.schema = Some("app".into()));
+    in_schema.up().await?;
     assert_eq!(
-        place
+        database
             .texts("SELECT tablename::text FROM pg_tables WHERE schemaname = 'app' ORDER BY 1")
             .await?,
         ["b", "lockage_history", "lockage_lock"]
     );
-    assert_eq!(elsewhere.up().await?.outcome, Outcome::UpToDate);
+    assert_eq!(in_schema.up().await?.outcome, Outcome::UpToDate);
     Ok(())
 }
 
-async fn nothing_that_is_set_stays_in_a_session_that_others_use(
-    place: &Place,
+async fn settings_do_not_leak_into_pooled_sessions(
+    database: &TestDatabase,
 ) -> Result<(), TestError> {
-    let pooler = Pooler::start(place, "transaction").await?;
+    let pooler = PgBouncer::start(database, "transaction").await?;
     let sets = "SET work_mem = '7MB'; SELECT set_config('search_path', '', false); SET statement_timeout = '5min';
                 CREATE TABLE public.a (n int)";
-    let look = "CREATE TABLE b AS SELECT current_setting('work_mem') || current_setting('lock_timeout') AS s";
-    runner(&pooler.url, &[("V1__a.sql", sets), ("V2__b.sql", look)])?
+    let read = "CREATE TABLE b AS SELECT current_setting('work_mem') || current_setting('lock_timeout') AS s";
+    runner(pooler.url(), &[("V1__a.sql", sets), ("V2__b.sql", read)])?
         .connect_options(|options| options.ddl_lock_timeout = Some(Duration::from_secs(7)))
         .up()
         .await?;
-    assert_eq!(place.text("SELECT s FROM b").await?, "4MB7s");
-    // All sessions of the pool, one transaction each.
+    assert_eq!(database.text("SELECT s FROM b").await?, "4MB7s");
+    // Checks all sessions of the pool: each serves one transaction.
     let mut others = Vec::new();
-    for _ in 0..POOL {
-        let other = connect(&pooler.url).await?;
+    for _ in 0..POOL_SIZE {
+        let other = connect(pooler.url()).await?;
         other.batch_execute("BEGIN").await?;
-        let seen = texts(
+        let seen = first_column(
             &other,
             "SELECT current_setting('work_mem') || current_setting('search_path') || current_setting('statement_timeout') \
              || current_setting('lock_timeout') || (current_setting('application_name') LIKE '%lockage%')",
@@ -248,108 +121,89 @@ async fn nothing_that_is_set_stays_in_a_session_that_others_use(
     Ok(())
 }
 
-async fn a_database_that_is_read_only_by_default_is_written_through_a_pooler(
-    place: &Place,
+async fn read_only_default_of_database_is_overridden_through_pooler(
+    database: &TestDatabase,
 ) -> Result<(), TestError> {
-    let name = place.name();
-    place
+    let name = database.name();
+    database
         .execute(&format!(
             "ALTER DATABASE {name} SET default_transaction_read_only = on"
         ))
         .await?;
-    let pooler = Pooler::start(place, "transaction").await?;
-    let bare = "-- lockage: no-transaction\nINSERT INTO a VALUES (2);\nBEGIN;\nSET TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ WRITE;\nINSERT INTO a VALUES (3);\nCOMMIT";
-    let files = [FILES, &[("V3__c.sql", bare)]].concat();
-    runner(&pooler.url, &files)?
+    let pooler = PgBouncer::start(database, "transaction").await?;
+    let autocommit = "-- lockage: no-transaction\nINSERT INTO a VALUES (2);\nBEGIN;\nSET TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ WRITE;\nINSERT INTO a VALUES (3);\nCOMMIT";
+    let files = [FILES, &[("V3__c.sql", autocommit)]].concat();
+    runner(pooler.url(), &files)?
         .connect_options(|options| options.schema = Some("app".into()))
         .up()
         .await?;
-    // In the script's own transaction too, unqualified names lead to the schema of the options.
+    // Unqualified names use the schema of the options in the script's own transaction too.
     assert_eq!(
-        place.texts("SELECT n FROM app.a ORDER BY n").await?,
+        database.texts("SELECT n FROM app.a ORDER BY n").await?,
         ["1", "2", "3"]
     );
     Ok(())
 }
 
-async fn what_needs_a_session_is_refused_where_there_is_none(place: &Place) -> Result<(), TestError> {
-    let pooler = Pooler::start(place, "transaction").await?;
+async fn session_dependent_statements_are_rejected_through_pooler(
+    database: &TestDatabase,
+) -> Result<(), TestError> {
+    let pooler = PgBouncer::start(database, "transaction").await?;
     let sets = "-- lockage: no-transaction\nCREATE TABLE a (n int);\nSET work_mem = '7MB'";
-    let alone = "-- lockage: no-transaction\nVACUUM lockage_history";
-    for (script, schema) in [(sets, None), (alone, Some("app"))] {
-        let error = runner(&pooler.url, &[("V1__a.sql", script)])?
-            .connect_options(|options| options.schema = schema.map(str::to_owned))
-            .up()
-            .await
-            .err()
-            .ok_or("it ran")?;
-        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
-        assert!(
-            error.hint().is_some_and(|hint| hint.contains("SET LOCAL")),
-            "{error:?}"
-        );
+    let vacuum = "-- lockage: no-transaction\nVACUUM lockage_history";
+    for (script, schema) in [(sets, None), (vacuum, Some("app"))] {
+        let run = runner(pooler.url(), &[("V1__a.sql", script)])?
+            .connect_options(|options| options.schema = schema.map(str::to_owned));
+        let error = expect_error(run, ErrorKind::Unsupported).await?;
+        assert!(hint_contains(&error, "SET LOCAL"), "{error:?}");
     }
-    let user = place.text("SELECT current_user").await?;
-    let role = format!("{}?role={user}", pooler.url);
-    let error = runner(&role, FILES)?.up().await.err().ok_or("it ran")?;
-    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+    let user = database.text("SELECT current_user").await?;
+    let with_role = format!("{}?role={user}", pooler.url());
+    let error = expect_error(runner(&with_role, FILES)?, ErrorKind::Unsupported).await?;
     assert!(error.message().contains("role"), "{error}");
     Ok(())
 }
 
-async fn a_neighbour_behind_a_pooler_is_refused_and_our_own_lock_given_back(
-    place: &Place,
+async fn foreign_lock_through_pooler_is_rejected_and_own_lock_released(
+    database: &TestDatabase,
 ) -> Result<(), TestError> {
-    let pooler = Pooler::start(place, "transaction").await?;
+    let pooler = PgBouncer::start(database, "transaction").await?;
     let sqlx = ForeignLocks::none().with(ForeignLock::Tool(Tool::Sqlx));
-    let run = runner(&pooler.url, FILES)?.wait(LockWait::Never);
-    let error = run
-        .clone()
-        .foreign_locks(sqlx)
-        .up()
-        .await
-        .err()
-        .ok_or("a lock of sqlx behind the pooler")?;
-    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+    let run = runner(pooler.url(), FILES)?.wait(LockWait::Never);
+    let with_foreign_lock = run.clone().foreign_locks(sqlx);
+    let error = expect_error(with_foreign_lock, ErrorKind::Unsupported).await?;
     assert!(
-        error.message().contains(" of sqlx cannot be taken")
-            && error
-                .hint()
-                .is_some_and(|hint| hint.contains("session pooling") && hint.contains("--align")),
+        error.message().contains(" of sqlx cannot be acquired")
+            && hint_contains(&error, "session pooling")
+            && hint_contains(&error, "--align"),
         "{error:?}"
     );
-    assert!(
-        place
-            .texts("SELECT 1 FROM pg_tables WHERE tablename = 'lockage_history'")
-            .await?
-            .is_empty()
-    );
+    assert!(!database.has_table("lockage_history").await?);
     run.up().await?;
     Ok(())
 }
 
-async fn the_holder_of_a_row_is_told_with_what_it_does(place: &Place) -> Result<(), TestError> {
-    let pooler = Pooler::start(place, "transaction").await?;
-    let sleeps = "CREATE TABLE IF NOT EXISTS a (n int);\nSELECT pg_sleep(600)";
-    let bare = format!("-- lockage: no-transaction\n{sleeps}");
+async fn row_holder_report_includes_statement_and_progress(
+    database: &TestDatabase,
+) -> Result<(), TestError> {
+    let pooler = PgBouncer::start(database, "transaction").await?;
+    let sleep = "CREATE TABLE IF NOT EXISTS a (n int);\nSELECT pg_sleep(600)";
+    let autocommit = no_transaction(sleep);
     for (url, script) in [
-        (pooler.url.clone(), sleeps),
-        (place.url(), sleeps),
-        (place.url(), &*bare),
+        (pooler.url().to_owned(), sleep),
+        (database.url(), sleep),
+        (database.url(), &*autocommit),
     ] {
         let interrupt = Interrupt::new();
-        let run = runner(&url, &[("V7__a.sql", script)])?
-            .connect_options(|options| options.lock_strategy = LockStrategy::Table)
-            .interrupt(interrupt.clone());
-        let running = tokio::spawn(async move { run.up().await });
-        let asleep = "SELECT 1 FROM here.sessions WHERE wait_event = 'PgSleep'";
-        until(&place.client().await?, asleep).await?;
-        // Seen from beside the pooler, and by whoever waits for the other kind of lock.
-        let holder = place
+        let run = runner(&url, &[("V7__a.sql", script)])?.interrupt(interrupt.clone());
+        let running = spawn_up(with_lock_strategy(run, LockStrategy::Table));
+        database.wait_until(SLEEPING).await?;
+        // The reader connects without the pooler, and uses the other kind of lock.
+        let holder = database
             .runner(FILES)?
             .lock_holder()
             .await?
-            .ok_or("nobody holds it")?;
+            .ok_or("the lock has no holder")?;
         assert_eq!(holder.migration.as_deref(), Some("7"), "{holder:?}");
         assert_eq!(
             holder.statement.as_deref(),
@@ -358,54 +212,55 @@ async fn the_holder_of_a_row_is_told_with_what_it_does(place: &Place) -> Result<
         );
         let progress = holder.progress.unwrap_or_default();
         assert!(progress.starts_with("works since 20"), "{progress}");
-        let query = holder.query.ok_or("no query shows it")?;
+        let query = holder.query.ok_or("the report contains no query")?;
         let seen = format!("SELECT count(*)::text FROM ({query}) q");
-        assert_eq!(place.text(&seen).await?, "1", "{query}");
+        assert_eq!(database.text(&seen).await?, "1", "{query}");
         interrupt.trigger();
-        let error = running.await?.err().ok_or("it slept ten minutes")?;
-        assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
+        error_of(running.await?, ErrorKind::Interrupted)?;
     }
     Ok(())
 }
 
-async fn locks_of_both_kinds_exclude_each_other(place: &Place) -> Result<(), TestError> {
-    let pooler = Pooler::start(place, "transaction").await?;
+async fn both_lock_kinds_exclude_each_other(database: &TestDatabase) -> Result<(), TestError> {
+    let pooler = PgBouncer::start(database, "transaction").await?;
     let key = LockKey::default();
     let try_lock = |url: String| async move {
         let mut session = BACKEND.connect(&ConnectOptions::new(&*url)?).await?;
-        let got = session.try_lock(&LockKey::default()).await?;
-        Ok::<_, TestError>((session, got))
+        let acquired = session.try_lock(&LockKey::default()).await?;
+        Ok::<_, TestError>((session, acquired))
     };
-    // Beside the pooler first, where no table has been made yet.
-    let (mut direct, got) = try_lock(place.url()).await?;
-    assert!(got);
-    let (pooled, got) = try_lock(pooler.url.clone()).await?;
-    assert!(!got, "the pooled session has the lock too");
+    // First without the pooler, before the table of the lock exists.
+    let (mut direct, acquired) = try_lock(database.url()).await?;
+    assert!(acquired);
+    let (pooled, acquired) = try_lock(pooler.url().to_owned()).await?;
+    assert!(!acquired, "the pooled session has the lock too");
     drop(pooled);
     direct.unlock(&key).await?;
-    // Behind it first.
-    let (mut pooled, got) = try_lock(pooler.url.clone()).await?;
-    assert!(got);
-    let (mut waits, got) = try_lock(place.url()).await?;
-    assert!(!got, "the direct session has the lock too");
-    let holder = waits.holder(&key).await?.ok_or("nobody holds it")?;
+    // First through the pooler.
+    let (mut pooled, acquired) = try_lock(pooler.url().to_owned()).await?;
+    assert!(acquired);
+    let (mut waiter, acquired) = try_lock(database.url()).await?;
+    assert!(!acquired, "the direct session has the lock too");
+    let holder = waiter.holder(&key).await?.ok_or("the lock has no holder")?;
     assert!(holder.user.is_some() && holder.host.is_some(), "{holder:?}");
     pooled.unlock(&key).await?;
-    // A lease that ran out is taken over by the other kind as well, and whoever had it finds that out.
-    let (mut pooled, got) = try_lock(pooler.url.clone()).await?;
-    assert!(got);
-    place
+    // The other kind takes over an expired lease, and the session that held it detects that.
+    let (mut pooled, acquired) = try_lock(pooler.url().to_owned()).await?;
+    assert!(acquired);
+    database
         .execute("UPDATE lockage_lock SET lease_until = 1, beat = beat + 1")
         .await?;
-    let (mut direct, got) = try_lock(place.url()).await?;
-    assert!(got && !pooled.holds(&key).await?);
+    let (mut direct, acquired) = try_lock(database.url()).await?;
+    assert!(acquired && !pooled.holds(&key).await?);
     direct.unlock(&key).await?;
     Ok(())
 }
 
-async fn sixteen_processes_behind_a_pooler_migrate_once(place: &Place) -> Result<(), TestError> {
+async fn sixteen_processes_through_a_pooler_migrate_once(
+    database: &TestDatabase,
+) -> Result<(), TestError> {
     const PROCESSES: usize = 16;
-    let pooler = Pooler::start(place, "transaction").await?;
+    let pooler = PgBouncer::start(database, "transaction").await?;
     let scripts = [
         "CREATE TABLE a (n int)",
         "INSERT INTO a VALUES (1)",
@@ -414,16 +269,16 @@ async fn sixteen_processes_behind_a_pooler_migrate_once(place: &Place) -> Result
     ];
     let mut children = Vec::new();
     for number in 0..PROCESSES {
-        // One of them is not behind it.
+        // One process connects without the pooler.
         let url = match number {
-            7 => place.url(),
-            _ => pooler.url.clone(),
+            7 => database.url(),
+            _ => pooler.url().to_owned(),
         };
-        children.push(Child::start(&[], Part::Up, &url, &scripts)?);
+        children.push(Child::start(&[], Role::Up, &url, &scripts)?);
     }
     let mut outcomes = Vec::new();
     for child in &mut children {
-        outcomes.push(child.says().await?);
+        outcomes.push(child.message().await?);
     }
     outcomes.sort();
     assert!(
@@ -441,46 +296,39 @@ async fn sixteen_processes_behind_a_pooler_migrate_once(place: &Place) -> Result
         "{outcomes:?}"
     );
     assert_eq!(
-        place.texts("SELECT n FROM a ORDER BY n").await?,
+        database.texts("SELECT n FROM a ORDER BY n").await?,
         ["1", "2", "3"]
     );
     Ok(())
 }
 
-async fn a_parameter_that_a_pooler_refuses_is_told(place: &Place) -> Result<(), TestError> {
-    let pooler = Pooler::start(place, "session").await?;
-    let url = format!("{}?options=-c%20work_mem%3D7MB", pooler.url);
-    let error = runner(&url, FILES)?
-        .up()
-        .await
-        .err()
-        .ok_or("the pooler took it")?;
-    assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
-    assert!(
-        error.hint().is_some_and(|hint| hint.contains("`options`")),
-        "{error:?}"
-    );
+async fn url_parameter_rejected_by_pooler_is_reported(
+    database: &TestDatabase,
+) -> Result<(), TestError> {
+    let pooler = PgBouncer::start(database, "session").await?;
+    let url = format!("{}?options=-c%20work_mem%3D7MB", pooler.url());
+    let error = expect_error(runner(&url, FILES)?, ErrorKind::Connect).await?;
+    assert!(hint_contains(&error, "`options`"), "{error:?}");
     Ok(())
 }
 
-async fn a_pooler_that_keeps_sessions_serves(place: &Place) -> Result<(), TestError> {
-    let pooler = Pooler::start(place, "session").await?;
+async fn session_pooler_uses_advisory_lock(database: &TestDatabase) -> Result<(), TestError> {
+    let pooler = PgBouncer::start(database, "session").await?;
     let mut replicas = Vec::new();
     for _ in 0..2 {
-        let runner = runner(&pooler.url, FILES)?;
-        replicas.push(tokio::spawn(async move { runner.up().await }));
+        replicas.push(spawn_up(runner(pooler.url(), FILES)?));
     }
     for replica in replicas {
         replica.await??;
     }
-    assert_eq!(place.text("SELECT count(*) FROM a").await?, "1");
-    // The pool is used up to the last session: ours was kept for us.
-    let others = [connect(&pooler.url).await?, connect(&pooler.url).await?];
+    assert_eq!(database.text("SELECT count(*) FROM a").await?, "1");
+    // The pool has one free session left, which it reserves for the run.
+    let others = [connect(pooler.url()).await?, connect(pooler.url()).await?];
     for other in &others {
-        texts(other, "SELECT 1").await?;
+        first_column(other, "SELECT 1").await?;
     }
     let more = [FILES, &[("V3__c.sql", "INSERT INTO a VALUES (2)")]].concat();
-    runner(&pooler.url, &more)?.up().await?;
-    assert_eq!(place.text("SELECT count(*) FROM a").await?, "2");
+    runner(pooler.url(), &more)?.up().await?;
+    assert_eq!(database.text("SELECT count(*) FROM a").await?, "2");
     Ok(())
 }

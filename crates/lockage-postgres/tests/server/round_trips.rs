@@ -1,69 +1,61 @@
-//! How often the client speaks; counted, so it may be asserted.
+//! The number of round trips, which a proxy counts.
 
-use lockage_core::{ConnectOptions, MigrationSet, Outcome, Registry, Runner};
+use lockage_core::{ConnectOptions, Outcome, Runner};
 use lockage_postgres::BACKEND;
 use lockage_testkit::TestError;
 
-use crate::place::Place;
-use crate::proxy::Proxy;
+use crate::migrations::runner;
+use crate::tcp_proxy::Proxy;
+use crate::test_database::TestDatabase;
 
 crate::tests!(
-    nothing_to_do_is_one_round_trip_however_many_migrations_there_are,
-    a_thousand_small_migrations_are_a_round_trip_each_and_ten,
+    up_to_date_run_is_one_round_trip,
+    thousand_migrations_take_one_round_trip_each,
 );
 
-/// The URL of the database, through the proxy.
-fn through(proxy: &Proxy, place: &Place) -> String {
-    let url = place
-        .url()
-        .replace(place.host(), &format!("127.0.0.1:{}", proxy.port));
-    // The proxy must be able to read.
-    url + "?sslmode=disable"
+/// Returns the URL of the database through the proxy. The proxy must be able to read the messages.
+fn unencrypted_url(proxy: &Proxy, database: &TestDatabase) -> String {
+    proxy.url(database) + "?sslmode=disable"
 }
 
-/// How often the client speaks to open and close a session.
-async fn set_up(proxy: &Proxy, url: &str) -> Result<u32, TestError> {
-    let before = proxy.turns();
+/// Returns the number of round trips of opening and closing a session.
+async fn connect_round_trips(proxy: &Proxy, url: &str) -> Result<u32, TestError> {
+    let before = proxy.round_trips();
     BACKEND
         .connect(&ConnectOptions::new(url)?)
         .await?
         .close()
         .await?;
-    Ok(proxy.turns() - before)
+    Ok(proxy.round_trips() - before)
 }
 
-fn runner(url: &str, count: usize) -> Result<Runner, TestError> {
-    let files = (1..=count).map(|n| {
-        (
-            format!("V{n}__a.sql"),
-            format!("CREATE TABLE t{n} (n int); INSERT INTO t{n} VALUES ({n})"),
-        )
-    });
-    let set = MigrationSet::from_texts(files)?;
-    Ok(Runner::new(
-        Registry::default().with(BACKEND)?,
-        ConnectOptions::new(url)?,
-        set,
-    ))
+fn small_migrations(url: &str, count: usize) -> Result<Runner, TestError> {
+    let files: Vec<_> = (1..=count)
+        .map(|n| {
+            (
+                format!("V{n}__a.sql"),
+                format!("CREATE TABLE t{n} (n int); INSERT INTO t{n} VALUES ({n})"),
+            )
+        })
+        .collect();
+    runner(url, &files)
 }
 
-async fn nothing_to_do_is_one_round_trip_however_many_migrations_there_are(
-    place: &Place,
-) -> Result<(), TestError> {
-    let proxy = Proxy::start(place.host()).await?;
-    let url = through(&proxy, place);
+async fn up_to_date_run_is_one_round_trip(database: &TestDatabase) -> Result<(), TestError> {
+    let proxy = Proxy::start(database.host()).await?;
+    let url = unencrypted_url(&proxy, database);
     for count in [10, 1000] {
-        let runner = runner(&url, count)?;
+        let runner = small_migrations(&url, count)?;
         runner.up().await?;
-        let set_up = set_up(&proxy, &url).await?;
-        let before = proxy.turns();
+        let connect = connect_round_trips(&proxy, &url).await?;
+        let before = proxy.round_trips();
         let report = runner.up().await?;
         assert_eq!(
             (report.outcome, report.took_lock),
             (Outcome::UpToDate, false)
         );
         assert_eq!(
-            proxy.turns() - before - set_up,
+            proxy.round_trips() - before - connect,
             1,
             "with {count} migrations"
         );
@@ -71,15 +63,16 @@ async fn nothing_to_do_is_one_round_trip_however_many_migrations_there_are(
     Ok(())
 }
 
-async fn a_thousand_small_migrations_are_a_round_trip_each_and_ten(
-    place: &Place,
+async fn thousand_migrations_take_one_round_trip_each(
+    database: &TestDatabase,
 ) -> Result<(), TestError> {
-    let proxy = Proxy::start(place.host()).await?;
-    let url = through(&proxy, place);
-    let set_up = set_up(&proxy, &url).await?;
-    let before = proxy.turns();
-    assert_eq!(runner(&url, 1000)?.up().await?.applied.len(), 1000);
-    let turns = proxy.turns() - before - set_up;
-    assert!(turns <= 1010, "{turns} round trips");
+    let proxy = Proxy::start(database.host()).await?;
+    let url = unencrypted_url(&proxy, database);
+    let connect = connect_round_trips(&proxy, &url).await?;
+    let before = proxy.round_trips();
+    let report = small_migrations(&url, 1000)?.up().await?;
+    assert_eq!(report.applied.len(), 1000);
+    let round_trips = proxy.round_trips() - before - connect;
+    assert!(round_trips <= 1010, "{round_trips} round trips");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A primary that dies, and the standby that takes its place.
+//! Failover: a primary that dies, and a standby that is promoted.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::MetadataExt;
@@ -7,29 +7,32 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use lockage_core::{ErrorKind, LockStrategy, Outcome};
-use lockage_testkit::TestError;
 use lockage_test_matrix::engine::PostgresServer;
+use lockage_testkit::TestError;
 
-use crate::dock;
-use crate::place::{Place, connect, runner, texts, until};
-use crate::proxy::Proxy;
+use crate::error_checks::{expect_error, hint_contains};
+use crate::migrations::{runner, spawn_up, with_lock_strategy};
+use crate::private_server;
+use crate::sql_client::{connect, first_column};
+use crate::tcp_proxy::Proxy;
+use crate::test_database::{LOCK_HELD, SLEEPING, TestDatabase};
 
 crate::tests!(
-    a_run_goes_on_at_the_standby_that_takes_the_primarys_place,
-    a_run_waits_until_the_standby_is_the_primary,
-    a_standby_is_told_and_may_be_looked_at,
+    run_continues_on_promoted_standby,
+    run_waits_for_standby_promotion,
+    standby_rejects_writes_and_allows_reads,
 );
 
-/// Ends when dropped.
+/// A standby, which is killed when it is dropped.
 struct Standby {
     process: Child,
     port: u16,
 }
 
 impl Standby {
-    /// A copy of a primary that follows it.
+    /// Copies a primary, and starts a server that replicates it.
     fn start(primary: &PostgresServer) -> Result<Self, TestError> {
-        let binaries = PostgresServer::find(crate::path()).ok_or("no binaries")?;
+        let binaries = PostgresServer::find(crate::search_path()).ok_or("no binaries")?;
         let owner = std::fs::metadata(primary.folder())?;
         let own = std::fs::metadata("/proc/self")?;
         let data = primary.folder().join("standby");
@@ -77,6 +80,10 @@ impl Standby {
             .spawn()?;
         Ok(Self { process, port })
     }
+
+    fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
 }
 
 impl Drop for Standby {
@@ -86,21 +93,14 @@ impl Drop for Standby {
     }
 }
 
-async fn a_run_goes_on_at_the_standby_that_takes_the_primarys_place(
-    _: &Place,
-) -> Result<(), TestError> {
-    let mut primary = dock::server(crate::path(), &[])?;
-    let place = Place::new(primary.url("postgres")).await?;
+async fn run_continues_on_promoted_standby(_: &TestDatabase) -> Result<(), TestError> {
+    let mut primary = private_server::start(crate::search_path(), &[])?;
+    let database = TestDatabase::new(primary.url("postgres")).await?;
     let standby = Standby::start(&primary)?;
     let port = primary.port();
-    let at_standby = place
-        .url()
-        .replace(&format!(":{port}/"), &format!(":{}/", standby.port));
-    let both = place.url().replace(
-        &format!(":{port}/"),
-        &format!(":{port},127.0.0.1:{}/", standby.port),
-    ) + "?target_session_attrs=read-write";
-    let sleeps = format!(
+    let both_hosts = format!("{},{}", database.host(), standby.host());
+    let url = database.url_at(&both_hosts) + "?target_session_attrs=read-write";
+    let sleep = format!(
         "CREATE TABLE b (n int); INSERT INTO a VALUES (2); SELECT pg_sleep(600) WHERE inet_server_port() = {port}"
     );
     let files = [
@@ -108,119 +108,94 @@ async fn a_run_goes_on_at_the_standby_that_takes_the_primarys_place(
             "V1__a.sql",
             "CREATE TABLE a (n int); INSERT INTO a VALUES (1)",
         ),
-        ("V2__b.sql", &*sleeps),
+        ("V2__b.sql", &*sleep),
         ("V3__c.sql", "INSERT INTO a VALUES (3)"),
     ];
-    let runner = runner(&both, &files)?;
-    let running = tokio::spawn(async move { runner.up().await });
-    until(
-        &place.client().await?,
-        "SELECT 1 FROM here.sessions WHERE wait_event = 'PgSleep'",
-    )
-    .await?;
-    let heir = caught_up(&at_standby).await?;
+    let running = spawn_up(runner(&url, &files)?);
+    database.wait_until(SLEEPING).await?;
+    let promoted = connect_in_sync(&database.url_at(&standby.host())).await?;
     primary.kill()?;
-    heir.batch_execute("SELECT pg_promote()").await?;
+    promoted.batch_execute("SELECT pg_promote()").await?;
     let report = running.await??;
     assert_eq!(report.applied.len(), 3, "{report:?}");
     assert_eq!(
-        texts(&heir, "SELECT n FROM a ORDER BY n").await?,
+        first_column(&promoted, "SELECT n FROM a ORDER BY n").await?,
         ["1", "2", "3"]
     );
     Ok(())
 }
 
-/// Waits for a standby that may still be starting, and behind.
-async fn caught_up(url: &str) -> Result<tokio_postgres::Client, TestError> {
+/// Connects to a standby, once it has started and has replicated the first row.
+async fn connect_in_sync(url: &str) -> Result<tokio_postgres::Client, TestError> {
     loop {
-        if let Ok(heir) = connect(url).await
-            && texts(&heir, "SELECT n FROM a")
+        if let Ok(client) = connect(url).await
+            && first_column(&client, "SELECT n FROM a")
                 .await
                 .is_ok_and(|rows| rows == ["1"])
         {
-            return Ok(heir);
+            return Ok(client);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// As behind an address that moves to the standby before that is the primary.
-async fn a_run_waits_until_the_standby_is_the_primary(_: &Place) -> Result<(), TestError> {
+/// The address of the primary moves to the standby before the promotion.
+async fn run_waits_for_standby_promotion(_: &TestDatabase) -> Result<(), TestError> {
     for strategy in [LockStrategy::Auto, LockStrategy::Table] {
-        let mut primary = dock::server(crate::path(), &[])?;
-        let place = Place::new(primary.url("postgres")).await?;
-        place
+        let mut primary = private_server::start(crate::search_path(), &[])?;
+        let database = TestDatabase::new(primary.url("postgres")).await?;
+        database
             .execute("CREATE TABLE a (n int); INSERT INTO a VALUES (1)")
             .await?;
         let standby = Standby::start(&primary)?;
-        let (here, there) = (
-            format!("127.0.0.1:{}", primary.port()),
-            format!("127.0.0.1:{}", standby.port),
-        );
-        let heir = caught_up(&place.url().replace(&here, &there)).await?;
-        let proxy = Proxy::start(&here).await?;
-        let sleeps = format!(
+        let promoted = connect_in_sync(&database.url_at(&standby.host())).await?;
+        let proxy = Proxy::start(database.host()).await?;
+        let sleep = format!(
             "INSERT INTO a VALUES (2); SELECT pg_sleep(600) WHERE inet_server_port() = {}",
             primary.port()
         );
-        let url = place
-            .url()
-            .replace(&here, &format!("127.0.0.1:{}", proxy.port));
-        let runner = runner(&url, &[("V1__b.sql", &*sleeps)])?
-            .connect_options(|options| options.lock_strategy = strategy);
-        let running = tokio::spawn(async move { runner.up().await });
-        until(
-            &place.client().await?,
-            "SELECT 1 FROM here.sessions WHERE wait_event = 'PgSleep'",
-        )
-        .await?;
-        proxy.lead_to(&there);
+        let runner = runner(&proxy.url(&database), &[("V1__b.sql", &*sleep)])?;
+        let running = spawn_up(with_lock_strategy(runner, strategy));
+        database.wait_until(SLEEPING).await?;
+        proxy.redirect_to(&standby.host());
         primary.kill()?;
-        // Each try takes a few turns: the standby was asked more than once.
-        let before = proxy.turns();
-        while proxy.turns() < before + 20 && !running.is_finished() {
+        // An attempt takes a few round trips: after 20, the run has tried the standby more than once.
+        let before = proxy.round_trips();
+        while proxy.round_trips() < before + 20 && !running.is_finished() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        assert!(!running.is_finished(), "{strategy:?}: it did not wait");
-        heir.batch_execute("SELECT pg_promote()").await?;
+        assert!(!running.is_finished(), "{strategy:?}: the run did not wait");
+        promoted.batch_execute("SELECT pg_promote()").await?;
         let report = running.await??;
         assert_eq!(report.applied.len(), 1, "{strategy:?}: {report:?}");
         assert_eq!(
-            texts(&heir, "SELECT n FROM a ORDER BY n").await?,
+            first_column(&promoted, "SELECT n FROM a ORDER BY n").await?,
             ["1", "2"]
         );
     }
     Ok(())
 }
 
-async fn a_standby_is_told_and_may_be_looked_at(_: &Place) -> Result<(), TestError> {
-    let primary = dock::server(crate::path(), &[])?;
-    let place = Place::new(primary.url("postgres")).await?;
-    place
+async fn standby_rejects_writes_and_allows_reads(_: &TestDatabase) -> Result<(), TestError> {
+    let primary = private_server::start(crate::search_path(), &[])?;
+    let database = TestDatabase::new(primary.url("postgres")).await?;
+    database
         .execute("CREATE TABLE a (n int); INSERT INTO a VALUES (1)")
         .await?;
     let standby = Standby::start(&primary)?;
-    let url = place.url().replace(
-        &format!(":{}/", primary.port()),
-        &format!(":{}/", standby.port),
-    );
-    let heir = caught_up(&url).await?;
+    let url = database.url_at(&standby.host());
+    let client = connect_in_sync(&url).await?;
     for strategy in [LockStrategy::Auto, LockStrategy::Table] {
-        let runner = runner(&url, &[("V1__b.sql", "INSERT INTO a VALUES (2)")])?
-            .connect_options(|options| options.lock_strategy = strategy);
-        let error = runner.up().await.err().ok_or("a standby was written")?;
-        assert_eq!(error.kind(), ErrorKind::Connect, "{strategy:?}: {error:?}");
+        let runner = runner(&url, &[("V1__b.sql", "INSERT INTO a VALUES (2)")])?;
+        let runner = with_lock_strategy(runner, strategy);
+        let error = expect_error(runner.clone(), ErrorKind::Connect).await?;
         assert!(
-            error.message().contains("standby")
-                && error
-                    .hint()
-                    .is_some_and(|hint| hint.contains("target_session_attrs")),
+            error.message().contains("standby") && hint_contains(&error, "target_session_attrs"),
             "{error:?}"
         );
         assert_eq!(runner.check().await?.outcome, Outcome::Pending);
         assert!(runner.lock_holder().await?.is_none());
     }
-    let held = "SELECT 1 FROM here.locks WHERE locktype = 'advisory'";
-    assert!(texts(&heir, held).await?.is_empty());
+    assert!(first_column(&client, LOCK_HELD).await?.is_empty());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A disk that is full: a small one, for a tablespace.
+//! A full disk: a small file system that holds a tablespace.
 
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
@@ -7,25 +7,27 @@ use std::process::Command;
 use lockage_core::ErrorKind;
 use lockage_testkit::TestError;
 
-use crate::dock;
-use crate::place::Place;
+use crate::error_checks::{error_line, expect_error};
+use crate::migrations::no_transaction;
+use crate::private_server;
+use crate::test_database::TestDatabase;
 
-crate::tests!(a_full_disk_is_told_and_leaves_nothing_half_done);
+crate::tests!(full_disk_is_reported_and_rolled_back);
 
-/// Why no disk can be made.
-pub(crate) fn lacks() -> Option<String> {
+/// Returns why no small disk can be mounted.
+pub(crate) fn unavailable_reason() -> Option<String> {
     let ran = Command::new("unshare").args(["--mount", "true"]).output();
     (!ran.is_ok_and(|ran| ran.status.success()))
-        .then(|| "no right to mount a small disk (root)".into())
+        .then(|| "no privilege to mount a small disk (root)".into())
 }
 
-/// A disk of 16 MiB in memory; gone when dropped.
+/// A file system of 16 MiB in memory, which is unmounted when it is dropped.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// For whoever owns the folder that it stands in.
-    fn new(within: &Path) -> Result<Self, TestError> {
-        let at = within.join("small");
+    /// Mounts it inside a folder. It belongs to the owner of the folder.
+    fn new(folder: &Path) -> Result<Self, TestError> {
+        let at = folder.join("small");
         std::fs::create_dir(&at)?;
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=16m,mode=700", "tmpfs"])
@@ -35,12 +37,12 @@ impl SmallDisk {
             return Err(format!("mount: {mounted}").into());
         }
         let disk = Self(at);
-        let owner = std::fs::metadata(within)?;
+        let owner = std::fs::metadata(folder)?;
         chown(&disk.0, Some(owner.uid()), Some(owner.gid()))?;
         Ok(disk)
     }
 
-    /// Makes room.
+    /// Increases its size.
     fn grow(&self) -> Result<(), TestError> {
         let grown = Command::new("mount")
             .args(["-o", "remount,size=64m"])
@@ -59,11 +61,11 @@ impl Drop for SmallDisk {
     }
 }
 
-async fn a_full_disk_is_told_and_leaves_nothing_half_done(_: &Place) -> Result<(), TestError> {
-    let server = dock::server(crate::path(), &[])?;
+async fn full_disk_is_reported_and_rolled_back(_: &TestDatabase) -> Result<(), TestError> {
+    let server = private_server::start(crate::search_path(), &[])?;
     let disk = SmallDisk::new(server.folder())?;
-    let place = Place::new(server.url("postgres")).await?;
-    place
+    let database = TestDatabase::new(server.url("postgres")).await?;
+    database
         .execute(&format!(
             "CREATE TABLESPACE small LOCATION '{}'",
             disk.0.display()
@@ -76,47 +78,30 @@ async fn a_full_disk_is_told_and_leaves_nothing_half_done(_: &Place) -> Result<(
         )
     };
     let (too_much, enough) = (fill(50_000), fill(50));
-    let bare = |script: &str| format!("-- lockage: no-transaction\n{script}");
     let a = ("V1__a.sql", "CREATE TABLE a (n int)");
-    let error = place
-        .runner(&[a, ("V2__b.sql", &too_much)])?
-        .up()
-        .await
-        .err()
-        .ok_or("there was room")?;
-    assert_eq!(error.kind(), ErrorKind::MigrationFailed, "{error:?}");
+    let runner = database.runner(&[a, ("V2__b.sql", &too_much)])?;
+    let error = expect_error(runner, ErrorKind::MigrationFailed).await?;
     assert!(
         error.message().contains("the disk of the server is full"),
         "{error}"
     );
+    assert_eq!(error_line(&error), Some(2), "{error:?}");
     assert_eq!(
-        error.location().and_then(|location| location.line),
-        Some(2),
-        "{error:?}"
-    );
-    assert_eq!(
-        place.texts("SELECT version FROM lockage_history").await?,
+        database
+            .texts("SELECT version FROM lockage_history")
+            .await?,
         ["1"]
     );
-    assert!(
-        place
-            .texts("SELECT 1 FROM pg_tables WHERE tablename = 'b'")
-            .await?
-            .is_empty()
-    );
-    // Outside a transaction, what was committed stands, and the next run goes on behind it.
-    place
-        .runner(&[a, ("V2__b.sql", &bare(&too_much))])?
-        .up()
-        .await
-        .err()
-        .ok_or("there was room")?;
-    assert_eq!(place.text("SELECT count(*) FROM b").await?, "0");
+    assert!(!database.has_table("b").await?);
+    // Outside a transaction, committed statements stay, and the next run continues after them.
+    let runner = database.runner(&[a, ("V2__b.sql", &no_transaction(&too_much))])?;
+    expect_error(runner, ErrorKind::MigrationFailed).await?;
+    assert_eq!(database.text("SELECT count(*) FROM b").await?, "0");
     disk.grow()?;
-    place
-        .runner(&[a, ("V2__b.sql", &bare(&enough))])?
+    database
+        .runner(&[a, ("V2__b.sql", &no_transaction(&enough))])?
         .up()
         .await?;
-    assert_eq!(place.text("SELECT count(*) FROM b").await?, "50");
+    assert_eq!(database.text("SELECT count(*) FROM b").await?, "50");
     Ok(())
 }
