@@ -169,7 +169,7 @@ fn foreign_tool_without_lock_is_rejected(engine: &dyn Engine) -> Result<(), Stri
         let message = output.json()?["error"]["message"].to_string();
         ensure!(
             output.exit == Some(2)
-                && message.contains(&format!("the lock of {tool} cannot be taken")),
+                && message.contains(&format!("the lock of {tool} cannot be acquired")),
             "{output:?}"
         );
     }

@@ -27,7 +27,7 @@ impl Server {
         }
     }
 
-    /// A server behind a transaction-pooling proxy, which only the test matrix provides.
+    /// A server that is reached through a transaction-pooling proxy, which only the test matrix provides.
     pub(crate) fn transaction_pooler() -> Self {
         let selected = std::env::var("LOCKAGE_TEST_ENGINE");
         Self {

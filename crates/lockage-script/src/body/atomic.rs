@@ -21,7 +21,7 @@ enum State {
     /// After `FUNCTION` or `PROCEDURE`.
     Header,
     /// After `BEGIN` in the header.
-    Begun,
+    AfterBegin,
     Body,
 }
 
@@ -33,12 +33,14 @@ impl Atomic {
             (State::Created, "OR" | "REPLACE") => {}
             (State::Created, "FUNCTION" | "PROCEDURE") => self.state = State::Header,
             (State::First | State::Created, _) => return TrackWords::Off,
-            (State::Header | State::Begun, "BEGIN") if !named => self.state = State::Begun,
-            (State::Begun, "ATOMIC") => {
+            (State::Header | State::AfterBegin, "BEGIN") if !named => {
+                self.state = State::AfterBegin
+            }
+            (State::AfterBegin, "ATOMIC") => {
                 self.state = State::Body;
                 self.depth = 1;
             }
-            (State::Begun, _) => self.state = State::Header,
+            (State::AfterBegin, _) => self.state = State::Header,
             (State::Body, "CASE") if !named && self.depth > 0 => self.depth += 1,
             (State::Body, "END") if !named => self.depth = self.depth.saturating_sub(1),
             (State::Header | State::Body, _) => {}
@@ -50,7 +52,7 @@ impl Atomic {
         self.named = token == Token::Punct(b'.');
         match self.state {
             State::First | State::Created => return TrackWords::Off,
-            State::Begun => self.state = State::Header,
+            State::AfterBegin => self.state = State::Header,
             State::Header | State::Body => {}
         }
         TrackWords::On

@@ -18,7 +18,7 @@ enum State {
     #[default]
     First,
     /// After `BEGIN` as the first word: a transaction, unless `NOT ATOMIC` follows.
-    Begun,
+    AfterBegin,
     /// After `CREATE`, before the kind of object.
     Created,
     /// After `ALTER`.
@@ -69,16 +69,16 @@ impl Routine {
         match (self.state, word) {
             (State::First, "CREATE") => self.state = State::Created,
             (State::First, "ALTER") => self.state = State::Altered,
-            (State::First, "BEGIN") => self.state = State::Begun,
+            (State::First, "BEGIN") => self.state = State::AfterBegin,
             (State::First, "IF" | "CASE" | "LOOP" | "REPEAT" | "WHILE" | "FOR") => {
                 self.begin_body(word)
             }
             (State::First, _) => return TrackWords::Off,
-            (State::Begun, "NOT") => {
+            (State::AfterBegin, "NOT") => {
                 self.begin_body("BEGIN");
                 self.blocks.word(word);
             }
-            (State::Begun, _) => return TrackWords::Off,
+            (State::AfterBegin, _) => return TrackWords::Off,
             (State::Created | State::Altered, "EVENT") if previous != Previous::Definer => {
                 self.state = State::Event;
             }
@@ -120,7 +120,7 @@ impl Routine {
         match (self.state, token) {
             // Only the code inside the comment counts.
             (_, Token::CodeOpen | Token::CodeClose) => {}
-            (State::First | State::Begun, _) => return TrackWords::Off,
+            (State::First | State::AfterBegin, _) => return TrackWords::Off,
             (State::Parameters, Token::Punct(b'(')) => self.parentheses += 1,
             (State::Parameters, Token::Punct(b')')) => {
                 self.parentheses = self.parentheses.saturating_sub(1);

@@ -309,7 +309,7 @@ fn bodies(syntax: &'static Syntax) -> &'static [&'static str] {
 
 fn statement(syntax: &'static Syntax) -> impl Strategy<Value = String> {
     let simple = prop::collection::vec(select(tokens(syntax)), 0..12)
-        // The first word decides whether there is a body; the last token ends the text.
+        // The first word decides whether a body follows; the last token ends the text.
         .prop_map(|tokens| format!("SELECT {} x", tokens.join(" ")));
     prop_oneof![3 => simple, 1 => select(bodies(syntax)).prop_map(str::to_owned)]
 }
