@@ -1,6 +1,6 @@
 //! The connection settings in a database URL.
 
-use lockage_core::{DatabaseUrl, Error, ErrorKind, Result};
+use lockage_core::{DatabaseUrl, Error, ErrorKind, Result, UrlParts, UrlSyntax};
 use percent_encoding::percent_decode_str;
 
 /// The port of a URL without one.
@@ -88,15 +88,13 @@ impl ConnectConfig {
         let rest = rest
             .strip_prefix("//")
             .ok_or_else(|| Invalid::new("no `//`"))?;
-        // A password may contain any character without encoding: the last `@` before the parameters ends it.
-        let (location, query) = match rest.rfind('@') {
-            Some(at) => match rest[at..].find('?') {
-                Some(mark) => (&rest[..at + mark], &rest[at + mark + 1..]),
-                None => (rest, ""),
-            },
-            None => rest.split_once('?').unwrap_or((rest, "")),
-        };
-        let (user_info, location) = location.rsplit_once('@').unwrap_or(("", location));
+        let UrlParts {
+            user_info,
+            location,
+            query,
+            ..
+        } = UrlParts::split(rest, UrlSyntax::LastAt);
+        let (user_info, query) = (user_info.unwrap_or_default(), query.unwrap_or_default());
         let (user, password) = match user_info.split_once(':') {
             Some((user, password)) => (user, Some(password)),
             None => (user_info, None),
@@ -175,7 +173,8 @@ fn split_port(authority: &str) -> Result<(&str, u16), Invalid> {
         Some(port) => port
             .parse()
             .map(|port| (host, port))
-            .map_err(|_| Invalid::new(format!("invalid port `{port}`"))),
+            // The text could be a password: `mysql://user:password` without a host.
+            .map_err(|_| Invalid::new("an invalid port")),
     }
 }
 
@@ -235,7 +234,7 @@ mod tests {
         for (url, part) in [
             ("mysql:shop", "no `//`"),
             ("mysql://app:hunter2@db", "no database"),
-            ("mysql://app:hunter2@db:x/shop", "invalid port `x`"),
+            ("mysql://app:hunter2@db:x/shop", "an invalid port"),
             (
                 "mysql://app:hunter2@db/shop?sslmod=x",
                 "unknown parameter `sslmod`",

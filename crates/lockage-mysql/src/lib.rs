@@ -71,6 +71,7 @@ lockage_sql::sql_backend! {
     /// `verify-ca`, `verify-identity`), `ssl-ca`, `ssl-cert`, `ssl-key` and `socket`.
     pub const BACKEND = "lockage-mysql" {
         schemes: ["mysql", "mariadb"],
+        url_syntax: lockage_core::UrlSyntax::LastAt,
         capabilities: CAPABILITIES,
         dialect: DIALECT,
         open: open,

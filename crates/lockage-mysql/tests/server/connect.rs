@@ -56,7 +56,7 @@ async fn wrong_password_is_permanent_and_not_printed(
         database.name()
     );
     let unknown = format!(
-        "mysql://nobody:hunter2@{}/{}",
+        "mysql://unknown:hunter2@{}/{}",
         database.host(),
         database.name()
     );
