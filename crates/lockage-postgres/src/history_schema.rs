@@ -70,7 +70,7 @@ pub(crate) fn no_schema_error() -> Error {
     )
 }
 
-/// Returns the names in a search path. `"$user"` stands for the user.
+/// Returns the names in a search path. `"$user"` means the user.
 fn search_path_names<'a>(path: &'a str, user: &'a str) -> impl Iterator<Item = String> + 'a {
     let mut rest = path.trim_start();
     std::iter::from_fn(move || {
