@@ -7,6 +7,7 @@ use crate::capabilities::Capabilities;
 use crate::connect::ConnectOptions;
 use crate::migration::Migration;
 use crate::session::Session;
+use crate::url_syntax::UrlSyntax;
 
 /// A future on the heap.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -55,6 +56,7 @@ pub struct Backend {
     capabilities: Capabilities,
     connect: Connect,
     check_script: CheckScript,
+    url_syntax: UrlSyntax,
 }
 
 impl Backend {
@@ -76,7 +78,20 @@ impl Backend {
             capabilities,
             connect,
             check_script,
+            url_syntax: UrlSyntax::Unknown,
         }
+    }
+
+    /// Declares how the backend reads its URLs, so that a password is omitted from messages by the same rule.
+    #[must_use]
+    pub const fn with_url_syntax(mut self, syntax: UrlSyntax) -> Self {
+        self.url_syntax = syntax;
+        self
+    }
+
+    /// Returns how the backend reads its URLs.
+    pub const fn url_syntax(&self) -> UrlSyntax {
+        self.url_syntax
     }
 
     /// Returns the name of the backend's crate.
@@ -85,7 +100,7 @@ impl Backend {
     }
 
     /// Returns the URL schemes.
-    pub fn schemes(&self) -> &'static [&'static str] {
+    pub const fn schemes(&self) -> &'static [&'static str] {
         self.schemes
     }
 
@@ -156,5 +171,11 @@ inventory::collect!(Registration);
 macro_rules! register_backend {
     ($backend:path) => {
         $crate::__private::inventory::submit! { $crate::__private::Registration(&$backend) }
+        $crate::__private::inventory::submit! {
+            $crate::__private::SchemeSyntax {
+                schemes: $backend.schemes(),
+                syntax: $backend.url_syntax(),
+            }
+        }
     };
 }

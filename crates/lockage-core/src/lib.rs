@@ -40,6 +40,7 @@ mod session;
 pub mod status;
 mod step;
 mod url;
+mod url_syntax;
 
 pub use async_trait::async_trait;
 pub use backend::{Backend, BoxFuture, ParsedStatement};
@@ -64,10 +65,12 @@ pub use runner::Runner;
 pub use session::{Canceller, Locked, Migrator, Session, TryLock, Unlocked};
 pub use step::{Action, Step, StepResult};
 pub use url::DatabaseUrl;
+pub use url_syntax::{UrlParts, UrlSyntax};
 
 #[doc(hidden)]
 pub mod __private {
     //! Items for the expansion of macros. They are not part of the public API.
     pub use crate::backend::Registration;
+    pub use crate::url_syntax::SchemeSyntax;
     pub use inventory;
 }

@@ -121,37 +121,64 @@ fn mask_values(text: &str) -> String {
     out
 }
 
-/// Removes `password=…` and other secrets from the parameters of a URL, or from an ADO string. Keys are compared after
-/// percent-decoding.
-pub(crate) fn remove_secret_parameters(text: &str) -> String {
+/// Removes `password=…` and other secrets from the parameters of a URL. Keys are compared after percent-decoding.
+pub(crate) fn remove_secret_parameters(query: &str) -> String {
+    let is_shown = |parameter: &&str| {
+        let key = parameter.split('=').next().unwrap_or_default();
+        !is_secret_key(key)
+    };
+    let shown: Vec<String> = query
+        .split('&')
+        .filter(is_shown)
+        .map(remove_secret_entries)
+        .collect();
+    shown.join("&").trim_end_matches('&').to_owned()
+}
+
+/// Removes `Password=…;` and other secrets from an ADO string. As in its parser, a value can be quoted, and only `;` ends an
+/// entry. An entry without `=` after a secret is removed, too: it could be a part of the secret.
+pub(crate) fn remove_secret_entries(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
+    let mut after_secret = false;
     while !rest.is_empty() {
-        let end = parameter_end(rest, 0);
-        match rest[..end].split_once('=') {
-            Some((key, _)) if is_secret_key(key) => rest = skip_secret_value(rest, key.len() + 1),
+        let end = entry_end(rest, 0);
+        let entry = &rest[..end];
+        match entry.split_once('=') {
+            Some((key, _)) if is_secret_key(last_word(key)) => {
+                let secret = key.len() - last_word(key).len();
+                out.push_str(&rest[..secret]);
+                after_secret = true;
+                rest = skip_secret_value(rest, key.len() + 1);
+            }
+            None if after_secret => rest = &rest[end..],
             _ => {
-                out.push_str(&rest[..end]);
+                out.push_str(entry);
                 rest = &rest[end..];
             }
         }
     }
-    out.trim_end_matches(['?', '&', ';']).to_owned()
+    out.trim_end_matches([';', '?', '&']).to_owned()
 }
 
-/// Returns the index after the parameter, its separator included.
-fn parameter_end(text: &str, from: usize) -> usize {
+/// Returns the text after the last separator of URL parameters: `Server=db?password` ends in `password`.
+fn last_word(key: &str) -> &str {
+    key.rsplit(['?', '&']).next().unwrap_or(key)
+}
+
+/// Returns the index after an entry of an ADO string, its separator included.
+fn entry_end(text: &str, from: usize) -> usize {
     text[from..]
-        .find(['?', '&', ';'])
+        .find(';')
         .map_or(text.len(), |at| from + at + 1)
 }
 
-/// Returns the text after a secret value, which can be quoted in an ADO string.
+/// Returns the text after a secret value, which can be quoted.
 fn skip_secret_value(text: &str, value: usize) -> &str {
     let start = text.len() - text[value..].trim_start().len();
     match quoted_len(&text[start..]) {
-        Some(length) => &text[parameter_end(text, start + length)..],
-        None => &text[parameter_end(text, value)..],
+        Some(length) => &text[entry_end(text, start + length)..],
+        None => &text[entry_end(text, value)..],
     }
 }
 

@@ -2,7 +2,8 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::redact::remove_secret_parameters;
+use crate::redact::{remove_secret_entries, remove_secret_parameters};
+use crate::url_syntax::{UrlParts, UrlSyntax, join_query};
 use crate::{Error, ErrorKind, Result};
 
 /// A database URL: a scheme, and a rest that the backend of that scheme parses.
@@ -65,19 +66,25 @@ impl DatabaseUrl {
     /// (`sqlserver:Server=db;User Id=app`) gets another value of `Password`. Any other URL (`sqlite:file`) is unchanged.
     #[must_use]
     pub fn with_password(&self, password: &str) -> Self {
-        let Some(authority) = self.authority() else {
+        let rest = self.secret_after_scheme();
+        let syntax = UrlSyntax::of_scheme(self.scheme());
+        let Some(after_slashes) = rest.strip_prefix("//") else {
             return self.with_ado_password(password);
         };
-        let (userinfo, host) = split_userinfo(&self.text[authority.clone()]);
-        let user = userinfo
-            .unwrap_or_default()
-            .split(':')
-            .next()
-            .unwrap_or_default();
+        if syntax == UrlSyntax::Path {
+            return self.clone();
+        }
+        let parts = UrlParts::split(after_slashes, syntax);
+        let user = parts.user_info.unwrap_or_default();
+        let user = user.split(':').next().unwrap_or_default();
         let password = utf8_percent_encode(password, USERINFO);
-        let (before, after) = (&self.text[..authority.start], &self.text[authority.end..]);
+        let mut text = format!("{}://{user}:{password}@{}", self.scheme(), parts.location);
+        if let Some(query) = parts.query {
+            text.push('?');
+            text.push_str(query);
+        }
         Self {
-            text: format!("{before}{user}:{password}@{host}{after}"),
+            text,
             scheme_len: self.scheme_len,
         }
     }
@@ -90,72 +97,36 @@ impl DatabaseUrl {
         if !names_user {
             return self.clone();
         }
-        let rest = remove_secret_parameters(self.secret_after_scheme());
+        let rest = remove_secret_entries(self.secret_after_scheme());
         let password = password.replace('"', "\"\"");
         Self {
             text: format!("{}:{rest};Password=\"{password}\"", self.scheme()),
             scheme_len: self.scheme_len,
         }
     }
-
-    /// Returns the byte range of `user:password@host:port`.
-    fn authority(&self) -> Option<std::ops::Range<usize>> {
-        let start = self.scheme_len + 3;
-        self.text[self.scheme_len + 1..].strip_prefix("//")?;
-        // The last `@` before the query ends the userinfo, so that a password with an unescaped `/`, `?` or `#` is omitted, too.
-        let query = self.text[start..]
-            .find('?')
-            .map_or(self.text.len(), |i| start + i);
-        let from = match self.text[start..query]
-            .rfind('@')
-            .or_else(|| self.text[start..].rfind('@'))
-        {
-            Some(at) => start + at,
-            None => start,
-        };
-        let end = self.text[from..]
-            .find(['/', '?', '#', ';'])
-            .map_or(self.text.len(), |i| from + i);
-        Some(start..end)
-    }
 }
 
-/// Removes a port that is not a number: in `app:hunter2` without `@host` it is a password.
-fn remove_invalid_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port))
-            if !port.ends_with(']') && !port.bytes().all(|b| b.is_ascii_digit() || b == b',') =>
-        {
-            name
-        }
-        _ => host,
-    }
-}
-
-/// Splits `user:password@host` at the last `@`.
-fn split_userinfo(authority: &str) -> (Option<&str>, &str) {
-    match authority.rsplit_once('@') {
-        Some((userinfo, host)) => (Some(userinfo), host),
-        None => (None, authority),
-    }
-}
-
+/// Writes the URL without its secrets, as the parser of its scheme reads it. Where that parser could read a raw password as
+/// something else, nothing of the URL is shown but the user.
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(authority) = self.authority() else {
-            let rest = remove_secret_parameters(self.secret_after_scheme());
-            return write!(f, "{}:{rest}", self.scheme());
+        let rest = self.secret_after_scheme();
+        let shown = match (UrlSyntax::of_scheme(self.scheme()), rest.strip_prefix("//")) {
+            (UrlSyntax::Path, _) => redact_path(rest),
+            (_, None) => remove_secret_entries(rest),
+            (syntax, Some(after_slashes)) => {
+                format!("//{}", UrlParts::split(after_slashes, syntax).redact())
+            }
         };
-        let (userinfo, host) = split_userinfo(&self.text[authority.clone()]);
-        f.write_str(&self.text[..authority.start])?;
-        if let Some(user) = userinfo
-            .and_then(|userinfo| userinfo.split(':').next())
-            .filter(|user| !user.is_empty())
-        {
-            write!(f, "{user}@")?;
-        }
-        f.write_str(remove_invalid_port(host))?;
-        f.write_str(&remove_secret_parameters(&self.text[authority.end..]))
+        write!(f, "{}:{shown}", self.scheme())
+    }
+}
+
+/// Returns a path with its parameters, without secret parameters.
+fn redact_path(rest: &str) -> String {
+    match rest.split_once('?') {
+        Some((path, query)) => join_query(path, &remove_secret_parameters(query)),
+        None => rest.to_owned(),
     }
 }
 
@@ -184,12 +155,9 @@ mod tests {
                 "postgres://app:hunter2@db:5432/shop",
                 "postgres://app@db:5432/shop",
             ),
-            (
-                "postgres://app:hun@ter2@db/shop?x=1",
-                "postgres://app@db/shop?x=1",
-            ),
-            ("postgres://app:hun/ter2@db/shop", "postgres://app@db/shop"),
-            ("postgres://app:hun?ter2@db/shop", "postgres://app@db/shop"),
+            ("postgres://app:hun@ter2@db/shop?x=1", "postgres://app@***"),
+            ("postgres://app:hun/ter2@db/shop", "postgres://app@***"),
+            ("postgres://app:hun?ter2@db/shop", "postgres://app@***"),
             ("postgres://:hunter2@db/shop", "postgres://db/shop"),
             (
                 "postgres://db/shop?user=app&password=hunter2&a=b",

@@ -4,7 +4,7 @@ mod history_notation;
 
 use history_notation::{history, messages, options, planned, set, steps};
 use lockage_core::plan::{plan_down, plan_up};
-use lockage_core::{Action, ErrorKind, History, PlanOptions, Version};
+use lockage_core::{Action, ErrorKind, History, MigrationSet, PlanOptions, Version};
 
 fn version(text: &str) -> Version {
     text.parse().unwrap()
@@ -293,4 +293,23 @@ fn migrations_beyond_options_are_deferred() {
     options.to = None;
     options.steps = Some(1);
     assert_eq!(deferred_by(&options), (1, "2 3 R:a".into()));
+}
+
+#[test]
+fn versioned_script_without_statement_is_an_error_only_if_strict() {
+    let set = MigrationSet::from_texts([("V1__a.sql", "-- nothing"), ("R__b.sql", "")]).unwrap();
+    let mut options = PlanOptions::default();
+    assert_eq!(
+        plan_up(&set, &History::default(), &options)
+            .unwrap()
+            .steps
+            .len(),
+        2
+    );
+    options.strict = true;
+    let error = plan_up(&set, &History::default(), &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidMigration);
+    assert_eq!(error.message(), "the script contains no statement");
+    assert_eq!(error.location().unwrap().file, "V1__a.sql");
+    assert!(error.related().is_empty());
 }

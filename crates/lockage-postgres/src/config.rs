@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lockage_core::{ConnectOptions, DatabaseUrl, Error, ErrorKind, Result};
+use lockage_core::{
+    ConnectOptions, DatabaseUrl, Error, ErrorKind, Result, UrlSyntax,
+};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode as DriverSslMode;
@@ -162,12 +164,17 @@ impl UrlParts {
             .secret_after_scheme()
             .strip_prefix("//")
             .ok_or_else(|| invalid_url(url, "no `//`"))?;
-        let (user, target) = match rest.find(['@', '/']) {
-            Some(at) if rest.as_bytes()[at] == b'@' => (&rest[..=at], &rest[at + 1..]),
-            _ => ("", rest),
-        };
-        let (target, query) = target.split_once('?').unwrap_or((target, ""));
-        let parameters = Parameters::parse(url, query)?;
+        let parts = lockage_core::UrlParts::split(rest, UrlSyntax::FirstAt);
+        if parts.is_ambiguous() {
+            return Err(invalid_url(url, "an `@` that could belong to a password").with_hint(
+                "write an `@` in a password or a name as %40, or set LOCKAGE_PASSWORD",
+            ));
+        }
+        let target = parts.location;
+        let user = parts
+            .user_info
+            .map_or_else(String::new, |user| format!("{user}@"));
+        let parameters = Parameters::parse(url, parts.query.unwrap_or_default())?;
         // A later `@` belongs to the name of the database: the driver must not take it for the end of the user.
         let driver_url = format!(
             "postgres://{user}{}?{}",

@@ -70,6 +70,7 @@ lockage_sql::sql_backend! {
     /// The backend for `postgres:` and `postgresql:` URLs.
     pub const BACKEND = "lockage-postgres" {
         schemes: ["postgres", "postgresql"],
+        url_syntax: lockage_core::UrlSyntax::FirstAt,
         capabilities: CAPABILITIES,
         dialect: DIALECT,
         open: open,

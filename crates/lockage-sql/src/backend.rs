@@ -9,6 +9,8 @@ use crate::statement_reader::StatementReader;
 ///
 /// - `name`: the name of the crate.
 /// - `schemes`: the URL schemes.
+/// - `url_syntax` (optional): where a password ends in a URL, a constant [`UrlSyntax`](lockage_core::UrlSyntax). It must be the
+///   rule of the engine's own parser.
 /// - `capabilities`: a constant [`Capabilities`](lockage_core::Capabilities).
 /// - `dialect`: a static [`Dialect`].
 /// - `open`: an async function from `&ConnectOptions` to `Result<SqlSession<_>>`.
@@ -34,6 +36,7 @@ macro_rules! sql_backend {
         $(#[$docs:meta])*
         $visibility:vis const $backend:ident = $name:literal {
             schemes: [$($scheme:literal),+ $(,)?],
+            $(url_syntax: $url_syntax:expr,)?
             capabilities: $capabilities:expr,
             dialect: $dialect:expr,
             open: $open:expr,
@@ -56,7 +59,7 @@ macro_rules! sql_backend {
                 $($check_migration(migration)?;)?
                 $crate::check_script(&$dialect, migration, $check_statement, on_statement)
             },
-        );
+        )$(.with_url_syntax($url_syntax))?;
 
         $crate::__private::register_backend!($backend);
     };

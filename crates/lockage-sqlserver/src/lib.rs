@@ -79,6 +79,7 @@ lockage_sql::sql_backend! {
     /// `instance_name` and `db_principal`. The alternative is `sqlserver:` and an ADO connection string.
     pub const BACKEND = "lockage-sqlserver" {
         schemes: ["sqlserver", "mssql"],
+        url_syntax: lockage_core::UrlSyntax::LastAt,
         capabilities: CAPABILITIES,
         dialect: DIALECT,
         open: open,

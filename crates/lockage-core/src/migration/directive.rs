@@ -150,7 +150,7 @@ mod tests {
         let mut scan = Scan::default();
         let scanned = scan.update(script.as_bytes());
         match scanned.and_then(|()| scan.finish()) {
-            Ok((directives, _)) => Ok(directives),
+            Ok((directives, ..)) => Ok(directives),
             Err(ScanError::Directive(error)) => Err(error),
             Err(_) => panic!("the script is plain text"),
         }

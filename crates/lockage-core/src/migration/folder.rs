@@ -5,7 +5,8 @@ use super::script::read_error;
 use crate::{Error, ErrorKind, Location, Result};
 
 /// Returns every `.sql` file below a folder, sorted by path, and the errors of those that cannot be migrations. Symbolic links
-/// to folders are followed once.
+/// to folders are followed once. Entries whose name begins with a dot are not read: editors, version control and mounted
+/// ConfigMaps (`..data`) keep copies of files in them.
 pub(super) fn sql_files(root: &Path) -> Result<(Vec<PathBuf>, Vec<Error>)> {
     let mut scanned = ScannedFolder::default();
     scanned.walk(root).map_err(|(path, error)| {
@@ -44,6 +45,7 @@ impl ScannedFolder {
             .map(|entry| entry.map(|entry| entry.path()))
             .collect::<Result<_, _>>()
             .map_err(at)?;
+        paths.retain(|path| !is_hidden(path));
         paths.sort();
         for path in paths {
             let is_sql = path
@@ -74,6 +76,11 @@ impl ScannedFolder {
     }
 }
 
+fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(b".")
+}
+
 fn invalid_entry(path: &Path, problem: &str) -> Error {
     let file = path.display().to_string();
     Error::new(ErrorKind::InvalidMigration, format!("{file} {problem}"))
@@ -85,6 +92,24 @@ mod tests {
     use super::*;
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
+
+    /// The layout of a [ConfigMap](https://kubernetes.io/docs/concepts/storage/volumes/#configmap) in a pod.
+    #[test]
+    fn hidden_entries_are_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("..2025")).unwrap();
+        std::fs::write(path("..2025/V1__a.sql"), "").unwrap();
+        std::os::unix::fs::symlink("..2025", path("..data")).unwrap();
+        std::os::unix::fs::symlink("..data/V1__a.sql", path("V1__a.sql")).unwrap();
+        std::fs::write(path(".V2__swap.sql"), "").unwrap();
+        std::os::unix::fs::symlink("missing", path(".V3__lock.sql")).unwrap();
+        let (files, errors) = sql_files(folder.path()).unwrap();
+        assert_eq!(files, [path("V1__a.sql")]);
+        assert!(errors.is_empty(), "{errors:?}");
+        // The folder itself can have such a name.
+        assert_eq!(sql_files(&path("..data")).unwrap().0.len(), 1);
+    }
 
     #[test]
     fn invalid_entries_are_reported_with_files() {

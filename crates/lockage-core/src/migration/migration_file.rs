@@ -15,6 +15,8 @@ pub struct Migration {
     pub(super) file: String,
     pub(super) checksum: Checksum,
     pub(super) directives: Directives,
+    /// Whether the script contains only comments and blank lines.
+    pub(super) is_empty: bool,
     pub(super) script: Script,
     /// The version text of the history row, for a migration without a file.
     pub(super) row_key: Option<String>,
@@ -37,6 +39,7 @@ impl Migration {
             file: String::new(),
             checksum: Checksum::of(b""),
             directives: Directives::default(),
+            is_empty: true,
             script: Script::Text("".into()),
             row_key,
         }
@@ -70,6 +73,11 @@ impl Migration {
     /// Returns the directives in the header of the script.
     pub fn directives(&self) -> &Directives {
         &self.directives
+    }
+
+    /// Returns whether the script contains only comments and blank lines.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// Returns the value of the history's `version` column: the version in its canonical spelling, or `R:` and the name.

@@ -6,6 +6,7 @@ mod file_name;
 mod folder;
 mod kind;
 mod migration_file;
+mod other_tool;
 mod scan;
 mod script;
 mod set;

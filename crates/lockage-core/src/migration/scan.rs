@@ -1,5 +1,6 @@
 use super::checksum::{Checksum, ScriptHasher};
 use super::directive::{self, DirectiveError, Directives};
+use super::other_tool::{self, Mark};
 use crate::{Error, ErrorKind, Location};
 
 /// Reads a script in chunks and determines its encoding, its directives and its checksum.
@@ -32,10 +33,23 @@ const MAX_LINE_LEN: usize = 4096;
 
 /// The error of a scan.
 pub(super) enum ScanError {
-    NotUtf8 { offset: u64 },
-    Nul { offset: u64 },
+    NotUtf8 {
+        offset: u64,
+    },
+    Nul {
+        offset: u64,
+    },
+    Utf16,
     Directive(DirectiveError),
+    OtherTool {
+        mark: &'static Mark,
+        line: u32,
+        line_text: String,
+    },
 }
+
+/// The byte-order marks of UTF-16.
+const UTF_16_MARKS: [&[u8]; 2] = [b"\xFF\xFE", b"\xFE\xFF"];
 
 impl ScanError {
     pub(super) fn with_position(self, file: &str) -> Error {
@@ -56,6 +70,24 @@ impl ScanError {
                 format!("the file is not text: byte {offset} is zero"),
                 "save the file as UTF-8; it may be in UTF-16",
             ),
+            Self::Utf16 => encoding(
+                0,
+                "the file is in UTF-16, not in UTF-8".to_owned(),
+                "save the file as UTF-8",
+            ),
+            Self::OtherTool {
+                mark: Mark { tool, mark },
+                line,
+                line_text,
+            } => Error::new(
+                ErrorKind::InvalidMigration,
+                format!("the file is a migration of {tool} (`{mark}`), and Lockage would run all of it"),
+            )
+            .with_location(Location::at(file, line, 1).with_line_text(line_text))
+            .with_hint(
+                "move the part that applies the change to a file V<version>__<name>.sql and the part that undoes it to \
+                 U<version>__<name>.sql, without the marks",
+            ),
             Self::Directive(error) => Error::new(ErrorKind::InvalidMigration, error.message)
                 .with_location(Location::at(file, error.line, 1).with_line_text(error.line_text)),
         }
@@ -65,6 +97,9 @@ impl ScanError {
 impl Scan {
     pub(super) fn update(&mut self, bytes: &[u8]) -> Result<(), ScanError> {
         self.hasher.update(bytes);
+        if self.is_utf16(bytes) {
+            return Err(ScanError::Utf16);
+        }
         let pending = self.pending.len();
         self.pending.extend_from_slice(bytes);
         let valid = match std::str::from_utf8(&self.pending) {
@@ -87,14 +122,25 @@ impl Scan {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<(Directives, Checksum), ScanError> {
+    /// Returns whether the script begins with the mark of UTF-16, or with a character of it that is in ASCII.
+    fn is_utf16(&self, bytes: &[u8]) -> bool {
+        let at_start = self.offset == 0 && self.pending.is_empty();
+        let zeros = bytes.iter().take(4).map(|byte| *byte == 0);
+        let zeros: Vec<bool> = zeros.collect();
+        let has_zero = zeros == [true, false, true, false] || zeros == [false, true, false, true];
+        at_start && (has_zero || UTF_16_MARKS.iter().any(|mark| bytes.starts_with(mark)))
+    }
+
+    /// Returns the directives, the checksum, and whether the script contains anything but comments and blank lines.
+    pub(super) fn finish(mut self) -> Result<(Directives, Checksum, bool), ScanError> {
         if let Err(error) = std::str::from_utf8(&self.pending) {
             return Err(ScanError::NotUtf8 {
                 offset: self.offset + error.valid_up_to() as u64,
             });
         }
         self.read_lines(self.pending.len(), true)?;
-        Ok((self.directives, self.hasher.finish()))
+        let has_body = self.section == Section::Body;
+        Ok((self.directives, self.hasher.finish(), has_body))
     }
 
     /// Processes the complete lines in the first `valid` bytes and returns their length in bytes.
@@ -107,6 +153,13 @@ impl Scan {
             let is_complete = at_end || line.ends_with('\n');
             if !is_complete && line.len() <= MAX_LINE_LEN {
                 break;
+            }
+            if let Some(mark) = other_tool::find_mark(line.trim_start_matches('\u{FEFF}')) {
+                return Err(ScanError::OtherTool {
+                    mark,
+                    line: self.lines + 1,
+                    line_text: line.trim_end().to_owned(),
+                });
             }
             self.read_line(line).map_err(ScanError::Directive)?;
             self.lines += u32::from(is_complete);

@@ -202,7 +202,8 @@ fn read_migration(file: String, script: Script) -> Result<Migration> {
         scan.update(&buffer[..n])
             .map_err(|error| error.with_position(&file))?;
     }
-    let (directives, checksum) = scan.finish().map_err(|error| error.with_position(&file))?;
+    let (directives, checksum, has_body) =
+        scan.finish().map_err(|error| error.with_position(&file))?;
     Ok(Migration {
         kind: name.kind,
         version: name.version,
@@ -210,6 +211,7 @@ fn read_migration(file: String, script: Script) -> Result<Migration> {
         file,
         checksum,
         directives,
+        is_empty: !has_body,
         script,
         row_key: None,
     })
@@ -281,6 +283,83 @@ mod tests {
         std::fs::write(folder.path().join("V1__a.sql"), b"abc\xC3").unwrap();
         let error = MigrationSet::from_folder(folder.path()).unwrap_err();
         assert!(error.message().contains("byte 3 "), "{error}");
+    }
+
+    #[test]
+    fn utf16_is_named_as_the_cause() {
+        let folder = tempfile::tempdir().unwrap();
+        let units: Vec<u16> = "SELECT 1;".encode_utf16().collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        for text in [
+            [&b"\xFF\xFE"[..], &little].concat(),
+            [&b"\xFE\xFF"[..], &big].concat(),
+            little,
+            big,
+        ] {
+            std::fs::write(folder.path().join("V1__a.sql"), &text).unwrap();
+            let error = MigrationSet::from_folder(folder.path()).unwrap_err();
+            assert_eq!(error.message(), "the file is in UTF-16, not in UTF-8");
+            assert_eq!(error.kind(), ErrorKind::InvalidMigration);
+        }
+    }
+
+    #[test]
+    fn file_of_another_tool_is_refused_with_its_name() {
+        for (tool, text) in [
+            (
+                "dbmate",
+                "-- migrate:up\nCREATE TABLE a (id int);\n\n-- migrate:down\nDROP TABLE a;\n",
+            ),
+            (
+                "dbmate",
+                "-- migrate:up\nSELECT 1;\n--  MIGRATE:down transaction:false\nSELECT 2;",
+            ),
+            (
+                "goose",
+                "-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT 2;\n",
+            ),
+            ("sql-migrate", "-- +migrate Up\nSELECT 1;\n-- +migrate Down"),
+            (
+                "Liquibase",
+                "\u{FEFF}--liquibase formatted sql\n--changeset a:1\nSELECT 1;",
+            ),
+            ("MyBatis Migrations", "SELECT 1;\r\n-- //@UNDO\r\nSELECT 2;"),
+        ] {
+            let error = MigrationSet::from_texts([("V1__a.sql", text)]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidMigration);
+            assert!(
+                error.message().contains(&format!("migration of {tool} ")),
+                "{error}"
+            );
+            assert!(error.location().unwrap().line.is_some());
+            assert!(error.hint().unwrap().contains("U<version>"), "{error:?}");
+        }
+        for text in [
+            "-- migrate:upgrade",
+            "-- we goose down",
+            "SELECT '+goose Down';",
+        ] {
+            assert!(
+                MigrationSet::from_texts([("V1__a.sql", text)]).is_ok(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn script_of_comments_only_is_empty() {
+        for (text, empty) in [
+            ("", true),
+            ("-- a\n\n/* b\n c */ -- d\n", true),
+            ("\u{FEFF}\r\n-- lockage: no-transaction\r\n", true),
+            ("-- a\nSELECT 1;", false),
+            ("/*! SELECT 1 */", false),
+            ("/* a */ SELECT 1;", false),
+        ] {
+            let set = MigrationSet::from_texts([("V1__a.sql", text)]).unwrap();
+            assert_eq!(set.iter().next().unwrap().is_empty(), empty, "{text}");
+        }
     }
 
     #[test]

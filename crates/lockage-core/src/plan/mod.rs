@@ -15,4 +15,5 @@ pub use down::plan_down;
 pub(crate) use rebuild::plan_rebuild;
 pub use repair::{Repair, Repairs};
 pub use steps::{Plan, PlanOptions};
+pub(crate) use up::EMPTY_SCRIPT;
 pub use up::plan_up;

@@ -15,7 +15,7 @@ pub struct PlanOptions {
     pub steps: Option<usize>,
     /// Whether to apply migrations that are older than an applied one. Otherwise they are an error.
     pub out_of_order: bool,
-    /// Whether a database that is ahead of the files is an error.
+    /// Whether a database that is ahead of the files is an error, and a versioned migration without a statement.
     pub strict: bool,
 }
 

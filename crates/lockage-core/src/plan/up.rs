@@ -5,8 +5,12 @@ use super::divergence::divergence_error;
 use super::steps::{Plan, PlanOptions};
 use crate::status::{MigrationEntry, MigrationStatus, compare_up_to};
 use crate::{
-    Action, Error, ErrorKind, History, Kind, Migration, MigrationSet, Result, Step, Version,
+    Action, Error, ErrorKind, History, Kind, Location, Migration, MigrationSet, Result, Step,
+    Version,
 };
+
+/// What is wrong with a versioned migration without a statement.
+pub(crate) const EMPTY_SCRIPT: &str = "the script contains no statement";
 
 /// Plans how to bring a database up to its files.
 ///
@@ -16,6 +20,7 @@ use crate::{
 /// - [`ErrorKind::Diverged`] if files and history contradict each other. The first contradiction is the error; the others
 ///   are [`Error::related`].
 /// - [`ErrorKind::InvalidConfig`] if no migration has the target version.
+/// - [`ErrorKind::InvalidMigration`] for a versioned migration without a statement, if the options are strict.
 pub fn plan_up(set: &MigrationSet, history: &History, options: &PlanOptions) -> Result<Plan> {
     let entries = compare_up_to(set, history, options.to.as_ref());
     check_target(&entries, options.to.as_ref())?;
@@ -30,6 +35,11 @@ pub fn plan_up(set: &MigrationSet, history: &History, options: &PlanOptions) -> 
         .filter(|entry| entry.status.is_pending())
         .collect();
     let selected = select(&pending, options);
+    let empty = selected.iter().filter(|_| options.strict);
+    let empty = empty.filter_map(|migration| empty_script_error(migration));
+    if let Some(error) = Error::combine(empty) {
+        return Err(error);
+    }
     let selected_pointers: HashSet<_> = selected.iter().map(|m| Arc::as_ptr(m)).collect();
     let deferred = pending
         .iter()
@@ -49,6 +59,15 @@ pub fn plan_up(set: &MigrationSet, history: &History, options: &PlanOptions) -> 
             .collect(),
         deferred,
         ahead,
+    })
+}
+
+/// Returns the error of `--strict` for a versioned migration without a statement.
+fn empty_script_error(migration: &Migration) -> Option<Error> {
+    (migration.kind() == Kind::Versioned && migration.is_empty()).then(|| {
+        Error::new(ErrorKind::InvalidMigration, EMPTY_SCRIPT)
+            .with_location(Location::file(migration.file()))
+            .with_hint("write the script, delete the file, or remove --strict")
     })
 }
 

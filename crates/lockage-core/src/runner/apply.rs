@@ -7,7 +7,8 @@ use super::Runner;
 use super::connect::{close_session, interrupted_error};
 use super::operation::{Operation, Run};
 use crate::event::Event;
-use crate::plan::Plan;
+use crate::migration::Kind;
+use crate::plan::{EMPTY_SCRIPT, Plan};
 use crate::session::{Canceller, Locked};
 use crate::step::{Action, Step};
 use crate::{Error, ErrorKind, Result};
@@ -79,6 +80,15 @@ impl Runner {
             index,
             steps: plan.steps.len(),
         });
+        if step.action == Action::Apply
+            && step.migration.kind() == Kind::Versioned
+            && step.migration.is_empty()
+        {
+            self.observer.on_event(&Event::Notice {
+                severity: "WARNING",
+                message: &format!("{}: {EMPTY_SCRIPT}", step.migration.file()),
+            });
+        }
         let started_at = Instant::now();
         run.report.begin_step(step);
         let canceller = locked.canceller();

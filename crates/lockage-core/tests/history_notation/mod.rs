@@ -16,7 +16,7 @@ pub(crate) fn set(files: &str) -> MigrationSet {
             Some((_, name)) => format!("R__{name}.sql"),
             None => format!("{file}__m.sql"),
         };
-        (name, format!("-- {file}"))
+        (name, format!("SELECT '{file}';"))
     }))
     .unwrap()
 }

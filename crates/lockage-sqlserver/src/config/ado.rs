@@ -43,7 +43,8 @@ fn next_pair(text: &str) -> Result<Option<(Pair, &str)>, String> {
     let end = text.find([';', '=']).unwrap_or(text.len());
     let key = text[..end].trim();
     if !text[end..].starts_with('=') {
-        return Err(format!("`{key}` without `=`"));
+        // The text could be a part of a password.
+        return Err("an entry without `=`".into());
     }
     let value = text[end + 1..].trim_start();
     let close = match value.chars().next() {

@@ -153,7 +153,7 @@ fn parse_encrypt(value: &str) -> Result<Encrypt, String> {
 fn parse_port(text: &str) -> Result<u16, String> {
     text.trim()
         .parse::<u16>()
-        .map_err(|_| format!("invalid port `{text}`"))
+        .map_err(|_| "an invalid port".into())
 }
 
 pub(super) fn to_bool(value: &str) -> Option<bool> {

@@ -1,20 +1,19 @@
 //! Parses `sqlserver://user:password@host:1433/database?encrypt=true`.
 
+use lockage_core::{UrlParts, UrlSyntax};
 use percent_encoding::percent_decode_str;
 
 use super::connect_config::ConnectConfig;
 
 /// Parses the part of a URL after `//`.
 pub(super) fn parse(rest: &str) -> Result<ConnectConfig, String> {
-    // A password may contain any character unescaped, so the last `@` ends it.
-    let (before_query, query) = match rest.rfind('@') {
-        Some(at) => match rest[at..].find('?') {
-            Some(mark) => (&rest[..at + mark], &rest[at + mark + 1..]),
-            None => (rest, ""),
-        },
-        None => rest.split_once('?').unwrap_or((rest, "")),
-    };
-    let (user_info, location) = before_query.rsplit_once('@').unwrap_or(("", before_query));
+    let UrlParts {
+        user_info,
+        location,
+        query,
+        ..
+    } = UrlParts::split(rest, UrlSyntax::LastAt);
+    let (user_info, query) = (user_info.unwrap_or_default(), query.unwrap_or_default());
     let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
     let (authority, database) = location.split_once('/').unwrap_or((location, ""));
     let mut config = ConnectConfig::default();
