@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lockage_core::LockKey;
 use lockage_sqlite::BACKEND;
-use lockage_testkit::{Ability, Barrier, Fixture, TestError, async_trait, unique_name};
+use lockage_testkit::{Ability, Barrier, Fixture, TableLock, TestError, async_trait, unique_name};
 use rusqlite::{Connection, ErrorCode};
 
 struct Sqlite {
@@ -20,6 +20,7 @@ impl Fixture for Sqlite {
             Ability::Engine
             | Ability::Barrier
             | Ability::StealLock
+            | Ability::TableLock
             | Ability::DetectsDeadClient
             | Ability::Processes => None,
             Ability::ReleaseInScript => {
@@ -90,6 +91,40 @@ impl Fixture for Sqlite {
         let mut lock = path(url).into_os_string();
         lock.push(format!("-lockage-{key}.lock"));
         Ok(std::fs::remove_file(lock)?)
+    }
+
+    /// Locks the whole database, because SQLite has no locks of tables.
+    async fn lock_table(&self, url: &str, _table: &str) -> Result<Box<dyn TableLock>, TestError> {
+        let client = client(url)?;
+        client.execute_batch("BEGIN IMMEDIATE")?;
+        Ok(Box::new(ImmediateTransaction { client }))
+    }
+
+    fn create_temporary_table_sql(&self, table: &str) -> Result<String, TestError> {
+        Ok(format!(
+            "CREATE TEMPORARY TABLE {table} (n INTEGER NOT NULL)"
+        ))
+    }
+
+    fn change_setting_sql(&self) -> Result<String, TestError> {
+        Ok("PRAGMA recursive_triggers = ON".into())
+    }
+
+    fn insert_setting_sql(&self, table: &str) -> Result<String, TestError> {
+        Ok(format!(
+            "INSERT INTO {table} (n) SELECT recursive_triggers FROM pragma_recursive_triggers"
+        ))
+    }
+}
+
+struct ImmediateTransaction {
+    client: Connection,
+}
+
+#[async_trait]
+impl TableLock for ImmediateTransaction {
+    async fn unlock(self: Box<Self>) -> Result<(), TestError> {
+        Ok(self.client.execute_batch("ROLLBACK")?)
     }
 }
 

@@ -22,6 +22,12 @@ pub enum Ability {
     TerminateSession,
     /// The server detects a disconnected client while a statement runs, not only after the statement.
     DetectsDeadClient,
+    /// [`Fixture::lock_table`].
+    TableLock,
+    /// [`Fixture::create_temporary_table_sql`].
+    TemporaryTable,
+    /// [`Fixture::change_setting_sql`] and [`Fixture::insert_setting_sql`].
+    SessionSetting,
     /// Other processes see the database and the lock. The suite reads it from
     /// [`Capabilities::cross_process_lock`](lockage_core::Capabilities::cross_process_lock), not from the fixture.
     Processes,
@@ -129,6 +135,37 @@ pub trait Fixture: Send + Sync + 'static {
     async fn terminate_session(&self, url: &str, holder: &LockHolder) -> Result<(), TestError> {
         unsupported_error((url, holder), "terminate_session")
     }
+
+    /// Locks a table, or the whole database, in a session of the engine's own client, until [`TableLock::unlock`]. Statements of other
+    /// sessions that insert into the table wait for the lock, and reading the database stays possible.
+    ///
+    /// Required for [`Ability::TableLock`].
+    async fn lock_table(&self, url: &str, table: &str) -> Result<Box<dyn TableLock>, TestError> {
+        unsupported_error((url, table), "lock_table")
+    }
+
+    /// Returns the statement that creates a temporary table with the columns of all tables, which exists until the session ends. The
+    /// statement fails if the session has this temporary table, and succeeds if a permanent table has the same name.
+    ///
+    /// Required for [`Ability::TemporaryTable`].
+    fn create_temporary_table_sql(&self, table: &str) -> Result<String, TestError> {
+        unsupported_error(table, "create_temporary_table_sql")
+    }
+
+    /// Returns the statement that changes a setting or a variable of the session, which stays changed until the session ends.
+    ///
+    /// Required for [`Ability::SessionSetting`].
+    fn change_setting_sql(&self) -> Result<String, TestError> {
+        unsupported_error((), "change_setting_sql")
+    }
+
+    /// Returns the statement that inserts 1 into a table if [`change_setting_sql`](Self::change_setting_sql) ran in the session, and
+    /// 0 otherwise.
+    ///
+    /// Required for [`Ability::SessionSetting`].
+    fn insert_setting_sql(&self, table: &str) -> Result<String, TestError> {
+        unsupported_error(table, "insert_setting_sql")
+    }
 }
 
 /// A closed barrier, at which statements block.
@@ -140,6 +177,13 @@ pub trait Barrier: Send + Sync {
 
     /// Opens the barrier for all statements that start from now on.
     async fn open(self: Box<Self>) -> Result<(), TestError>;
+}
+
+/// A locked table.
+#[async_trait]
+pub trait TableLock: Send {
+    /// Unlocks the table. Nothing else has changed in the database.
+    async fn unlock(self: Box<Self>) -> Result<(), TestError>;
 }
 
 fn unsupported_error<T>(_: impl Sized, method: &str) -> Result<T, TestError> {

@@ -51,7 +51,7 @@ mod unique_name;
 pub use child::run_child_if_requested;
 pub use error_chain::format_error_chain;
 pub use exclusivity::ExclusivityProbe;
-pub use fixture::{Ability, Barrier, Fixture, TestError};
+pub use fixture::{Ability, Barrier, Fixture, TableLock, TestError};
 pub use harness::conformance;
 pub use lockage_core::async_trait;
 pub use suite::Suite;

@@ -204,6 +204,14 @@ const MUTATIONS: &[Mutation] = &[
                 "the inserted rows after the stop",
             ),
             (
+                "limit::ddl_lock_timeout_rolls_back_and_retries",
+                "the rows of the first table",
+            ),
+            (
+                "limit::statement_timeout_cancels_a_statement",
+                "the inserted rows after the stop",
+            ),
+            (
                 "stop::run_dropped_at_any_await_leaves_nothing_half_applied",
                 "the inserted rows",
             ),
@@ -225,6 +233,41 @@ const MUTATIONS: &[Mutation] = &[
         &[(
             "stop::interrupted_run_fails_and_releases_lock",
             "expected one of [Interrupted]",
+        )],
+    ),
+    (
+        Fault::IgnoresStatementTimeout,
+        &[(
+            "limit::statement_timeout_cancels_a_statement",
+            "a run with a statement timeout: not within",
+        )],
+    ),
+    (
+        Fault::IgnoresDdlLockTimeout,
+        &[(
+            "limit::ddl_lock_timeout_rolls_back_and_retries",
+            "whose table is locked: not within",
+        )],
+    ),
+    (
+        Fault::DoesNotRetryLockTimeout,
+        &[(
+            "limit::ddl_lock_timeout_rolls_back_and_retries",
+            "the table busy is locked",
+        )],
+    ),
+    (
+        Fault::KeepsTemporaryTables,
+        &[(
+            "session::temporary_table_is_dropped_before_next_migration",
+            "the temporary table exists",
+        )],
+    ),
+    (
+        Fault::KeepsSettings,
+        &[(
+            "session::setting_is_restored_before_next_migration",
+            "found Some([1, 1, 1, 1])",
         )],
     ),
     (

@@ -39,12 +39,14 @@ mod expect;
 mod history;
 mod holder;
 mod key;
+mod limit;
 mod lock;
 mod loss;
 mod migrate;
 mod process;
 mod race;
 mod resume;
+mod session;
 mod stop;
 mod undo;
 
@@ -58,6 +60,8 @@ pub(crate) const ALL: &[&[Case]] = &[
     loss::CASES,
     history::CASES,
     migrate::CASES,
+    session::CASES,
+    limit::CASES,
     undo::CASES,
     resume::CASES,
     stop::CASES,

@@ -7,8 +7,8 @@ use lockage_core::{ErrorKind, Interrupt, LockKey};
 
 use super::blocked_migration;
 use super::expect::expect_error;
+use crate::TestError;
 use crate::case_context::CaseContext;
-use crate::{Barrier, TestError};
 
 cases!("stop":
     run_dropped_mid_migration_releases_lock [Barrier],
@@ -27,7 +27,7 @@ async fn run_dropped_mid_migration_releases_lock(context: &CaseContext) -> Resul
         running.await.is_err_and(|error| error.is_cancelled()),
         "the run ended before it was dropped"
     );
-    expect_clean_stop(context, barrier).await
+    blocked_migration::expect_clean_stop(context, barrier).await
 }
 
 async fn interrupted_run_fails_and_releases_lock(context: &CaseContext) -> Result<(), TestError> {
@@ -49,34 +49,7 @@ async fn interrupted_run_fails_and_releases_lock(context: &CaseContext) -> Resul
         Some(1),
         "migrations that the error reports as applied"
     );
-    expect_clean_stop(context, barrier).await
-}
-
-/// Checks that the lock is released and nothing is half applied while the barrier is closed. Then opens it and checks that the next run
-/// completes.
-async fn expect_clean_stop(
-    context: &CaseContext,
-    barrier: Box<dyn Barrier>,
-) -> Result<(), TestError> {
-    let what = "the lock of the stopped run";
-    let next = context.wait_for_lock(what, &LockKey::default()).await?;
-    ensure_eq!(
-        context.applied_versions().await?,
-        ["1"],
-        "applied versions after the stop"
-    );
-    if context.suite().backend.capabilities().transactional_ddl {
-        ensure_eq!(
-            context.rows("seen").await?,
-            Some(vec![1]),
-            "the inserted rows after the stop"
-        );
-    }
-    context.unlock(next).await?;
-    context
-        .with_timeout_ok("opening the barrier", barrier.open())
-        .await?;
-    blocked_migration::expect_completion(context).await
+    blocked_migration::expect_clean_stop(context, barrier).await
 }
 
 async fn try_lock_dropped_at_any_await_leaves_no_lock(

@@ -92,6 +92,16 @@ pub(crate) enum Fault {
     UndoKeepsAppliedState,
     /// Records the undo without running the script.
     UndoSkipsScript,
+    /// Ignores the statement timeout.
+    IgnoresStatementTimeout,
+    /// Waits without a limit for a locked table.
+    IgnoresDdlLockTimeout,
+    /// Fails instead of retrying when a table is locked.
+    DoesNotRetryLockTimeout,
+    /// A temporary table stays until the session ends.
+    KeepsTemporaryTables,
+    /// A changed setting stays until the session ends.
+    KeepsSettings,
     /// Resumes a migration at its first statement.
     RestartsMigration,
     /// The lock excludes only sessions of the same process.

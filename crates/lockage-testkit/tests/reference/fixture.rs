@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use lockage_core::{LockHolder, LockKey};
-use lockage_testkit::{Ability, Barrier, Fixture, TestError, async_trait};
+use lockage_testkit::{Ability, Barrier, Fixture, TableLock, TestError, async_trait};
 use tempfile::TempDir;
 
 use super::lock::file_name;
@@ -136,6 +136,35 @@ impl Fixture for ReferenceFixture {
             marker::terminated(&folder(url), session),
             "",
         )?)
+    }
+
+    async fn lock_table(&self, url: &str, table: &str) -> Result<Box<dyn TableLock>, TestError> {
+        let marker = marker::locked(&folder(url), table);
+        std::fs::write(&marker, "")?;
+        Ok(Box::new(LockedTable { marker }))
+    }
+
+    fn create_temporary_table_sql(&self, table: &str) -> Result<String, TestError> {
+        Ok(format!("create-temporary {table}"))
+    }
+
+    fn change_setting_sql(&self) -> Result<String, TestError> {
+        Ok("change-setting".into())
+    }
+
+    fn insert_setting_sql(&self, table: &str) -> Result<String, TestError> {
+        Ok(format!("insert-setting {table}"))
+    }
+}
+
+struct LockedTable {
+    marker: PathBuf,
+}
+
+#[async_trait]
+impl TableLock for LockedTable {
+    async fn unlock(self: Box<Self>) -> Result<(), TestError> {
+        Ok(std::fs::remove_file(self.marker)?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Files by which the fixture controls sessions without the backend: closed barriers and terminated sessions.
+//! Files by which the fixture controls sessions without the backend: closed barriers, locked tables and terminated sessions.
 
 use std::path::{Path, PathBuf};
 
@@ -12,4 +12,8 @@ pub(crate) fn reached(folder: &Path, barrier: &str) -> PathBuf {
 
 pub(crate) fn terminated(folder: &Path, session: &str) -> PathBuf {
     folder.join(format!("terminated-{session}"))
+}
+
+pub(crate) fn locked(folder: &Path, table: &str) -> PathBuf {
+    folder.join(format!("locked-{table}"))
 }

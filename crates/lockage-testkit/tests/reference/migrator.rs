@@ -1,32 +1,19 @@
 use std::sync::Arc;
 
 use lockage_core::{
-    Action, Canceller, Capabilities, Error, ErrorKind, Event, History, Kind, Location, LockKey,
-    LockProof, Migrator, Observer, Result, State, Step, StepResult, async_trait,
+    Action, Canceller, Capabilities, Error, ErrorKind, Event, History, Kind, LockKey, LockProof,
+    Migrator, NoObserver, Observer, Result, State, Step, StepResult, async_trait,
 };
 
 use super::cancel::NoCancel;
-use super::script::{self, Command};
-use super::session::{ReferenceSession, wait_until_exists};
+use super::script;
+use super::session::ReferenceSession;
+use super::statement::ScriptRun;
 use super::store::{Change, Content, Row, session_lost};
-use super::{BACKEND, Fault, marker};
+use super::{BACKEND, Fault};
 
-/// A step that is being applied.
-struct ScriptRun<'a> {
-    step: &'a Step,
-    key: &'a LockKey,
-    text: String,
-}
-
-impl ScriptRun<'_> {
-    fn statements(&self) -> Vec<(u32, &str)> {
-        script::statements(&self.text).collect()
-    }
-
-    fn location(&self, line: u32) -> Location {
-        Location::at(self.step.migration.file(), line, 1)
-    }
-}
+/// The number of attempts to run a migration whose tables are locked.
+const MAX_ATTEMPTS: u32 = 10;
 
 impl ReferenceSession {
     fn content(&self) -> Result<Content> {
@@ -75,7 +62,7 @@ impl ReferenceSession {
             applied_by: format!("reference@localhost {}", std::process::id()),
             done: if counts { done } else { 0 },
             total: if counts { total } else { 0 },
-            run_id: self.run_id.clone(),
+            run_id: self.options.run_id.clone(),
         })
     }
 
@@ -92,48 +79,6 @@ impl ReferenceSession {
             Vec::new()
         } else {
             vec![self.row(step, state, total, total)]
-        }
-    }
-
-    /// Runs one statement on a copy of the database and returns its change.
-    async fn run(
-        &self,
-        work: &ScriptRun<'_>,
-        (line, statement): (u32, &str),
-        content: &mut Content,
-    ) -> Result<Option<Change>> {
-        tokio::task::yield_now().await;
-        self.ensure_alive()?;
-        match script::parse(statement, work.step.migration.file(), line)? {
-            Command::Change(change) => {
-                match content.apply(&change) {
-                    Ok(()) => Ok(Some(change)),
-                    Err(why) => Err(Error::new(ErrorKind::MigrationFailed, why)
-                        .with_location(work.location(line))),
-                }
-            }
-            Command::ReleaseLocks => {
-                drop(self.release_all());
-                Ok(None)
-            }
-            Command::Barrier(barrier) => {
-                let closed = marker::closed(&self.folder, &barrier);
-                if closed.exists() {
-                    std::fs::write(marker::reached(&self.folder, &barrier), "")
-                        .map_err(|error| session_lost(&error))?;
-                }
-                let terminated = marker::terminated(&self.folder, &self.id);
-                tokio::select! {
-                    () = wait_until_exists(&closed, false) => Ok(None),
-                    () = wait_until_exists(&terminated, true) => {
-                        Err(Error::new(ErrorKind::SessionLost, "the session was terminated"))
-                    }
-                    () = self.cancel.0.notified() => {
-                        Err(Error::new(ErrorKind::MigrationFailed, "cancelled")
-                            .with_location(work.location(line)))
-                    }
-                }
-            }
         }
     }
 
@@ -210,6 +155,29 @@ impl ReferenceSession {
         }
     }
 
+    /// Runs a script, and runs it again while a table is locked.
+    async fn run_with_retries(
+        &self,
+        work: &ScriptRun<'_>,
+        observer: &dyn Observer,
+    ) -> Result<StepResult> {
+        for attempt in 2..=MAX_ATTEMPTS {
+            self.reset();
+            match self.run_script(work).await {
+                Err(error) if error.is_temporary() && !self.has(Fault::DoesNotRetryLockTimeout) => {
+                    observer.on_event(&Event::Retrying {
+                        step: work.step,
+                        attempt,
+                        message: error.message(),
+                    });
+                }
+                done => return done,
+            }
+        }
+        self.reset();
+        self.run_script(work).await
+    }
+
     /// Returns whether the history shows that the step is done.
     fn is_done(&self, step: &Step, content: &Content) -> Result<bool> {
         let migration = &step.migration;
@@ -235,7 +203,12 @@ impl ReferenceSession {
         })
     }
 
-    async fn step(&mut self, key: &LockKey, step: &Step) -> Result<StepResult> {
+    async fn step(
+        &mut self,
+        key: &LockKey,
+        step: &Step,
+        observer: &dyn Observer,
+    ) -> Result<StepResult> {
         let content = self.content()?;
         let recorded =
             step.action == Action::MarkApplied && !self.has(Fault::MarkAppliedRunsScript);
@@ -254,7 +227,7 @@ impl ReferenceSession {
         if self.is_done(step, &content)? {
             return Ok(StepResult::default());
         }
-        let done = self.run_script(&work).await;
+        let done = self.run_with_retries(&work, observer).await;
         if done.is_err() {
             self.failed = true;
             if self.has(Fault::RejectsCorrectedMigration) {
@@ -266,7 +239,7 @@ impl ReferenceSession {
 
     /// Opens a second session without a fault, for [`Fault::ContinuesWhenDropped`].
     fn open_sibling(&self) -> Result<Self> {
-        Self::open(self.folder.clone(), None, self.run_id.clone())
+        Self::open(self.folder.clone(), None, self.options.clone())
     }
 }
 
@@ -322,7 +295,7 @@ impl Migrator for ReferenceSession {
             }
             let (key, step) = (held.key().clone(), step.clone());
             let task = tokio::spawn(async move {
-                let done = sibling.step(&key, &step).await;
+                let done = sibling.step(&key, &step, &NoObserver).await;
                 (done, sibling.release(&key))
             });
             let (done, handle) = task.await.map_err(|error| session_lost(&error))?;
@@ -331,7 +304,7 @@ impl Migrator for ReferenceSession {
             }
             return done;
         }
-        let applied = self.step(held.key(), step).await?;
+        let applied = self.step(held.key(), step, observer).await?;
         observer.on_event(&Event::Statement {
             done: applied.statements,
             total: applied.statements,

@@ -10,6 +10,8 @@ mod migrator;
 mod provider;
 mod script;
 mod session;
+mod session_state;
+mod statement;
 mod store;
 
 use std::path::PathBuf;
@@ -50,7 +52,7 @@ pub(crate) const LOCAL_BACKEND: Backend = Backend::new(
 fn connect(options: &ConnectOptions) -> BoxFuture<'_, Result<Box<dyn Session>>> {
     Box::pin(async move {
         let (folder, fault) = parse_url(options.url.secret_after_scheme())?;
-        let session = session::ReferenceSession::open(folder, fault, options.run_id.clone())?;
+        let session = session::ReferenceSession::open(folder, fault, options.clone())?;
         Ok(Box::new(session) as Box<dyn Session>)
     })
 }

@@ -12,6 +12,12 @@ pub(crate) enum Command {
     Change(Change),
     /// Blocks while the barrier is closed.
     Barrier(String),
+    /// Creates a temporary table, which hides a permanent one of the same name.
+    CreateTemporary(String),
+    /// Changes the setting of the session.
+    ChangeSetting,
+    /// Inserts 1 if the setting of the session is changed, and 0 otherwise.
+    InsertSetting(String),
     /// Releases all locks of the session.
     ReleaseLocks,
 }
@@ -39,6 +45,9 @@ pub(crate) fn parse(statement: &str, file: &str, line: u32) -> Result<Command> {
         ["create", table] => Some(Command::Change(Change::Create(table.into()))),
         ["insert", table, n] => number(n).map(|n| Command::Change(Change::Insert(table.into(), n))),
         ["barrier", barrier] => Some(Command::Barrier(barrier.into())),
+        ["create-temporary", table] => Some(Command::CreateTemporary(table.into())),
+        ["change-setting"] => Some(Command::ChangeSetting),
+        ["insert-setting", table] => Some(Command::InsertSetting(table.into())),
         ["release-locks"] => Some(Command::ReleaseLocks),
         _ => None,
     }

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use lockage_core::{Error, ErrorKind, History, LockKey, Result};
+use lockage_core::{ConnectOptions, Error, ErrorKind, History, LockKey, Result};
 use tokio::task::AbortHandle;
 
 use super::cancel::Cancel;
 use super::lock::{LockHandle, file_name};
+use super::session_state::SessionState;
 use super::store::Store;
 use super::{Fault, marker};
 
@@ -16,11 +17,12 @@ use super::{Fault, marker};
 #[derive(Debug)]
 pub(crate) struct ReferenceSession {
     pub(super) id: String,
-    pub(super) run_id: String,
+    pub(super) options: ConnectOptions,
     pub(super) fault: Option<Fault>,
     pub(super) store: Store,
     pub(super) folder: PathBuf,
     pub(super) cancel: Cancel,
+    state: Mutex<SessionState>,
     pub(super) cached_history: Option<History>,
     /// Whether a migration of this session failed.
     pub(super) failed: bool,
@@ -44,7 +46,11 @@ impl Server {
 }
 
 impl ReferenceSession {
-    pub(super) fn open(folder: PathBuf, fault: Option<Fault>, run_id: String) -> Result<Self> {
+    pub(super) fn open(
+        folder: PathBuf,
+        fault: Option<Fault>,
+        options: ConnectOptions,
+    ) -> Result<Self> {
         if !folder.is_dir() {
             return Err(Error::new(
                 ErrorKind::Connect,
@@ -60,12 +66,13 @@ impl ReferenceSession {
         Ok(Self {
             store: Store::new(&folder),
             cancel: Cancel::default(),
+            state: Mutex::default(),
             cached_history: None,
             failed: false,
             acquired_count: 0,
             termination_watch: watch.abort_handle(),
             id,
-            run_id,
+            options,
             fault,
             folder,
             server,
@@ -86,6 +93,21 @@ impl ReferenceSession {
             ));
         }
         Ok(())
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, SessionState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes what an earlier migration left in the session.
+    pub(super) fn reset(&self) {
+        let mut state = self.state();
+        if !self.has(Fault::KeepsTemporaryTables) {
+            state.temporary_tables.clear();
+        }
+        if !self.has(Fault::KeepsSettings) {
+            state.setting_changed = false;
+        }
     }
 
     pub(super) fn lock_file(&self, key: &LockKey) -> PathBuf {
