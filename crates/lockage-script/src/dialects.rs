@@ -26,6 +26,7 @@ pub const POSTGRES: Syntax = Syntax {
     bodies: Bodies::Atomic,
     psql: true,
     transactions: POSTGRES_PHRASES,
+    savepoint_begins: false,
 };
 
 /// MySQL and MariaDB in their default `sql_mode`: without `ANSI_QUOTES` and `NO_BACKSLASH_ESCAPES`.
@@ -49,6 +50,7 @@ pub const MYSQL: Syntax = Syntax {
     bodies: Bodies::Routines,
     psql: false,
     transactions: MYSQL_PHRASES,
+    savepoint_begins: false,
 };
 
 /// SQL Server, whose scripts are divided into batches as by `sqlcmd`.
@@ -72,6 +74,7 @@ pub const SQLSERVER: Syntax = Syntax {
     bodies: Bodies::None,
     psql: false,
     transactions: SQLSERVER_PHRASES,
+    savepoint_begins: false,
 };
 
 /// SQLite.
@@ -95,4 +98,5 @@ pub const SQLITE: Syntax = Syntax {
     bodies: Bodies::Triggers,
     psql: false,
     transactions: SQLITE_PHRASES,
+    savepoint_begins: true,
 };

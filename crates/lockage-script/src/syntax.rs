@@ -57,6 +57,9 @@ pub struct Syntax {
     pub psql: bool,
     /// The phrases that begin, end or divide a transaction. The first one that matches counts.
     pub transactions: &'static [TransactionPhrase],
+    /// Whether a savepoint outside a transaction begins one, which ends when the savepoint is released; see
+    /// [`Savepoints`](crate::Savepoints).
+    pub savepoint_begins: bool,
 }
 
 impl Syntax {
@@ -86,6 +89,7 @@ impl Syntax {
             bodies: Bodies::None,
             psql: false,
             transactions: &[],
+            savepoint_begins: false,
         }
     }
 }
@@ -125,6 +129,7 @@ setters! {
     with_bodies => bodies: Bodies;
     with_psql => psql: bool;
     with_transactions => transactions: &'static [TransactionPhrase];
+    with_savepoint_begins => savepoint_begins: bool;
 }
 
 /// What ends a statement.

@@ -1,7 +1,9 @@
 use lockage_script::TransactionControl::{
     self, Begin, Commit, Prepare, ReleaseSavepoint, Rollback, RollbackToSavepoint, Savepoint,
 };
-use lockage_script::{MYSQL, POSTGRES, SQLITE, SQLSERVER, Syntax, transaction_control};
+use lockage_script::{
+    MYSQL, POSTGRES, SQLITE, SQLSERVER, Savepoints, Syntax, transaction_control,
+};
 
 fn assert_control(syntax: &Syntax, cases: &[(&str, Option<TransactionControl>)]) {
     for (text, expected) in cases {
@@ -141,4 +143,63 @@ fn savepoints_do_not_cross_boundary() {
     for crossing in [Begin, Commit, Rollback, Prepare] {
         assert!(crossing.crosses_boundary());
     }
+}
+
+/// Returns the effects of statements that run one after the other.
+fn controls(script: &str, syntax: &'static Syntax) -> Vec<Option<TransactionControl>> {
+    let (mut savepoints, mut open) = (Savepoints::default(), false);
+    script
+        .split("; ")
+        .map(|text| {
+            let control = savepoints.control(text, syntax, open);
+            savepoints.record(text, syntax, open);
+            match control {
+                Some(Begin) => open = true,
+                Some(Commit | Rollback) => open = false,
+                _ => {}
+            }
+            control
+        })
+        .collect()
+}
+
+#[test]
+fn outermost_savepoint_of_sqlite_is_a_transaction() {
+    assert_eq!(
+        controls(
+            "SAVEPOINT a; SELECT 1; savepoint \"B\"; RELEASE b; SAVEPOINT a; RELEASE a; ROLLBACK TO A; RELEASE SAVEPOINT [a]",
+            &SQLITE
+        ),
+        [
+            Some(Begin),
+            None,
+            Some(Savepoint),
+            Some(ReleaseSavepoint),
+            Some(Savepoint),
+            Some(ReleaseSavepoint),
+            Some(RollbackToSavepoint),
+            Some(Commit),
+        ]
+    );
+    assert_eq!(
+        controls(
+            "BEGIN; SAVEPOINT a; RELEASE a; COMMIT; SAVEPOINT a; ROLLBACK; SAVEPOINT a; SAVEPOINT b; RELEASE a",
+            &SQLITE
+        ),
+        [
+            Some(Begin),
+            Some(Savepoint),
+            Some(ReleaseSavepoint),
+            Some(Commit),
+            Some(Begin),
+            Some(Rollback),
+            Some(Begin),
+            Some(Savepoint),
+            Some(Commit),
+        ]
+    );
+    assert_eq!(
+        controls("SAVEPOINT a; RELEASE SAVEPOINT a", &MYSQL),
+        [Some(Savepoint), Some(ReleaseSavepoint)]
+    );
 }

@@ -7,6 +7,7 @@ use lockage_core::{Action, Error, ErrorKind, Kind, LockProof, Migration, Result,
 
 use crate::command::{CommandError, FailureCause};
 use crate::internal_commands;
+use crate::script::Savepoints;
 use crate::session::{SqlConnection, SqlSession};
 use crate::tables::history::HistoryWrite;
 use crate::tables::journal::{self, JournalRow};
@@ -22,6 +23,8 @@ pub(super) struct Progress {
     pub(super) executed: u32,
     /// Whether the script began a transaction that it has not ended.
     pub(super) in_transaction: bool,
+    /// The savepoints of that transaction, on engines where the outermost one begins it.
+    pub(super) savepoints: Savepoints,
     /// The journal rows of the statements in that transaction, as SQL. They are written directly before its COMMIT.
     pub(super) pending_rows: Vec<String>,
 }
@@ -34,6 +37,7 @@ impl Progress {
             done: 0,
             executed: 0,
             in_transaction: false,
+            savepoints: Savepoints::default(),
             pending_rows: Vec::new(),
         }
     }

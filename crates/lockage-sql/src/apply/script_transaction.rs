@@ -1,4 +1,5 @@
-//! A transaction that a script begins and ends itself, on engines with transactional DDL.
+//! A transaction that a script begins and ends itself, on engines with transactional DDL. On SQLite, an outermost savepoint is one
+//! too.
 //!
 //! Lockage writes nothing in it before its COMMIT. After BEGIN, a script may set the kind of the transaction, which must be its
 //! first statement; and a role that it assumes for the transaction may have no access to the journal. Directly before the COMMIT,

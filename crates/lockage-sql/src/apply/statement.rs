@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::transactional::at_start;
 use crate::command::{AssertionError, Command, CommandError, FailureCause};
 use crate::recovery::Resolution;
-use crate::script::{TransactionControl, transaction_control};
+use crate::script::TransactionControl;
 use crate::script_hooks::StatementMode;
 use crate::session::{SqlConnection, SqlSession, internal};
 
@@ -36,8 +36,26 @@ impl<C: SqlConnection> SqlSession<C> {
         current: CurrentStatement<'_>,
         progress: &mut Progress,
     ) -> Result<(), CommandError> {
+        let syntax = self.connection.dialect().syntax;
+        let was_in_transaction = progress.in_transaction;
+        let control = progress
+            .savepoints
+            .control(current.text, syntax, was_in_transaction);
+        self.run_shaped(current, control, progress).await?;
+        progress
+            .savepoints
+            .record(current.text, syntax, was_in_transaction);
+        Ok(())
+    }
+
+    async fn run_shaped(
+        &mut self,
+        current: CurrentStatement<'_>,
+        control: Option<TransactionControl>,
+        progress: &mut Progress,
+    ) -> Result<(), CommandError> {
         let dialect = self.connection.dialect();
-        match transaction_control(current.text, dialect.syntax) {
+        match control {
             Some(control) if control.crosses_boundary() && dialect.transactional_ddl => {
                 self.run_boundary(current, control, progress).await
             }
