@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lockage_core::{Error, ErrorKind, Migration, Result};
 
 use crate::recovery::SessionEffect;
-use crate::script::{ScriptStatement, Syntax, tokens};
+use crate::script::{Savepoints, ScriptStatement, Syntax, TransactionControl, tokens};
 use crate::session::{SqlConnection, SqlSession};
 use crate::statement_reader::{StatementReader, location};
 use crate::tables::journal::JournalRow;
@@ -20,14 +20,21 @@ impl<C: SqlConnection> SqlSession<C> {
         migration: &Migration,
         journal: &BTreeMap<u32, JournalRow>,
     ) -> Result<()> {
-        if !journal.values().any(|row| row.done) {
+        let is_done = |index: &u32| journal.get(index).is_some_and(|row| row.done);
+        let Some(last_done) = journal.keys().copied().filter(is_done).max() else {
             return Ok(());
-        }
+        };
         let syntax = self.connection.dialect().syntax;
+        let (mut savepoints, mut in_transaction) = (Savepoints::default(), false);
         let mut effects: Vec<(u32, ScriptStatement, SessionEffect)> = Vec::new();
         for (index, statement) in (0..).zip(StatementReader::open(migration, syntax, false)?) {
             let statement = statement?;
-            if journal.get(&index).is_some_and(|row| row.done) {
+            let control = savepoints.control(&statement.text, syntax, in_transaction);
+            savepoints.record(&statement.text, syntax, in_transaction);
+            if let Some(control) = control.filter(|control| control.crosses_boundary()) {
+                in_transaction = control == TransactionControl::Begin;
+            }
+            if is_done(&index) {
                 for effect in self.connection.session_effects(&statement.text) {
                     effects.push((index, statement.clone(), effect));
                 }
@@ -41,6 +48,13 @@ impl<C: SqlConnection> SqlSession<C> {
                 let (first, second) = (made_by + 1, index + 1);
                 return Err(lost_session_error(migration, effect, first, second)
                     .with_location(location(migration, committed, None)));
+            }
+            // A statement that only changes the session has no row. It runs again, but that does not restore all that it left:
+            // the content of an attached database in memory, for example.
+            if index < last_done && !in_transaction {
+                for effect in self.connection.session_effects(&statement.text) {
+                    effects.push((index, statement.clone(), effect));
+                }
             }
         }
         Ok(())
