@@ -37,7 +37,7 @@ impl ConnectConfig {
                 ErrorKind::InvalidConfig,
                 format!("{problem} in the database URL {url}"),
             )
-            .with_hint("write sqlite:path/to/file.db, sqlite:file.db?mode=ro or sqlite::memory:")
+            .with_hint("write sqlite:path/to/file.db, sqlite:file.db?mode=ro or sqlite::memory:; the parameters are mode and cache")
         };
         let (mut memory, mut read_only) = (path == ":memory:", false);
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lockage_core::{
-    Canceller, ErrorKind, ForeignLock, FoundTable, LockHolder, LockKey, LockProvider, Migration,
-    Result,
+    Canceller, ForeignLock, FoundTable, LockHolder, LockKey, LockProvider, Migration, Result,
 };
 use lockage_sql::foreign_lock_ids::group_tables;
 use lockage_sql::{
-    AssertionError, Command, CommandError, Connection, Dialect, FailureCause, LeaseSupport,
-    MigrationContext, Row, ScriptHooks, StatementMode, lock_not_held_error,
+    Command, CommandError, Connection, Dialect, FailureCause, LeaseSupport, MigrationContext,
+    Notice, Row, ScriptHooks, StatementMode, lock_not_held_error,
 };
 use tokio::sync::mpsc;
 
@@ -18,6 +17,7 @@ use crate::cancel::SqliteCanceller;
 use crate::config::ConnectConfig;
 use crate::dialect::{DIALECT, SCHEMA};
 use crate::execute::{self, OwnedCommand, TimeLimits};
+use crate::foreign_keys::{CHECK_VIOLATIONS, ForeignKeyCheck, RECORD_VIOLATIONS};
 use crate::foreign_lock;
 use crate::lock::cannot_terminate_error;
 use crate::statement_mode::statement_mode;
@@ -28,16 +28,40 @@ use crate::worker::{Worker, WorkerState};
 pub(crate) struct SqliteConnection {
     worker: Worker,
     limits: TimeLimits,
+    /// Whether the current migration runs with foreign keys.
+    foreign_keys: bool,
+    /// Messages for the observer of the run.
+    notices: Vec<Notice>,
+    /// Says that a database in memory will be lost. Taken by the first migration.
+    memory_notice: Option<Notice>,
 }
 
 impl SqliteConnection {
     /// Starts the thread. The database is opened when it is first used.
     pub(crate) fn start(config: ConnectConfig) -> Result<Self> {
+        let memory_notice = memory_notice(&config);
         Ok(Self {
             worker: Worker::start(config)?,
             limits: TimeLimits::default(),
+            foreign_keys: true,
+            notices: Vec::new(),
+            memory_notice,
         })
     }
+}
+
+/// Returns the warning that a migrated database in memory ends with its last connection.
+fn memory_notice(config: &ConnectConfig) -> Option<Notice> {
+    let message = match config {
+        ConnectConfig::File { .. } => return None,
+        ConnectConfig::Memory => {
+            "the database is in memory and is lost when this run ends; use the URL of a file to keep it".to_owned()
+        }
+        ConnectConfig::SharedMemory(name) => format!(
+            "the database `{name}` is in memory and is lost when the last connection of this process to it is closed"
+        ),
+    };
+    Some(Notice::new("WARNING", message))
 }
 
 #[async_trait]
@@ -128,6 +152,10 @@ impl Connection for SqliteConnection {
         }
     }
 
+    fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
     async fn ensure_schema(&mut self, schema: &str) -> Result<()> {
         debug_assert_eq!(schema, SCHEMA);
         Ok(())
@@ -155,28 +183,33 @@ impl ScriptHooks for SqliteConnection {
             busy: migration.ddl_lock_timeout,
         };
         let name = migration.migration.to_string();
-        self.worker
-            .send(move |state| state.locks.set_migration(&name));
-        let foreign_keys = if migration.migration.directives().foreign_keys {
-            "ON"
-        } else {
-            "OFF"
-        };
+        let foreign_keys = ForeignKeyCheck::new(migration.migration);
+        self.worker.send(move |state| {
+            state.locks.set_migration(&name);
+            state.foreign_keys = foreign_keys;
+        });
+        self.notices.extend(self.memory_notice.take());
+        self.foreign_keys = migration.migration.directives().foreign_keys;
+        let foreign_keys = if self.foreign_keys { "ON" } else { "OFF" };
         vec![format!("PRAGMA foreign_keys = {foreign_keys}")]
+    }
+
+    async fn reset_session(&mut self, _migration: &MigrationContext<'_>) -> Result<()> {
+        self.worker.call(WorkerState::renew_connection).await?
+    }
+
+    fn transaction_prologue(&self) -> Vec<String> {
+        if self.foreign_keys {
+            return Vec::new();
+        }
+        vec![RECORD_VIOLATIONS.into()]
     }
 
     fn before_commit(&self, migration: &Migration) -> Vec<Command<'static>> {
         if migration.directives().foreign_keys {
             return Vec::new();
         }
-        let violation = AssertionError::new(
-            ErrorKind::MigrationFailed,
-            "the script leaves rows that violate foreign keys; `PRAGMA foreign_key_check` lists them",
-        );
-        vec![Command::Assert(
-            "NOT EXISTS (SELECT 1 FROM pragma_foreign_key_check)".into(),
-            violation,
-        )]
+        vec![Command::internal(CHECK_VIOLATIONS)]
     }
 
     async fn statement_mode(&mut self, statement: &str) -> Result<StatementMode> {

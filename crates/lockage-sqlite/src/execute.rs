@@ -13,7 +13,9 @@ use tokio::sync::mpsc;
 
 use crate::cancel::InterruptFlag;
 use crate::dialect::DIALECT;
+use crate::drop_table;
 use crate::error::{command_failure, is_busy, script_failure};
+use crate::foreign_keys::{CHECK_VIOLATIONS, ForeignKeyCheck, RECORD_VIOLATIONS};
 use crate::worker::WorkerState;
 
 /// How long a statement waits for other writers before the first migration sets a limit.
@@ -43,6 +45,8 @@ pub(crate) enum OwnedCommand {
     Internal(String),
     Script(String),
     Assert(String, AssertionError),
+    RecordViolations,
+    CheckViolations,
 }
 
 impl OwnedCommand {
@@ -52,6 +56,8 @@ impl OwnedCommand {
     /// [`ErrorKind::Unsupported`] for a command that this backend does not know.
     pub(crate) fn from_commands(commands: &[Command<'_>]) -> Result<Vec<Self>, CommandError> {
         let owned = |(index, command): (usize, &Command<'_>)| match command {
+            Command::Internal(sql) if sql == RECORD_VIOLATIONS => Ok(Self::RecordViolations),
+            Command::Internal(sql) if sql == CHECK_VIOLATIONS => Ok(Self::CheckViolations),
             Command::Internal(sql) => Ok(Self::Internal(sql.to_string())),
             Command::Script(sql) => Ok(Self::Script((*sql).to_owned())),
             Command::Assert(condition, failure) => {
@@ -74,21 +80,33 @@ impl OwnedCommand {
         matches!(self, Self::Script(_))
     }
 
-    /// Runs the command to its end. Returns the error of an assertion whose condition is false.
-    fn run(&self, connection: &Connection) -> rusqlite::Result<Option<AssertionError>> {
+    /// Runs the command to its end. Returns the error of a condition that is false, or of a statement that must not run.
+    fn run(
+        &self,
+        connection: &Connection,
+        foreign_keys: &mut ForeignKeyCheck,
+    ) -> rusqlite::Result<Option<Error>> {
         match self {
-            Self::Internal(sql) | Self::Script(sql) => {
-                let mut statement = connection.prepare(sql)?;
-                let mut cursor = statement.raw_query();
-                while cursor.next()?.is_some() {}
-                Ok(None)
-            }
+            Self::Internal(sql) => run_sql(connection, sql).map(|()| None),
+            Self::Script(sql) => match drop_table::check(connection, sql)? {
+                None => run_sql(connection, sql).map(|()| None),
+                refused => Ok(refused),
+            },
             Self::Assert(sql, failure) => {
                 let holds: bool = connection.query_row(sql, (), |row| row.get(0))?;
-                Ok((!holds).then(|| failure.clone()))
+                Ok((!holds).then(|| failure.clone().into()))
             }
+            Self::RecordViolations => foreign_keys.record(connection).map(|()| None),
+            Self::CheckViolations => foreign_keys.check(connection),
         }
     }
+}
+
+fn run_sql(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(sql)?;
+    let mut cursor = statement.raw_query();
+    while cursor.next()?.is_some() {}
+    Ok(())
 }
 
 /// Runs an internal query. Does not create a missing database.
@@ -131,16 +149,22 @@ pub(crate) fn execute(
     done: &mpsc::UnboundedSender<usize>,
 ) -> Result<(), CommandError> {
     let interrupt = Arc::clone(state.interrupt());
+    let mut foreign_keys = std::mem::take(&mut state.foreign_keys);
     let Some(connection) = state.connection(true).map_err(command_failure)? else {
         let error = Error::new(ErrorKind::Unexpected, "the database was not created");
         return Err(CommandError::new(0, error));
     };
+    let mut outcome = Ok(());
     for (index, command) in commands.iter().enumerate() {
-        run_command(connection, command, limits, &interrupt)
-            .map_err(|failure| failure.at_command(index))?;
+        outcome = run_command(connection, command, limits, &interrupt, &mut foreign_keys)
+            .map_err(|failure| failure.at_command(index));
+        if outcome.is_err() {
+            break;
+        }
         let _ = done.send(index);
     }
-    Ok(())
+    state.foreign_keys = foreign_keys;
+    outcome
 }
 
 /// Runs one command within the time limits.
@@ -149,6 +173,7 @@ fn run_command(
     command: &OwnedCommand,
     limits: TimeLimits,
     interrupt: &InterruptFlag,
+    foreign_keys: &mut ForeignKeyCheck,
 ) -> Result<(), CommandError> {
     // A rollback runs after an interrupt too: it ends the transaction of the interrupted statement.
     if interrupt.is_triggered() && !command.is_rollback() {
@@ -158,12 +183,12 @@ fn run_command(
     let timeout = limits.statement.filter(|_| command.is_script());
     // A timeout beyond the range of the clock is no limit.
     interrupt.set_deadline(timeout.and_then(|timeout| Instant::now().checked_add(timeout)));
-    let outcome = run_until_not_busy(connection, command, limits.busy, interrupt);
+    let outcome = run_until_not_busy(connection, command, limits.busy, interrupt, foreign_keys);
     let timed_out = timeout.filter(|_| interrupt.is_past_deadline());
     interrupt.set_deadline(None);
     match outcome {
         Ok(None) => Ok(()),
-        Ok(Some(failure)) => Err(CommandError::new(0, failure.into())),
+        Ok(Some(failure)) => Err(CommandError::new(0, failure)),
         // The script already ended the transaction, as SQLite itself does after some errors.
         Err(_) if command.is_rollback() && connection.is_autocommit() => Ok(()),
         Err(error) => {
@@ -192,10 +217,11 @@ fn run_until_not_busy(
     command: &OwnedCommand,
     busy_limit: Option<Duration>,
     interrupt: &InterruptFlag,
-) -> rusqlite::Result<Option<AssertionError>> {
+    foreign_keys: &mut ForeignKeyCheck,
+) -> rusqlite::Result<Option<Error>> {
     let started_at = Instant::now();
     loop {
-        match command.run(connection) {
+        match command.run(connection, foreign_keys) {
             Err(error)
                 if is_busy(&error)
                     && !interrupt.is_triggered()

@@ -6,7 +6,15 @@
 //! dies. The file is never deleted. While the lock is held, the file contains the holder. On a network file system the lock is as
 //! reliable as file locks are there.
 //!
-//! A database in memory exists in one process, and so does its lock.
+//! # Databases in memory
+//! A database in memory exists in one process, and so does its lock. `sqlite::memory:` exists only in the session that migrates it: no
+//! other connection can read what was migrated, and it is lost when the run ends. `sqlite:file:name?mode=memory&cache=shared` lasts
+//! while a connection of the process uses it; open one before the run and keep it open. A run that migrates a database in memory
+//! reports this as a [`Notice`](lockage_core::Event::Notice).
+//!
+//! # One connection for each migration
+//! Each migration of a run has a connection of its own, so that it does not see settings (`PRAGMA`), attached databases, temporary
+//! tables and `last_insert_rowid()` of an earlier one. The lock stays held in between.
 //!
 //! # Names of lock files
 //! An id is written in decimal: `app.db-lockage-4006.lock`. A name is written as `n-` and the first 16 hexadecimal digits of its
@@ -17,16 +25,21 @@ mod config;
 mod connect;
 mod connection;
 mod dialect;
+mod drop_table;
 mod error;
 mod execute;
+mod foreign_keys;
 mod foreign_lock;
+mod last_statement;
 mod lock;
+mod pragma;
 mod recovery;
 mod statement_mode;
 mod worker;
 
 use lockage_core::{Error, ErrorKind, Location, Migration, ParsedStatement, Result};
-use lockage_sql::script::leading_words;
+
+use crate::pragma::Pragma;
 
 pub use connect::connect;
 pub use dialect::DIALECT;
@@ -39,6 +52,7 @@ lockage_sql::sql_backend! {
     /// `sqlite:file:name?mode=memory&cache=shared`.
     pub const BACKEND = "lockage-sqlite" {
         schemes: ["sqlite", "sqlite3"],
+        url_syntax: lockage_core::UrlSyntax::Path,
         capabilities: connect::CAPABILITIES,
         dialect: DIALECT,
         open: connect::open,
@@ -47,11 +61,14 @@ lockage_sql::sql_backend! {
     }
 }
 
-/// Rejects two directives that exclude each other.
+/// Rejects directives that exclude each other, and functions that would describe a journal row.
 fn check_migration(migration: &Migration) -> Result<()> {
     let directives = migration.directives();
-    if directives.transaction || directives.foreign_keys {
+    if directives.transaction {
         return Ok(());
+    }
+    if directives.foreign_keys {
+        return last_statement::check(migration);
     }
     let error = Error::new(
         ErrorKind::InvalidMigration,
@@ -62,10 +79,15 @@ fn check_migration(migration: &Migration) -> Result<()> {
         .with_hint("remove `foreign-keys=off` or `no-transaction`"))
 }
 
-/// Rejects a statement that SQLite would ignore without an error.
+/// Rejects a statement that SQLite would ignore without an error. `PRAGMA foreign_keys = ON` has the effect that it asks for,
+/// because every migration starts with foreign keys.
 fn check_statement(migration: &Migration, statement: &ParsedStatement<'_>) -> Result<()> {
-    let words = leading_words(statement.text, DIALECT.syntax, 2);
-    if !migration.directives().transaction || words != ["PRAGMA", "FOREIGN_KEYS"] {
+    let directives = migration.directives();
+    let is_ignored = |pragma: Pragma| pragma.name == "foreign_keys" && pragma.switches_off();
+    if !directives.transaction
+        || !directives.foreign_keys
+        || !Pragma::parse(statement.text).is_some_and(is_ignored)
+    {
         return Ok(());
     }
     let error = Error::new(
@@ -73,6 +95,6 @@ fn check_statement(migration: &Migration, statement: &ParsedStatement<'_>) -> Re
         "SQLite ignores PRAGMA foreign_keys inside a transaction",
     );
     Err(error.with_hint(
-        "add `-- lockage: foreign-keys=off` at the top of the file; foreign keys are then checked before the commit",
+        "add `-- lockage: foreign-keys=off` at the top of the file; the PRAGMA may stay, and foreign keys are checked before the commit",
     ))
 }

@@ -7,11 +7,14 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use lockage_core::{Error, ErrorKind, Result};
+use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
 use crate::cancel::InterruptFlag;
 use crate::config::ConnectConfig;
+use crate::error::command_failure;
+use crate::foreign_keys::ForeignKeyCheck;
 use crate::lock::Locks;
 
 /// How many instructions of SQLite's virtual machine run between two reads of the interrupt flag.
@@ -26,6 +29,8 @@ pub(crate) struct WorkerState {
     /// Opened at its first use: reading a database that does not exist must not create it.
     connection: Option<Connection>,
     pub(crate) locks: Locks,
+    /// Compares the foreign keys at the end of a script with those before it.
+    pub(crate) foreign_keys: ForeignKeyCheck,
     config: ConnectConfig,
     interrupt: Arc<InterruptFlag>,
 }
@@ -41,6 +46,33 @@ impl WorkerState {
 
     pub(crate) fn interrupt(&self) -> &Arc<InterruptFlag> {
         &self.interrupt
+    }
+
+    /// Replaces the connection by a new one, which has no settings, temporary objects, attached databases and counters of a
+    /// script. The locks stay held.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SessionLost`] if the file of the database no longer exists.
+    pub(crate) fn renew_connection(&mut self) -> Result<()> {
+        let Some(old) = &self.connection else {
+            return Ok(());
+        };
+        let new = self.open(false).map_err(connect_error)?;
+        let Some(mut new) = new else {
+            return Err(Error::new(
+                ErrorKind::SessionLost,
+                "the file of the database was removed",
+            ));
+        };
+        if self.config == ConnectConfig::Memory {
+            copy_database(old, &mut new).map_err(connect_error)?;
+        } else {
+            // Opens the file before the old connection closes it: the last connection that closes a database in WAL mode
+            // checkpoints it. Without a result, the next statement reports why.
+            let _ = new.query_row("SELECT count(*) FROM sqlite_master", (), |_| Ok(()));
+        }
+        self.connection = Some(new);
+        Ok(())
     }
 
     /// Closes the connection, then releases every lock.
@@ -80,6 +112,21 @@ impl WorkerState {
     }
 }
 
+/// Copies a database that no second connection can open.
+fn copy_database(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
+    let page_size: i64 = from.query_row("PRAGMA main.page_size", (), |row| row.get(0))?;
+    to.pragma_update(None, "page_size", page_size)?;
+    match Backup::new(from, to)?.step(-1)? {
+        StepResult::Done => Ok(()),
+        // No other connection can use either database.
+        _ => Err(rusqlite::Error::InvalidQuery),
+    }
+}
+
+fn connect_error(error: rusqlite::Error) -> Error {
+    command_failure(error).into()
+}
+
 /// A closure that the thread runs.
 type Job = Box<dyn FnOnce(&mut WorkerState) + Send>;
 
@@ -98,6 +145,7 @@ impl Worker {
         let mut state = WorkerState {
             connection: None,
             locks: Locks::new(&config),
+            foreign_keys: ForeignKeyCheck::default(),
             config,
             interrupt: Arc::clone(&interrupt),
         };

@@ -10,6 +10,7 @@ use lockage_core::{Error, ErrorKind, LockHolder, LockKey, Result};
 
 use super::holder::{format_holder, now, parse_holder};
 use super::key::file_name_part;
+use super::permissions;
 use crate::config::resolve_symlinks;
 
 /// How often a busy lock is tried. [`FileLocks::holder`] of another session acquires it for an instant, which must not count as
@@ -64,6 +65,7 @@ impl FileLocks {
                         file,
                         since: now(),
                     };
+                    permissions::copy(&self.database, &locked.file);
                     locked.write_holder_info(None);
                     self.held.insert(key.clone(), locked);
                     return Ok(true);
@@ -93,6 +95,8 @@ impl FileLocks {
         if let Some(locked) = self.held.remove(key)
             && held
         {
+            // A migration may have created the database.
+            permissions::copy(&self.database, &locked.file);
             // The file is not deleted: two processes could then lock two files of the same name.
             let _ = locked.file.set_len(0);
             return locked.file.unlock().is_ok();
@@ -143,13 +147,21 @@ impl LockedFile {
     }
 }
 
+/// Opens a lock file and creates it if necessary. A file that this user may only read can be locked too; it then has no holder
+/// info.
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
+    let opened = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .open(path)
+        .open(path);
+    match opened {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            File::open(path).map_err(|_| error)
+        }
+        opened => opened,
+    }
 }
 
 fn cannot_use_error(path: &Path, error: io::Error) -> Error {

@@ -4,6 +4,7 @@ mod file;
 mod holder;
 mod key;
 mod memory;
+mod permissions;
 mod terminate;
 
 use lockage_core::{LockHolder, LockKey, Result};

@@ -1,6 +1,10 @@
 //! Scripts that run in a transaction.
 
-use lockage_core::{ConnectOptions, ErrorKind, MigrationSet, Outcome, Registry, Runner};
+use std::sync::{Arc, Mutex};
+
+use lockage_core::{
+    ConnectOptions, ErrorKind, Event, MigrationSet, Observer, Outcome, Registry, Runner,
+};
 use lockage_sqlite::BACKEND;
 
 use crate::test_database::TestDatabase;
@@ -109,7 +113,10 @@ async fn foreign_keys_off_is_checked_before_commit() {
         .up()
         .await
         .unwrap_err();
-    assert!(error.message().contains("foreign_key_check"), "{error}");
+    assert_eq!(
+        error.message(),
+        "the script leaves rows that violate foreign keys: row 1 of `c` (p = 1) has no parent in `p`"
+    );
     assert_eq!(database.text("SELECT count(*) FROM p"), "Integer(1)");
     let after = ("V3__after.sql", "DELETE FROM p;");
     database
@@ -143,7 +150,11 @@ async fn statement_timeout_cancels_statement() {
 
 #[tokio::test]
 async fn in_memory_database_is_migrated() {
-    let set = MigrationSet::from_texts([("V1__a.sql", "CREATE TABLE a (n)")]).unwrap();
+    let set = MigrationSet::from_texts([
+        ("V1__a.sql", "CREATE TABLE a (n)"),
+        ("V2__b.sql", "CREATE TABLE b (n)"),
+    ])
+    .unwrap();
     let registry = Registry::default().with(BACKEND).unwrap();
     for url in [
         "sqlite::memory:",
@@ -154,7 +165,23 @@ async fn in_memory_database_is_migrated() {
             ConnectOptions::new(url).unwrap(),
             set.clone(),
         );
+        let notices = Arc::new(Mutex::new(Vec::new()));
+        let runner = runner.observer(Notices(Arc::clone(&notices)));
         assert_eq!(runner.up().await.unwrap().outcome, Outcome::Applied);
+        let notices = notices.lock().unwrap();
+        assert_eq!(notices.len(), 1);
+        assert!(notices[0].contains("in memory and is lost"), "{notices:?}");
+    }
+}
+
+/// Collects the messages of a run.
+struct Notices(Arc<Mutex<Vec<String>>>);
+
+impl Observer for Notices {
+    fn on_event(&self, event: &Event<'_>) {
+        if let Event::Notice { message, .. } = event {
+            self.0.lock().unwrap().push((*message).to_owned());
+        }
     }
 }
 

@@ -83,3 +83,56 @@ async fn ignored_statement_is_an_error() {
     }
     assert_eq!(database.folder.path().read_dir().unwrap().count(), 0);
 }
+
+#[tokio::test]
+async fn function_that_describes_the_journal_is_rejected() {
+    let head = "-- lockage: no-transaction\nCREATE TABLE p (n); CREATE TABLE c (n);\n";
+    for script in [
+        "INSERT INTO p VALUES (42); INSERT INTO c VALUES (last_insert_rowid());",
+        "INSERT INTO c SELECT \"Changes\" /* c */ (*);",
+        "BEGIN; INSERT INTO c VALUES (last_insert_rowid()); COMMIT;",
+        "BEGIN; INSERT INTO p VALUES (1); COMMIT; INSERT INTO c VALUES (changes());",
+        "BEGIN; UPDATE p SET n = 1; INSERT INTO c VALUES (last_insert_rowid()); COMMIT;",
+        "BEGIN; INSERT INTO p VALUES (1); INSERT INTO c VALUES (total_changes()); COMMIT;",
+    ] {
+        let database = TestDatabase::new();
+        let script = format!("{head}{script}");
+        let error = database
+            .runner(&[("V1__a.sql", &script)])
+            .up()
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidMigration, "{error:?}");
+        assert!(error.message().contains("journal row"), "{error}");
+        assert_eq!(error.location().unwrap().line, Some(3));
+        assert!(error.hint().unwrap().contains("no-transaction"));
+        assert_eq!(database.folder.path().read_dir().unwrap().count(), 0);
+    }
+    for (script, expected) in [
+        (
+            "BEGIN; INSERT INTO p VALUES (42); INSERT INTO c VALUES (last_insert_rowid()); COMMIT;",
+            "Integer(1)",
+        ),
+        (
+            "SAVEPOINT a; INSERT INTO p VALUES (1), (2), (3); INSERT INTO c SELECT changes(); RELEASE a;",
+            "Integer(3)",
+        ),
+        (
+            "INSERT INTO c VALUES (7); CREATE TRIGGER t AFTER INSERT ON p BEGIN SELECT changes(); END;",
+            "Integer(7)",
+        ),
+        (
+            "CREATE TABLE changes (n); INSERT INTO changes (n) VALUES (1); INSERT INTO c SELECT 8 -- changes()\n;",
+            "Integer(8)",
+        ),
+    ] {
+        let database = TestDatabase::new();
+        let script = format!("{head}{script}");
+        database
+            .runner(&[("V1__a.sql", &script)])
+            .up()
+            .await
+            .unwrap();
+        assert_eq!(database.text("SELECT n FROM c"), expected);
+    }
+}

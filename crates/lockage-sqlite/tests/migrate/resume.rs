@@ -164,3 +164,98 @@ async fn blocked_commit_is_not_recorded_as_applied() {
         "Text(\"1\")"
     );
 }
+
+#[tokio::test]
+async fn script_that_depends_on_lost_session_is_not_resumed() {
+    for (made, used) in [
+        (
+            "CREATE TEMPORARY TABLE t AS SELECT 1 AS a",
+            "INSERT INTO res SELECT a FROM t",
+        ),
+        (
+            "CREATE TEMP VIEW IF NOT EXISTS \"T\" AS SELECT 1 AS a",
+            "INSERT INTO res SELECT a FROM t",
+        ),
+        (
+            "CREATE TABLE temp.t AS SELECT 1 AS a",
+            "INSERT INTO res SELECT a FROM [t]",
+        ),
+        (
+            "CREATE TEMP TRIGGER g AFTER INSERT ON res BEGIN SELECT 1; END",
+            "INSERT INTO res VALUES (1)",
+        ),
+        (
+            "ATTACH ':memory:' AS m; CREATE TABLE m.t AS SELECT 1 AS a",
+            "INSERT INTO res SELECT a FROM m.t",
+        ),
+    ] {
+        let database = TestDatabase::new();
+        let base = (
+            "V1__a.sql",
+            "CREATE TABLE t (a); INSERT INTO t VALUES (10), (20), (30); CREATE TABLE res (a);",
+        );
+        let script =
+            |middle: &str| format!("-- lockage: no-transaction\n{made};\n{middle};\n{used};\n");
+        let failing = script("SELECT nope()");
+        database
+            .runner(&[base, ("V2__b.sql", &failing)])
+            .up()
+            .await
+            .unwrap_err();
+        let corrected = script("SELECT 1");
+        let error = database
+            .runner(&[base, ("V2__b.sql", &corrected)])
+            .up()
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Diverged, "{error:?}");
+        assert!(error.message().starts_with("cannot resume"), "{error}");
+        assert_eq!(error.location().unwrap().line, Some(2));
+        assert_eq!(database.text("SELECT count(*) FROM res"), "Integer(0)");
+        // What does not depend on it is resumed.
+        let other =
+            format!("-- lockage: no-transaction\n{made};\nSELECT 1;\nCREATE TABLE other (n);\n");
+        database
+            .runner(&[base, ("V2__b.sql", &other)])
+            .up()
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn outermost_savepoint_is_a_transaction_of_the_script() {
+    let database = TestDatabase::new();
+    let script = |last: &str| {
+        format!(
+            "-- lockage: no-transaction\nCREATE TABLE a (n);\nSAVEPOINT one;\nINSERT INTO a VALUES (1);\nSAVEPOINT two;\n\
+             INSERT INTO a VALUES (2);\nROLLBACK TO two;\nRELEASE two;\nINSERT INTO {last} VALUES (3);\nRELEASE one;\n"
+        )
+    };
+    let failing = script("nowhere");
+    let error = database
+        .runner(&[("V1__a.sql", &failing)])
+        .up()
+        .await
+        .unwrap_err();
+    assert_eq!(error.location().unwrap().line, Some(9), "{error:?}");
+    assert_eq!(database.text("SELECT count(*) FROM a"), "Integer(0)");
+    let corrected = script("a");
+    database
+        .runner(&[("V1__a.sql", &corrected)])
+        .up()
+        .await
+        .unwrap();
+    assert_eq!(
+        database.text("SELECT group_concat(n) FROM a"),
+        "Text(\"1,3\")"
+    );
+    let open = "-- lockage: no-transaction\nSAVEPOINT one;\nINSERT INTO a VALUES (4);\n";
+    let error = database
+        .runner(&[("V1__a.sql", &corrected), ("V2__b.sql", open)])
+        .up()
+        .await
+        .unwrap_err();
+    assert!(error.message().contains("transaction open"), "{error}");
+    assert_eq!(database.text("SELECT count(*) FROM a"), "Integer(2)");
+}
