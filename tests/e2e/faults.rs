@@ -2,6 +2,7 @@
 //!
 //! `LOCKAGE_TEST_FAULTS` enables these cases. `LOCKAGE_TEST_SEED` selects other times; the same seed repeats the same times.
 
+mod mixed;
 mod sequence;
 
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use lockage_test_matrix::engine::NetworkNamespace;
 
+use self::mixed::mixed_faults_at_random_times_recover;
 use self::sequence::{MIGRATIONS, assert_sequential, write_migrations};
 use crate::assertions::{assert_exit_codes, assert_lock_free, assert_up_to_date};
 use crate::case::{Case, ensure, migration_dir};
@@ -17,7 +19,7 @@ use crate::engine::{Database, Engine, wait_for};
 use crate::process::send_signal;
 use crate::proxy::{Proxy, server_address};
 use crate::race::{Race, race};
-use crate::settings::{replica_count, round_count, setting};
+use crate::settings::{replica_count, round_count, seed};
 
 const CASES: &[(&str, Case)] = &[
     (
@@ -39,6 +41,10 @@ const CASES: &[(&str, Case)] = &[
     (
         "holder_host_lost_at_random_time_is_replaced",
         holder_host_lost_at_random_time_is_replaced,
+    ),
+    (
+        "mixed_faults_at_random_times_recover",
+        mixed_faults_at_random_times_recover,
     ),
 ];
 
@@ -70,8 +76,7 @@ const SESSION_LOST: i32 = 7;
 /// The exit codes of a process that was affected by a fault.
 const ACCEPTED_EXIT_CODES: [i32; 4] = [FAILED, LOCK_TIMEOUT, NOT_CONNECTED, SESSION_LOST];
 
-fn random(name: &str) -> fastrand::Rng {
-    let seed = setting("LOCKAGE_TEST_SEED", 1) as u64;
+fn random(name: &str, seed: u64) -> fastrand::Rng {
     // The times of a case do not depend on which other cases run.
     let offset: u64 = name.bytes().map(u64::from).sum();
     fastrand::Rng::with_seed(seed.wrapping_add(offset))
@@ -115,7 +120,7 @@ fn assert_recovers(database: &dyn Database, dir: &Path, context: &str) -> Result
 }
 
 fn replicas_killed_at_random_times_are_replaced(engine: &dyn Engine) -> Result<(), String> {
-    let (dir, mut random) = (migration_dir()?, random("killed"));
+    let (dir, mut random) = (migration_dir()?, random("killed", seed()));
     write_migrations(engine, dir.path(), 1)?;
     for round in 1..=round_count() {
         let database = engine.create_database()?;
@@ -137,7 +142,7 @@ fn replicas_killed_at_random_times_are_replaced(engine: &dyn Engine) -> Result<(
 fn replicas_suspended_at_random_times_do_not_block_others(
     engine: &dyn Engine,
 ) -> Result<(), String> {
-    let (dir, mut random) = (migration_dir()?, random("frozen"));
+    let (dir, mut random) = (migration_dir()?, random("frozen", seed()));
     write_migrations(engine, dir.path(), 1)?;
     for round in 1..=round_count() {
         let database = engine.create_database()?;
@@ -162,7 +167,7 @@ fn replicas_suspended_at_random_times_do_not_block_others(
 }
 
 fn connections_cut_at_random_times_recover(engine: &dyn Engine) -> Result<(), String> {
-    let (dir, mut random) = (migration_dir()?, random("cut"));
+    let (dir, mut random) = (migration_dir()?, random("cut", seed()));
     write_migrations(engine, dir.path(), 1)?;
     for round in 1..=round_count() {
         let database = engine.create_database()?;
@@ -187,7 +192,7 @@ fn connections_cut_at_random_times_recover(engine: &dyn Engine) -> Result<(), St
 }
 
 fn server_killed_at_random_time_recovers(engine: &dyn Engine) -> Result<(), String> {
-    let (dir, mut random) = (migration_dir()?, random("server"));
+    let (dir, mut random) = (migration_dir()?, random("server", seed()));
     write_migrations(engine, dir.path(), 1)?;
     for round in 1..=round_count() {
         let database = engine.create_database()?;
@@ -205,7 +210,7 @@ fn server_killed_at_random_time_recovers(engine: &dyn Engine) -> Result<(), Stri
 
 /// Half of the replicas run in a network namespace. It loses its network while one of them holds the lock; the other half must take over.
 fn holder_host_lost_at_random_time_is_replaced(engine: &dyn Engine) -> Result<(), String> {
-    let (dir, mut random) = (migration_dir()?, random("vanished"));
+    let (dir, mut random) = (migration_dir()?, random("vanished", seed()));
     write_migrations(engine, dir.path(), 10)?;
     let to_text = |error: lockage_testkit::TestError| error.to_string();
     for round in 1..=round_count() {
@@ -233,7 +238,7 @@ fn holder_host_lost_at_random_time_is_replaced(engine: &dyn Engine) -> Result<()
 }
 
 fn server_disk_full_at_random_time_recovers(engine: &dyn Engine) -> Result<(), String> {
-    let (dir, mut random) = (migration_dir()?, random("disk"));
+    let (dir, mut random) = (migration_dir()?, random("disk", seed()));
     write_migrations(engine, dir.path(), 10)?;
     for round in 1..=round_count() {
         let database = engine.create_database()?;

@@ -1,13 +1,16 @@
-//! A TCP proxy whose connections can be cut.
+//! A TCP proxy whose connections can be cut or paused.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Relays every connection to a server.
 pub(crate) struct Proxy {
     port: u16,
     connections: Arc<Mutex<Vec<Connection>>>,
+    paused: Arc<AtomicBool>,
 }
 
 struct Connection {
@@ -23,6 +26,8 @@ impl Proxy {
         let port = listener.local_addr().map_err(to_text)?.port();
         let connections = Arc::new(Mutex::new(Vec::new()));
         let accepted = Arc::clone(&connections);
+        let paused = Arc::new(AtomicBool::new(false));
+        let is_paused = Arc::clone(&paused);
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(server) = TcpStream::connect(server) else {
@@ -31,12 +36,17 @@ impl Proxy {
                 let directions = [(&client, &server), (&server, &client)]
                     .map(|(from, to)| Some((from.try_clone().ok()?, to.try_clone().ok()?)));
                 for (from, to) in directions.into_iter().flatten() {
-                    std::thread::spawn(move || relay(from, to));
+                    let is_paused = Arc::clone(&is_paused);
+                    std::thread::spawn(move || relay(from, to, &is_paused));
                 }
                 active_connections(&accepted).push(Connection { client, server });
             }
         });
-        Ok(Self { port, connections })
+        Ok(Self {
+            port,
+            connections,
+            paused,
+        })
     }
 
     /// Returns the URL of the same database through the proxy.
@@ -53,15 +63,28 @@ impl Proxy {
             let _ = connection.server.shutdown(Shutdown::Both);
         }
     }
+
+    /// Stops relaying. Neither side is notified, and connections stay open.
+    pub(crate) fn pause(&self) {
+        self.paused.store(true, Ordering::SeqCst);
+    }
+
+    /// Relays again, first what arrived during the pause.
+    pub(crate) fn resume(&self) {
+        self.paused.store(false, Ordering::SeqCst);
+    }
 }
 
 fn active_connections(connections: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
     connections.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn relay(mut from: TcpStream, mut to: TcpStream) {
+fn relay(mut from: TcpStream, mut to: TcpStream, paused: &AtomicBool) {
     let mut bytes = [0; 16_384];
     while let Ok(count @ 1..) = from.read(&mut bytes) {
+        while paused.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         if to.write_all(&bytes[..count]).is_err() {
             break;
         }

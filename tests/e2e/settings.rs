@@ -11,6 +11,11 @@ pub(crate) fn replica_count() -> usize {
     setting("LOCKAGE_TEST_REPLICAS", 16)
 }
 
+/// Returns the number that determines the random choices of the fault cases.
+pub(crate) fn seed() -> u64 {
+    setting("LOCKAGE_TEST_SEED", 1) as u64
+}
+
 pub(crate) fn round_count() -> usize {
     setting("LOCKAGE_TEST_ROUNDS", 3)
 }

@@ -60,7 +60,7 @@ pub(crate) fn of_fault(name: &str, engine: &dyn Engine) -> Option<String> {
     let is_unset = |variable: &str| std::env::var(variable).is_err();
     let reason = if engine.rejects_runs() {
         REJECTED
-    } else if name.starts_with("replicas") {
+    } else if name.starts_with("replicas") || name.starts_with("mixed_faults") {
         return None;
     } else if !engine.has_server() {
         NO_SERVER
