@@ -21,6 +21,8 @@ impl Fixture for Sqlite {
             | Ability::Barrier
             | Ability::StealLock
             | Ability::TableLock
+            | Ability::TemporaryTable
+            | Ability::SessionSetting
             | Ability::DetectsDeadClient
             | Ability::Processes => None,
             Ability::ReleaseInScript => {
