@@ -144,10 +144,15 @@ impl Connection for SqliteConnection {
         let mut work = std::pin::pin!(work);
         loop {
             tokio::select! {
-                // Reports every finished command before the result of the batch.
                 biased;
                 Some(index) = finished.recv() => on_done(index),
-                result = &mut work => return result.map_err(|error| CommandError::new(0, error))?,
+                result = &mut work => {
+                    // The last commands can finish between the two polls.
+                    while let Ok(index) = finished.try_recv() {
+                        on_done(index);
+                    }
+                    return result.map_err(|error| CommandError::new(0, error))?;
+                }
             }
         }
     }

@@ -217,3 +217,37 @@ async fn timeout_beyond_clock_range_is_no_limit() {
         });
     assert_eq!(runner.up().await.unwrap().applied.len(), 1);
 }
+
+/// Counts the statements that are reported as done.
+struct Statements(Arc<Mutex<u32>>);
+
+impl Observer for Statements {
+    fn on_event(&self, event: &Event<'_>) {
+        if let Event::Statement { .. } = event {
+            *self.0.lock().unwrap() += 1;
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_finished_statement_is_reported() {
+    let database = TestDatabase::in_ram();
+    let files: Vec<(String, String)> = (1..=100)
+        .map(|version| {
+            (
+                format!("V{version}__a.sql"),
+                "SELECT 1; SELECT 2".to_owned(),
+            )
+        })
+        .collect();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (&**name, &**text))
+        .collect();
+    let count = Arc::new(Mutex::new(0));
+    let runner = database
+        .runner(&files)
+        .observer(Statements(Arc::clone(&count)));
+    runner.up().await.unwrap();
+    assert_eq!(*count.lock().unwrap(), 200);
+}

@@ -13,7 +13,7 @@ use crate::random::Random;
 use crate::test_database::TestDatabase;
 
 /// The number of random sequences; `LOCKAGE_TEST_CASES` overrides it.
-const CASES: u64 = 40;
+const CASES: u64 = 80;
 
 const BASE: &str = "
 CREATE TABLE log (id INTEGER PRIMARY KEY, what TEXT);
@@ -211,27 +211,37 @@ impl Observer for AbortAt {
 )]
 async fn killed_run() {
     let variable = |name: &str| std::env::var(name).unwrap();
-    let seed = variable("LOCKAGE_TEST_SEED").parse().unwrap();
     let abort = AbortAt {
         event: variable("LOCKAGE_TEST_EVENT")
             .parse::<i64>()
             .unwrap()
             .into(),
     };
+    let mut files: Vec<(String, String)> = Vec::new();
+    for entry in Path::new(&variable("LOCKAGE_TEST_FOLDER"))
+        .read_dir()
+        .unwrap()
+    {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        files.push((name, std::fs::read_to_string(&path).unwrap()));
+    }
     let url = variable("LOCKAGE_TEST_URL");
-    let _ = runner(&url, &Scripts::write(seed))
-        .observer(abort)
-        .up()
-        .await;
+    let _ = runner(&url, &files).observer(abort).up().await;
 }
 
-fn run_and_kill(url: &str, seed: u64, event: u64) {
-    let program: &Path = &std::env::current_exe().unwrap();
-    Command::new(program)
+/// Runs migrations in another process that ends at an event.
+fn run_and_kill(database: &TestDatabase, files: &[(String, String)], event: u64) {
+    let folder = database.folder.path().join("migrations");
+    std::fs::create_dir(&folder).unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    Command::new(std::env::current_exe().unwrap())
         .args(["session_state::killed_run", "--exact", "--ignored"])
-        .env("LOCKAGE_TEST_SEED", seed.to_string())
+        .env("LOCKAGE_TEST_FOLDER", &folder)
         .env("LOCKAGE_TEST_EVENT", event.to_string())
-        .env("LOCKAGE_TEST_URL", url)
+        .env("LOCKAGE_TEST_URL", database.url())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
@@ -251,16 +261,16 @@ async fn one_run_equals_many_runs() {
         let files = Scripts::write(seed);
         let context = || format!("LOCKAGE_TEST_SEED={seed} LOCKAGE_TEST_CASES=1: {files:#?}");
         let (once, steps, resumed) = (
-            TestDatabase::new(),
-            TestDatabase::new(),
-            TestDatabase::new(),
+            TestDatabase::in_ram(),
+            TestDatabase::in_ram(),
+            TestDatabase::in_ram(),
         );
         let (error, _) = run(&runner(&once.url(), &files)).await;
         let expected = (error, content(&once));
         let error = run_in_steps(&steps.url(), &files).await;
         assert_eq!((error, content(&steps)), expected, "steps 1, {}", context());
         let event = Random(seed).below(14);
-        run_and_kill(&resumed.url(), seed, event);
+        run_and_kill(&resumed, &files, event);
         let (error, _) = run(&runner(&resumed.url(), &files)).await;
         // A script that depends on its lost session is not continued.
         if !error
@@ -275,6 +285,29 @@ async fn one_run_equals_many_runs() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn killed_script_that_depends_on_its_session_is_not_resumed() {
+    let script = "-- lockage: no-transaction\ncreate temporary table t as select 1 as a;\ninsert into res select a from t;\n";
+    let files = [
+        (
+            "V1__a.sql",
+            "create table t (a); insert into t values (10), (20), (30); create table res (a);",
+        ),
+        ("V2__b.sql", script),
+    ]
+    .map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let database = TestDatabase::in_ram();
+    // Events: the first step starts, has three statements and finishes; the second starts, and its first statement is done.
+    run_and_kill(&database, &files, 6);
+    assert_eq!(
+        database.text("SELECT group_concat(statement || state) FROM lockage_journal"),
+        "Text(\"0done\")"
+    );
+    let error = runner(&database.url(), &files).up().await.unwrap_err();
+    assert!(error.message().starts_with("cannot resume"), "{error:?}");
+    assert_eq!(database.text("SELECT count(*) FROM res"), "Integer(0)");
 }
 
 #[tokio::test]

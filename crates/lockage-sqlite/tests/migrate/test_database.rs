@@ -15,6 +15,14 @@ impl TestDatabase {
         }
     }
 
+    /// Creates a database in a file system in memory, where one exists. Nothing waits for a disk there.
+    pub(crate) fn in_ram() -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Self {
+            folder: folder.unwrap(),
+        }
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("sqlite:{}", self.folder.path().join("app.db").display())
     }
