@@ -4,6 +4,7 @@ use lockage_core::{Error, ErrorKind};
 use lockage_sql::{Command, CommandError};
 
 use crate::connection::PostgresConnection;
+use crate::detach_partition::{DetachPartition, PartitionState};
 use crate::index::{self, CreateIndex, IndexRow, REINDEX_LEFTOVERS, index_query};
 use crate::pool_mode::PoolMode;
 use crate::statement_mode;
@@ -23,6 +24,9 @@ impl PostgresConnection {
         let words = statement_mode::leading_keywords(statement);
         if !statement_mode::is_concurrent(&words) {
             return self.run_once(statement).await;
+        }
+        if let Some(detach) = DetachPartition::parse(&words) {
+            return self.detach_partition(statement, &detach).await;
         }
         let create = CreateIndex::parse(statement);
         let before = match &create {
@@ -47,6 +51,38 @@ impl PostgresConnection {
         };
         self.restore_lock_timeout(lock_timeout).await?;
         outcome
+    }
+
+    /// Detaches a partition, or completes what an earlier statement left pending.
+    async fn detach_partition(
+        &mut self,
+        statement: &str,
+        detach: &DetachPartition,
+    ) -> Result<(), CommandError> {
+        // Before PostgreSQL 14, the server has no such column and rejects the statement.
+        let outcome = match self.partition_state(detach).await {
+            Ok(PartitionState::Pending) => self.run_once(&detach.finalize_sql()).await,
+            _ => self.run_once(statement).await,
+        };
+        match outcome {
+            Err(failure) if failure.error.kind() != ErrorKind::SessionLost => {
+                Err(self.with_partition_state(detach, failure).await)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Returns the ids of the invalid indexes that earlier statements left, before a `REINDEX … CONCURRENTLY`.
+    pub(crate) async fn reindex_snapshot(
+        &mut self,
+        statement: &str,
+    ) -> Result<Option<String>, CommandError> {
+        if !statement_mode::is_concurrent_reindex(&statement_mode::leading_keywords(statement)) {
+            return Ok(None);
+        }
+        let indexes = self.indexes(&index_query(REINDEX_LEFTOVERS)).await?;
+        let oids: Vec<String> = indexes.into_iter().map(|index| index.oid).collect();
+        Ok(Some(oids.join(",")))
     }
 
     async fn run_once(&mut self, statement: &str) -> Result<(), CommandError> {

@@ -1,5 +1,6 @@
 //! The connection that runs migrations and holds the lock.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -43,12 +44,16 @@ pub(crate) struct PostgresConnection {
     pub(crate) lock_timeout: u32,
     /// The identity of this session for the lock in a table; `None` until the session uses that lock.
     pub(crate) lease_session: Option<LeaseSession>,
+    /// The ids of the advisory locks that the runner acquired.
+    pub(crate) held_locks: BTreeSet<i64>,
     /// Whether other runs may use the lock in a table.
     pub(crate) must_check_table_lock: bool,
     /// The search path that starts with the schema of the options, for a session that other clients share.
     pub(crate) search_path: Option<String>,
     /// The `application_name` of the current migration, until its first statements are sent.
     pub(crate) migration_name: Option<String>,
+    /// Whether a statement of the current migration may have changed how the server reads text.
+    pub(crate) parsing_changed: bool,
     /// Statements that apply settings in each transaction, for a session that other clients share.
     pub(crate) transaction_settings: Vec<String>,
 }
@@ -73,9 +78,11 @@ impl PostgresConnection {
             history_table: history_table.to_owned(),
             lock_timeout: 0,
             lease_session: None,
+            held_locks: BTreeSet::new(),
             must_check_table_lock: true,
             search_path: None,
             migration_name: None,
+            parsing_changed: false,
             transaction_settings: Vec::new(),
         }
     }
@@ -93,9 +100,11 @@ impl PostgresConnection {
             history_table: self.history_table.clone(),
             lock_timeout: 0,
             lease_session: Some(LeaseSession::default()),
+            held_locks: BTreeSet::new(),
             must_check_table_lock: true,
             search_path: None,
             migration_name: None,
+            parsing_changed: false,
             transaction_settings: Vec::new(),
         }
     }
@@ -156,8 +165,41 @@ impl PostgresConnection {
         self.driver.execute(commands, on_done).await
     }
 
-    /// Runs commands that contain statements of a script.
+    /// Runs commands that contain statements of a script. If an earlier message of the transaction changed how the server reads
+    /// text, the commands of the history are sent after the settings are restored.
     async fn run_script(
+        &mut self,
+        commands: &[Command<'_>],
+        on_done: &mut (dyn FnMut(usize) + Send),
+    ) -> Result<(), CommandError> {
+        let changes_parsing = |command: &Command<'_>| match command {
+            Command::Script(statement) => statement_mode::changes_parsing(statement),
+            _ => false,
+        };
+        let restored = match self.parsing_changed {
+            true => commands
+                .iter()
+                .position(session_settings::restores_encoding),
+            false => None,
+        };
+        // It is the last statement of its call; see `ScriptHooks::ends_call`.
+        self.parsing_changed |= commands.iter().any(changes_parsing);
+        let Some(restored) = restored else {
+            return self.run_call(commands, on_done).await;
+        };
+        self.parsing_changed = false;
+        let (script, bookkeeping) = commands.split_at(restored + 1);
+        self.run_call(script, on_done).await?;
+        let mut report_done = |command: usize| on_done(script.len() + command);
+        self.run_call(bookkeeping, &mut report_done)
+            .await
+            .map_err(|failure| {
+                let command = script.len() + failure.command;
+                failure.at_command(command)
+            })
+    }
+
+    async fn run_call(
         &mut self,
         commands: &[Command<'_>],
         on_done: &mut (dyn FnMut(usize) + Send),

@@ -31,6 +31,7 @@ mod concurrent_index;
 mod config;
 mod connect;
 mod connection;
+mod detach_partition;
 mod dialect;
 mod driver;
 mod error;
@@ -46,11 +47,13 @@ mod recovery;
 mod script_hooks;
 mod server_info;
 mod server_session;
+mod session_effects;
 mod session_settings;
 mod simple_query;
 mod standby;
 mod statement_mode;
 mod tls;
+mod transaction_block;
 
 use lockage_core::{Capabilities, ConnectOptions, Migration, ParsedStatement, Result};
 use lockage_sql::{Connection, SqlSession};
@@ -74,6 +77,7 @@ lockage_sql::sql_backend! {
         capabilities: CAPABILITIES,
         dialect: DIALECT,
         open: open,
+        check_migration: transaction_block::check_migration,
         check_statement: check_statement,
     }
 }
@@ -102,8 +106,13 @@ fn check_statement(migration: &Migration, statement: &ParsedStatement<'_>) -> Re
     if let Some(error) = statement_mode::rejection(&keywords) {
         return Err(error);
     }
-    if migration.directives().transaction && statement_mode::forbids_transaction(&keywords) {
-        return Err(statement_mode::needs_autocommit_error(statement.text));
+    if migration.directives().transaction {
+        if statement_mode::forbids_transaction(&keywords) {
+            return Err(statement_mode::needs_autocommit_error(statement.text));
+        }
+        if statement_mode::changes_isolation(&keywords) {
+            return Err(statement_mode::isolation_error());
+        }
     }
     Ok(())
 }

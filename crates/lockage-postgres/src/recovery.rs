@@ -2,20 +2,29 @@
 
 use async_trait::async_trait;
 use lockage_core::Result;
-use lockage_sql::{Recovery, Resolution};
+use lockage_sql::{Recovery, Resolution, SessionEffect};
 
 use crate::connection::PostgresConnection;
-use crate::dialect::{literal, qualified_name, to_bool, unquoted};
-use crate::index::{CreateIndex, IndexRow};
-use crate::statement_mode::leading_keywords;
+use crate::detach_partition::{DetachPartition, PartitionState};
+use crate::dialect::{literal, qualified_name, unquoted};
+use crate::index::{CreateIndex, IndexRow, REINDEX_LEFTOVERS, index_query};
+use crate::session_effects::session_effects;
+use crate::statement_mode::{is_concurrent_reindex, leading_keywords};
 
 #[async_trait]
 impl Recovery for PostgresConnection {
-    async fn resolve(&mut self, statement: &str, _snapshot: Option<&str>) -> Result<Resolution> {
+    fn session_effects(&self, statement: &str) -> Vec<SessionEffect> {
+        session_effects(statement)
+    }
+
+    async fn resolve(&mut self, statement: &str, snapshot: Option<&str>) -> Result<Resolution> {
         if let Some(create) = CreateIndex::parse(statement) {
             return self.resolve_index_build(&create).await;
         }
         let words = leading_keywords(statement);
+        if is_concurrent_reindex(&words) {
+            return self.resolve_reindex(snapshot.unwrap_or_default()).await;
+        }
         let (query, applied_if_exists) = match Evidence::of(&words) {
             Evidence::Exists(query) => (query, true),
             Evidence::Missing(query) => (query, false),
@@ -98,6 +107,27 @@ fn object_query(kind: &str, name: &str) -> String {
 }
 
 impl PostgresConnection {
+    /// Drops the indexes that a `REINDEX … CONCURRENTLY` left. `before`: the ids of those that existed when it started.
+    async fn resolve_reindex(&mut self, before: &str) -> Result<Resolution> {
+        for index in self.indexes(&index_query(REINDEX_LEFTOVERS)).await? {
+            let name = &index.name;
+            if before.split(',').any(|oid| oid == index.oid) {
+                continue;
+            }
+            if let Some(session) = &index.builder {
+                return Ok(Resolution::Unknown(format!(
+                    "the index {name} is being built by session {session}"
+                )));
+            }
+            if let Err(failure) = self.drop_index(&index).await {
+                return Err(failure.error.with_hint(format!(
+                    "a REINDEX that did not end left the invalid index {name}; drop it: DROP INDEX CONCURRENTLY {name}"
+                )));
+            }
+        }
+        Ok(Resolution::NotApplied)
+    }
+
     async fn resolve_index_build(&mut self, create: &CreateIndex) -> Result<Resolution> {
         let indexes = self.indexes(&create.query()).await?;
         let Some(index) = indexes.into_iter().next() else {
@@ -135,25 +165,15 @@ impl PostgresConnection {
     }
 
     async fn resolve_detach(&mut self, words: &[String]) -> Result<Resolution> {
-        let start = words
-            .iter()
-            .position(|word| word == "PARTITION")
-            .map_or(words.len(), |at| at + 1);
-        let Some(partition) = qualified_name(words.get(start..).unwrap_or_default()) else {
+        let Some(detach) = DetachPartition::parse(words) else {
             return Ok(Resolution::Unknown(
                 "the statement does not name the partition".into(),
             ));
         };
-        let query = format!(
-            "SELECT inhdetachpending FROM pg_catalog.pg_inherits WHERE inhrelid = pg_catalog.to_regclass({})",
-            literal(&partition)
-        );
-        Ok(match self.driver.query_value(&query).await? {
-            None => Resolution::Applied,
-            Some(pending) if to_bool(Some(&pending)) => Resolution::Unknown(format!(
-                "the partition {partition} is partly detached; ALTER TABLE … DETACH PARTITION {partition} FINALIZE completes it"
-            )),
-            Some(_) => Resolution::NotApplied,
+        Ok(match self.partition_state(&detach).await? {
+            PartitionState::Detached => Resolution::Applied,
+            // The statement completes it when it runs again.
+            PartitionState::Pending | PartitionState::Attached => Resolution::NotApplied,
         })
     }
 }

@@ -8,7 +8,9 @@ use crate::application_name;
 use crate::connection::PostgresConnection;
 use crate::pool_mode::{PoolMode, requires_dedicated_session};
 use crate::session_settings;
-use crate::statement_mode::{is_session_setting, leading_keywords, must_autocommit, resets_all};
+use crate::statement_mode::{
+    changes_parsing, is_session_setting, leading_keywords, must_autocommit, resets_all,
+};
 
 #[async_trait]
 impl ScriptHooks for PostgresConnection {
@@ -34,6 +36,7 @@ impl ScriptHooks for PostgresConnection {
             Some(migration.migration),
         );
         self.migration_name = Some(name.clone());
+        self.parsing_changed = false;
         settings.push(("application_name", name));
         if lock_timeout > 0 {
             settings.push(("lock_timeout", lock_timeout.to_string()));
@@ -44,7 +47,8 @@ impl ScriptHooks for PostgresConnection {
             return Vec::new();
         }
         self.lock_timeout = lock_timeout;
-        session_settings::reset_session(&settings, self.schema.as_deref(), self.role())
+        let locks: Vec<i64> = self.held_locks.iter().copied().collect();
+        session_settings::reset_session(&settings, self.schema.as_deref(), self.role(), &locks)
     }
 
     fn transaction_prologue(&self) -> Vec<String> {
@@ -77,6 +81,10 @@ impl ScriptHooks for PostgresConnection {
         }
     }
 
+    fn ends_call(&self, statement: &str) -> bool {
+        changes_parsing(statement)
+    }
+
     fn after_session_setting(&self, statement: &str) -> Vec<String> {
         if resets_all(&leading_keywords(statement)) && !self.settings.is_empty() {
             vec![session_settings::set_config_query(&self.settings)]
@@ -101,7 +109,9 @@ impl ScriptHooks for PostgresConnection {
             }
         }
         Ok(if autocommits {
-            StatementMode::Autocommit { snapshot: None }
+            StatementMode::Autocommit {
+                snapshot: self.reindex_snapshot(statement).await?,
+            }
         } else if is_setting {
             StatementMode::SessionSetting
         } else {

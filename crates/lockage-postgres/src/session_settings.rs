@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
-use lockage_sql::double_quoted;
+use lockage_sql::{Command, double_quoted};
 
 use crate::dialect::literal;
+use crate::lock::key;
+
+const RESTORE_ENCODING: &str = "SET client_encoding = 'UTF8'";
+const RESTORE_LOCAL_ENCODING: &str = "SET LOCAL client_encoding = 'UTF8'";
 
 /// Names and values.
 pub(crate) type Settings = Vec<(&'static str, String)>;
+
+/// Undoes `setseed`: a value that no script can predict.
+const RANDOM_SEED_QUERY: &str = "SELECT pg_catalog.setseed(pg_catalog.hashtext(pg_catalog.gen_random_uuid()::text) / 2147483648.0)";
 
 /// Returns the settings that a session needs before it acquires the lock. None requires a privilege.
 ///
@@ -39,18 +46,31 @@ pub(crate) fn set_config_query(settings: &Settings) -> String {
     format!("SELECT {}", calls.join(", "))
 }
 
-/// Returns statements that undo the settings of the previous script and apply those of the next one. They commit by themselves:
-/// they stay in effect if the script fails, and the script's transaction starts with the defaults for transactions.
+/// Returns statements that remove what the previous script left in the session, and apply the settings of the next one. They
+/// commit by themselves: they stay in effect if the script fails, and the script's transaction starts with the defaults for
+/// transactions.
+///
+/// `DISCARD ALL` would also release the lock. `locks`: the ids of the advisory locks that stay held.
 pub(crate) fn reset_session(
     settings: &Settings,
     schema: Option<&str>,
     role: Option<&str>,
+    locks: &[i64],
 ) -> Vec<String> {
     let mut statements = vec![
         "BEGIN".to_owned(),
         "RESET SESSION AUTHORIZATION".to_owned(),
         set_role(role),
         "RESET ALL".to_owned(),
+        // The removal of a leftover is no message for the user.
+        "SET LOCAL client_min_messages = error".to_owned(),
+        "CLOSE ALL".to_owned(),
+        "DEALLOCATE ALL".to_owned(),
+        "UNLISTEN *".to_owned(),
+        "DISCARD TEMP".to_owned(),
+        "DISCARD SEQUENCES".to_owned(),
+        RANDOM_SEED_QUERY.to_owned(),
+        key::release_others_sql(locks),
         set_config_query(settings),
     ];
     statements.extend(schema.map(set_search_path));
@@ -107,9 +127,14 @@ pub(crate) fn restore_identity(role: Option<&str>) -> Vec<String> {
         "SET LOCAL statement_timeout = 0".to_owned(),
         "RESET SESSION AUTHORIZATION".to_owned(),
         set_role(role),
-        "SET client_encoding = 'UTF8'".to_owned(),
+        RESTORE_ENCODING.to_owned(),
         "SET standard_conforming_strings = on".to_owned(),
     ]
+}
+
+/// Returns whether a command of [`restore_identity`] or [`restore_shared_session`] restores the encoding.
+pub(crate) fn restores_encoding(command: &Command<'_>) -> bool {
+    matches!(command, Command::Internal(sql) if sql == RESTORE_ENCODING || sql == RESTORE_LOCAL_ENCODING)
 }
 
 /// Does the same as [`restore_identity`] until the end of the transaction: the settings of the script stay in effect after it.
@@ -131,7 +156,7 @@ pub(crate) fn restore_shared_session() -> Vec<String> {
         "RESET ROLE",
         "RESET ALL",
         "SET LOCAL statement_timeout = 0",
-        "SET LOCAL client_encoding = 'UTF8'",
+        RESTORE_LOCAL_ENCODING,
         "SET LOCAL standard_conforming_strings = on",
     ]
     .map(str::to_owned)

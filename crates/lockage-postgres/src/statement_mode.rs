@@ -55,12 +55,47 @@ pub(crate) fn rejection(words: &[String]) -> Option<Error> {
 
 /// Returns the error of a statement that cannot run in the transaction of its script.
 pub(crate) fn needs_autocommit_error(statement: &str) -> Error {
-    let words: Vec<_> = statement.split_whitespace().take(3).collect();
+    let words = leading_keywords(statement);
+    let concurrently = words.iter().position(|word| word == "CONCURRENTLY");
+    let phrase = match concurrently.filter(|_| is_concurrent(&words)) {
+        Some(_) if is_detach_concurrently(&words) => {
+            "ALTER TABLE … DETACH PARTITION … CONCURRENTLY".to_owned()
+        }
+        Some(_) if is_concurrent_reindex(&words) => "REINDEX … CONCURRENTLY".to_owned(),
+        Some(end) => format!("{} …", words[..=end].join(" ")),
+        None => {
+            let words: Vec<_> = statement.split_whitespace().take(3).collect();
+            format!("{} …", words.join(" "))
+        }
+    };
     Error::new(
         ErrorKind::InvalidMigration,
-        format!("{} … cannot run in a transaction", words.join(" ")),
+        format!("{phrase} cannot run in a transaction"),
     )
     .with_hint("add `-- lockage: no-transaction` at the top of the file; each statement then commits by itself")
+}
+
+/// Returns whether the statement changes the isolation level of its transaction, which must not have read anything yet.
+pub(crate) fn changes_isolation(words: &[String]) -> bool {
+    let word = |index: usize| words.get(index).map_or("", String::as_str);
+    let sets_level = (word(0), word(1)) == ("SET", "TRANSACTION");
+    sets_level
+        && words.windows(2).any(|pair| {
+            pair[0] == "LEVEL" && matches!(&*pair[1], "SERIALIZABLE" | "REPEATABLE")
+                || pair[0] == "TRANSACTION" && pair[1] == "SNAPSHOT"
+        })
+}
+
+/// Returns the error of a statement that would follow the queries of Lockage in its transaction.
+pub(crate) fn isolation_error() -> Error {
+    Error::new(
+        ErrorKind::InvalidMigration,
+        "a migration that Lockage runs in a transaction cannot change the isolation level: its transaction begins with checks of the lock",
+    )
+    .with_hint(
+        "put `-- lockage: no-transaction` at the top of the file, and the statements between BEGIN ISOLATION LEVEL SERIALIZABLE and \
+         COMMIT",
+    )
 }
 
 /// Returns whether the statement must run outside a transaction: the server rejects it in one, or may reject it, or the statement
@@ -107,8 +142,13 @@ pub(crate) fn is_concurrent(words: &[String]) -> bool {
     }
 }
 
+/// Returns whether the statement is `REINDEX … CONCURRENTLY`.
+pub(crate) fn is_concurrent_reindex(words: &[String]) -> bool {
+    words.first().is_some_and(|word| word == "REINDEX") && is_concurrent(words)
+}
+
 /// Returns whether an `ALTER TABLE` detaches a partition concurrently.
-fn is_detach_concurrently(words: &[String]) -> bool {
+pub(crate) fn is_detach_concurrently(words: &[String]) -> bool {
     is_concurrent(words)
         && words
             .windows(2)
@@ -122,6 +162,8 @@ pub(crate) fn is_session_setting(words: &[String]) -> bool {
         // A setting of a transaction ends with the transaction.
         "SET" => !matches!(word(1), "LOCAL" | "TRANSACTION" | "CONSTRAINTS"),
         "RESET" => true,
+        // A library that another session has not loaded.
+        "LOAD" => true,
         // As pg_dump writes it: SELECT pg_catalog.set_config('search_path', '', false)
         "SELECT" => {
             let call = if word(2) == "." { 3 } else { 1 };
@@ -131,6 +173,40 @@ pub(crate) fn is_session_setting(words: &[String]) -> bool {
         }
         _ => false,
     }
+}
+
+/// The settings that change how the server reads the text of a message.
+const PARSER_SETTINGS: [&str; 3] = [
+    "standard_conforming_strings",
+    "backslash_quote",
+    "client_encoding",
+];
+
+/// Returns whether the statements after this one may be read by other rules: it sets or restores one of the settings that the
+/// server uses when it reads a message. It also returns true for some statements that do not.
+pub(crate) fn changes_parsing(statement: &str) -> bool {
+    let words = leading_keywords(statement);
+    let word = |index: usize| words.get(index).map_or("", String::as_str);
+    let text = statement.to_ascii_lowercase();
+    match (word(0), word(1)) {
+        ("SET", "NAMES") | ("RESET", "ALL") => true,
+        ("SET", "LOCAL" | "SESSION") if word(2) == "NAMES" => true,
+        // ROLLBACK TO SAVEPOINT restores settings.
+        ("ROLLBACK", _) => true,
+        _ => {
+            PARSER_SETTINGS.iter().any(|setting| text.contains(setting))
+                || text.contains("set_config") && !has_literal_names(&words)
+        }
+    }
+}
+
+/// Returns whether the words contain a call of `set_config`, and each call names its setting in a literal.
+fn has_literal_names(words: &[String]) -> bool {
+    let mut calls = words
+        .windows(4)
+        .filter(|words| words[0] == "SET_CONFIG")
+        .peekable();
+    calls.peek().is_some() && calls.all(|words| words[2].starts_with('\'') && words[3] == ",")
 }
 
 /// Returns whether the statement resets all settings, including those that Lockage needs.
@@ -229,6 +305,7 @@ mod tests {
             "SET search_path = app",
             "SET SESSION AUTHORIZATION a",
             "reset role",
+            "LOAD 'age'",
             "SELECT pg_catalog.set_config('search_path', '', false)",
             "SELECT set_config('a.b', 'c', false)",
         ] {
@@ -249,6 +326,33 @@ mod tests {
                 !is_session_setting(&leading_keywords(statement)),
                 "{statement}"
             );
+        }
+    }
+
+    #[test]
+    fn statements_that_change_parsing_are_recognized() {
+        for statement in [
+            "SET standard_conforming_strings = off",
+            "set local Client_Encoding to latin1",
+            "SET SESSION NAMES 'latin1'",
+            "SET NAMES 'latin1'",
+            "RESET ALL",
+            "RESET backslash_quote",
+            "SELECT set_config('backslash_quote', 'on', false)",
+            "SELECT set_config('client' || '_encoding', 'latin1', false)",
+            "DO $$ BEGIN SET standard_conforming_strings = off; END $$",
+            "ROLLBACK TO a",
+        ] {
+            assert!(changes_parsing(statement), "{statement}");
+        }
+        for statement in [
+            "SET search_path = app",
+            "SELECT pg_catalog.set_config('search_path', '', false)",
+            "RESET work_mem",
+            "SAVEPOINT a",
+            "INSERT INTO t VALUES ('a')",
+        ] {
+            assert!(!changes_parsing(statement), "{statement}");
         }
     }
 

@@ -48,6 +48,27 @@ pub(crate) fn held_by_us_sql(key: &LockKey) -> String {
     )
 }
 
+/// Returns a query that releases the session-level advisory locks of this session, except those with the ids in `kept`.
+///
+/// Each lock is released until the server reports, with a warning, that the session does not hold it: a session can hold a lock
+/// several times.
+pub(crate) fn release_others_sql(kept: &[i64]) -> String {
+    let kept: String = kept.iter().map(|id| format!(", {id}")).collect();
+    format!(
+        "WITH RECURSIVE held AS (SELECT (classid::bigint << 32) | objid::bigint AS id, objsubid, mode FROM pg_catalog.pg_locks \
+         WHERE locktype = 'advisory' AND granted AND pid = pg_catalog.pg_backend_pid() AND database = \
+         (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())), \
+         released AS (SELECT id, objsubid, mode, true AS was_held FROM held \
+         WHERE NOT (objsubid = 1 AND mode = 'ExclusiveLock' AND id IN (NULL{kept}) IS TRUE) \
+         UNION ALL SELECT id, objsubid, mode, CASE \
+         WHEN objsubid = 1 AND mode = 'ExclusiveLock' THEN pg_catalog.pg_advisory_unlock(id) \
+         WHEN objsubid = 1 THEN pg_catalog.pg_advisory_unlock_shared(id) \
+         WHEN mode = 'ExclusiveLock' THEN pg_catalog.pg_advisory_unlock((id >> 32)::integer, ((id << 32) >> 32)::integer) \
+         ELSE pg_catalog.pg_advisory_unlock_shared((id >> 32)::integer, ((id << 32) >> 32)::integer) END \
+         FROM released WHERE was_held) SELECT count(*) FROM released"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -34,6 +34,7 @@ impl LockProvider for PostgresConnection {
                         _ => is_listed,
                     };
                     return if is_held {
+                        self.held_locks.insert(key::advisory_lock_id(key));
                         Ok(true)
                     } else {
                         Err(lock_not_listed_error())
@@ -51,10 +52,9 @@ impl LockProvider for PostgresConnection {
     }
 
     async fn unlock(&mut self, key: &LockKey) -> Result<()> {
-        let query = format!(
-            "SELECT pg_catalog.pg_advisory_unlock({})",
-            key::advisory_lock_id(key)
-        );
+        let id = key::advisory_lock_id(key);
+        let query = format!("SELECT pg_catalog.pg_advisory_unlock({id})");
+        self.held_locks.remove(&id);
         if to_bool(self.driver.query_value(&query).await?.as_deref()) {
             Ok(())
         } else {

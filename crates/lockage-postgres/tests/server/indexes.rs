@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 
 use crate::error_checks::{context_contains, error_line, error_of, script_error};
 use crate::migrations::{no_transaction, spawn_up};
-use crate::test_database::{TestDatabase, wait_until};
+use crate::test_database::{TERMINATE_LOCK_HOLDER, TestDatabase, wait_until};
 
 crate::tests!(
     failed_index_build_is_reported_and_dropped,
@@ -19,6 +19,8 @@ crate::tests!(
     waiting_replicas_do_not_block_index_build,
     ddl_lock_timeout_does_not_abort_index_build,
     in_doubt_autocommit_statements_are_resolved,
+    terminated_reindex_leaves_no_invalid_index,
+    interrupted_detach_is_finalized_by_the_next_run,
 );
 
 const BUILD: &str = "-- lockage: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"i A\" ON app.t (n);\nCREATE TABLE after (n int)";
@@ -311,6 +313,73 @@ async fn in_doubt_autocommit_statements_are_resolved(
         };
         let error = script_error(database, &script, kind).await?;
         assert!(error.message().contains(message), "{statement}: {error}");
+    }
+    Ok(())
+}
+
+async fn terminated_reindex_leaves_no_invalid_index(
+    database: &TestDatabase,
+) -> Result<(), TestError> {
+    create_table(database, "(1)").await?;
+    database.execute("CREATE INDEX i ON app.t (n)").await?;
+    let user = open_transaction(database, 2).await?;
+    let script = no_transaction("REINDEX TABLE CONCURRENTLY app.t");
+    let running = spawn_up(database.runner(&[("V1__a.sql", &*script)])?);
+    database
+        .wait_until("SELECT 1 FROM pg_class WHERE relname = 'i_ccnew'")
+        .await?;
+    database.execute(TERMINATE_LOCK_HOLDER).await?;
+    error_of(running.await?, ErrorKind::SessionLost)?;
+    user.batch_execute("ROLLBACK").await?;
+    let invalid = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid";
+    assert_eq!(database.texts(invalid).await?, ["app.i_ccnew"]);
+    database.runner(&[("V1__a.sql", &*script)])?.up().await?;
+    assert!(database.texts(invalid).await?.is_empty());
+    Ok(())
+}
+
+async fn interrupted_detach_is_finalized_by_the_next_run(
+    database: &TestDatabase,
+) -> Result<(), TestError> {
+    if database.version().await? < 14 {
+        return Ok(());
+    }
+    let script = no_transaction(
+        "-- lockage: statement-timeout=300ms\nALTER TABLE p DETACH PARTITION c CONCURRENTLY",
+    );
+    for terminated in [false, true] {
+        database
+            .execute(
+                "DROP TABLE IF EXISTS lockage_history, lockage_journal, p, c; CREATE TABLE p (n int) PARTITION BY LIST (n); \
+                 CREATE TABLE c PARTITION OF p FOR VALUES IN (1)",
+            )
+            .await?;
+        let user = database.client().await?;
+        user.batch_execute("BEGIN; SELECT * FROM p").await?;
+        let pending = "SELECT 1 FROM pg_inherits WHERE inhdetachpending";
+        if terminated {
+            let script = script.replace("300ms", "1h");
+            let running = spawn_up(database.runner(&[("V1__a.sql", &*script)])?);
+            database.wait_until(pending).await?;
+            database.execute(TERMINATE_LOCK_HOLDER).await?;
+            error_of(running.await?, ErrorKind::SessionLost)?;
+        } else {
+            let error = script_error(database, &script, ErrorKind::MigrationFailed).await?;
+            assert!(
+                context_contains(&error, "partition", "partly detached"),
+                "{error:?}"
+            );
+        }
+        assert_eq!(database.text(pending).await?, "1");
+        user.batch_execute("ROLLBACK").await?;
+        let runner = database.runner(&[("V1__a.sql", &*script)])?;
+        runner.up().await?;
+        assert!(
+            database
+                .texts("SELECT 1 FROM pg_inherits")
+                .await?
+                .is_empty()
+        );
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ mod reconnect;
 mod round_trips;
 mod script_transactions;
 mod scripts;
+mod session_state;
 #[path = "../sql_client/mod.rs"]
 mod sql_client;
 mod standby;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         round_trips::TESTS,
         script_transactions::TESTS,
         scripts::TESTS,
+        session_state::TESTS,
         standby::TESTS,
         tls::TESTS,
     ];

@@ -5,7 +5,9 @@ use std::time::Duration;
 use lockage_core::{ErrorKind, Interrupt};
 use lockage_testkit::TestError;
 
-use crate::error_checks::{context_contains, error_line, expect_error, script_error};
+use crate::error_checks::{
+    context_contains, error_line, expect_error, hint_contains, script_error,
+};
 use crate::migrations::{no_transaction, spawn_up};
 use crate::test_database::TestDatabase;
 
@@ -19,6 +21,8 @@ crate::tests!(
     reset_all_restores_required_settings,
     lock_released_by_a_script_is_detected_before_the_next_statement,
     cancel_request_leaves_no_statement_in_doubt,
+    statements_without_effect_outside_a_block_are_rejected,
+    isolation_level_in_a_transactional_script_is_rejected,
 );
 
 async fn script_transaction_can_set_its_isolation_level(
@@ -242,5 +246,62 @@ async fn aborted_transaction_is_rolled_back(database: &TestDatabase) -> Result<(
     let error = script_error(database, &changed, ErrorKind::Diverged).await?;
     assert!(error.message().contains("with a different text"), "{error}");
     assert_eq!(database.text("SELECT count(*) FROM a").await?, "0");
+    Ok(())
+}
+
+async fn statements_without_effect_outside_a_block_are_rejected(
+    database: &TestDatabase,
+) -> Result<(), TestError> {
+    for statement in [
+        "LOCK TABLE t IN EXCLUSIVE MODE",
+        "set local work_mem = '7MB'",
+        "SET TRANSACTION READ ONLY",
+        "SET CONSTRAINTS ALL DEFERRED",
+        "DECLARE c CURSOR FOR SELECT 1",
+    ] {
+        let script = no_transaction(&format!(
+            "CREATE TABLE t (n int);\nBEGIN;\n{statement};\nCOMMIT;\n{statement}"
+        ));
+        let error = script_error(database, &script, ErrorKind::InvalidMigration).await?;
+        assert!(
+            error.message().contains("outside a transaction block"),
+            "{error}"
+        );
+        assert!(hint_contains(&error, "BEGIN"), "{error:?}");
+        assert_eq!(error_line(&error), Some(6), "{error:?}");
+        assert!(database.has_no_tables().await?, "{statement}");
+    }
+    Ok(())
+}
+
+async fn isolation_level_in_a_transactional_script_is_rejected(
+    database: &TestDatabase,
+) -> Result<(), TestError> {
+    let set = "set transaction isolation level serializable";
+    let error = script_error(
+        database,
+        &format!("{set};\nCREATE TABLE t (n int)"),
+        ErrorKind::InvalidMigration,
+    )
+    .await?;
+    assert!(
+        hint_contains(&error, "BEGIN ISOLATION LEVEL SERIALIZABLE"),
+        "{error:?}"
+    );
+    assert!(database.has_no_tables().await?);
+    // The hint works, and so does the statement in a block of the script.
+    for begin in [
+        "BEGIN ISOLATION LEVEL SERIALIZABLE".to_owned(),
+        format!("BEGIN;\n{set}"),
+    ] {
+        let script = no_transaction(&format!(
+            "{begin};\nCREATE TABLE t AS SELECT current_setting('transaction_isolation') AS level;\nCOMMIT"
+        ));
+        database
+            .execute("DROP TABLE IF EXISTS t, lockage_history, lockage_journal")
+            .await?;
+        database.runner(&[("V1__a.sql", &*script)])?.up().await?;
+        assert_eq!(database.text("SELECT level FROM t").await?, "serializable");
+    }
     Ok(())
 }

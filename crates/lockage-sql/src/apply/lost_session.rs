@@ -68,15 +68,22 @@ fn depends(words: &[String], effect: &SessionEffect) -> bool {
     }
 }
 
-/// Returns the words and quoted names of a statement, in upper case and without quotes.
+/// Returns the words and quoted names of a statement, in upper case and without quotes, with those in a body between dollar signs.
 fn names(text: &str, syntax: &'static Syntax) -> Vec<String> {
-    tokens(text, syntax)
-        .map(|token| {
-            token
-                .trim_matches(|quote| matches!(quote, '"' | '`' | '[' | ']'))
-                .to_uppercase()
-        })
-        .collect()
+    let name = |token: &str| {
+        token
+            .trim_matches(|quote| matches!(quote, '"' | '`' | '[' | ']'))
+            .to_uppercase()
+    };
+    let mut names = Vec::new();
+    for token in tokens(text, syntax) {
+        if token.starts_with('$') {
+            let is_separator = |c: char| !c.is_alphanumeric() && c != '_';
+            names.extend(token.split(is_separator).map(name));
+        }
+        names.push(name(token));
+    }
+    names
 }
 
 fn lost_session_error(
