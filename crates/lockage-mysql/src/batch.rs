@@ -23,11 +23,20 @@ const QUERY_KILLED: u16 = 1317;
 /// A time limit of the server ended the statement: the number of MariaDB, then of MySQL.
 const TIME_LIMIT_REACHED: [u16; 2] = [1969, 3024];
 
+/// The limits of one statement of a script.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StatementLimits {
+    /// How long it may run.
+    pub(crate) timeout: Option<Duration>,
+    /// Its maximum length in bytes, `max_allowed_packet` of the server.
+    pub(crate) max_packet: Option<usize>,
+}
+
 /// Runs commands in order and stops at the first that fails.
 pub(crate) async fn run(
     driver: &mut DriverConnection,
     canceller: &MysqlCanceller,
-    statement_timeout: Option<Duration>,
+    limits: StatementLimits,
     commands: &[Command<'_>],
     on_done: &mut (dyn FnMut(usize) + Send),
 ) -> Result<(), CommandError> {
@@ -41,7 +50,7 @@ pub(crate) async fn run(
             }
             Command::Script(sql) => {
                 batch.send(driver, None, on_done).await?;
-                run_script_statement(driver, canceller, statement_timeout, sql)
+                run_script_statement(driver, canceller, limits, sql)
                     .await
                     .map_err(|failed| failed.at_command(index))?;
                 on_done(index);
@@ -112,9 +121,14 @@ impl Batch {
 async fn run_script_statement(
     driver: &mut DriverConnection,
     canceller: &MysqlCanceller,
-    timeout: Option<Duration>,
+    limits: StatementLimits,
     sql: &str,
 ) -> Result<(), CommandError> {
+    let timeout = limits.timeout;
+    // The packet also contains the number of the command.
+    if let Some(max) = limits.max_packet.filter(|max| sql.len() + 1 > *max) {
+        return Err(CommandError::new(0, too_long_error(sql.len(), max)));
+    }
     if canceller.take_cancelled() {
         return Err(CommandError::new(0, cancelled_error()));
     }
@@ -189,6 +203,16 @@ fn as_script_error(error: Error) -> Error {
         return error;
     }
     Error::new(ErrorKind::MigrationFailed, error.message()).with_source(error)
+}
+
+fn too_long_error(length: usize, max: usize) -> Error {
+    Error::new(
+        ErrorKind::MigrationFailed,
+        format!(
+            "the statement has {length} bytes, and the server accepts at most {max} (max_allowed_packet); it was not sent"
+        ),
+    )
+    .with_hint("divide the statement, or raise max_allowed_packet on the server")
 }
 
 fn killed_error() -> Error {

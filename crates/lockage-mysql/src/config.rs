@@ -142,7 +142,14 @@ impl ConnectConfig {
             "socket" => self.socket = Some(value),
             "user" => self.user = value,
             "password" => self.password = Some(value),
-            _ => return Err(Invalid::new(format!("unknown parameter `{name}`"))),
+            _ => {
+                return Err(Invalid {
+                    problem: format!("unknown parameter `{name}`"),
+                    hint: Some(
+                        "use one of ssl-mode, ssl-ca, ssl-cert, ssl-key, socket, user and password",
+                    ),
+                });
+            }
         }
         Ok(())
     }

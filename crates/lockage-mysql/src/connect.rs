@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use lockage_core::{ConnectOptions, Error, ErrorKind, Result, Status};
 use mysql_async::{Conn, DriverError, Opts, OptsBuilder};
+use tokio::time::Instant;
 
 use crate::config::{ConnectConfig, SslMode};
 use crate::dialect::backticked;
 use crate::driver::DriverConnection;
+use crate::driver_panic::catch_panic;
 use crate::error::{self, UNKNOWN_DATABASE};
 
 /// After this idle time the kernel probes a connection.
@@ -16,6 +18,14 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(5);
 
 /// How long a host may take to accept a connection: enough for the first packet to be lost twice.
 const TCP_CONNECT_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// The server has too many connections, in total or of this user.
+const TOO_MANY_CONNECTIONS: [u16; 2] = [1040, 1203];
+
+/// The delay after the first attempt at a server with too many connections. It doubles up to [`MAX_BUSY_DELAY`].
+const BUSY_DELAY: Duration = Duration::from_millis(50);
+
+const MAX_BUSY_DELAY: Duration = Duration::from_millis(500);
 
 /// The driver must not reject any packet: the server's own `max_allowed_packet` decides.
 const MAX_PACKET: usize = 1024 * 1024 * 1024;
@@ -123,19 +133,40 @@ impl Connector {
         matches!(connected, Ok(Ok(_)))
     }
 
+    /// Opens a connection. While the server has too many connections, tries again until the connect timeout.
     async fn connect_once(
+        &self,
+        database: Option<&str>,
+    ) -> Result<DriverConnection, ConnectFailure> {
+        let started_at = Instant::now();
+        let mut delay = BUSY_DELAY;
+        loop {
+            match self.try_connect(database).await {
+                Err(ConnectFailure::Server(number, _))
+                    if TOO_MANY_CONNECTIONS.contains(&number)
+                        && started_at.elapsed() + delay < self.timeout =>
+                {
+                    tokio::time::sleep(delay).await;
+                    delay = (delay * 2).min(MAX_BUSY_DELAY);
+                }
+                connected => return connected,
+            }
+        }
+    }
+
+    async fn try_connect(
         &self,
         database: Option<&str>,
     ) -> Result<DriverConnection, ConnectFailure> {
         let connecting = async {
             if self.uses_tls() {
-                match Conn::new(self.options(database, true)).await {
+                match connect(self.options(database, true)).await {
                     Err(mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer))
                         if self.config.ssl_mode == SslMode::Preferred => {}
                     connected => return connected,
                 }
             }
-            Conn::new(self.options(database, false)).await
+            connect(self.options(database, false)).await
         };
         match tokio::time::timeout(self.timeout, connecting).await {
             Ok(Ok(conn)) => Ok(DriverConnection::new(conn)),
@@ -211,6 +242,10 @@ impl Connector {
         }
         error.with_source(cause)
     }
+}
+
+async fn connect(options: Opts) -> Result<Conn, mysql_async::Error> {
+    catch_panic(Conn::new(options)).await?
 }
 
 /// Returns the SQL that creates a database and selects it.

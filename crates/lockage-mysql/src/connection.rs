@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use lockage_core::{Canceller, ConnectOptions, Error, ErrorKind, LockKey, Result, Status};
 use lockage_sql::{Command, CommandError, Connection, Dialect, Row};
 
-use crate::batch;
+use crate::batch::{self, StatementLimits};
 use crate::cancel::MysqlCanceller;
 use crate::connect::{Connector, create_database_sql, timeout_error};
 use crate::dialect::{DIALECT, backticked};
@@ -18,6 +18,7 @@ use crate::error::{self, UNKNOWN_DATABASE};
 use crate::keepalive::KeepAlive;
 use crate::liveness::LivenessMonitor;
 use crate::lock;
+use crate::schema_code::SchemaCode;
 use crate::server_info::{SERVER_INFO_QUERY, ServerInfo};
 use crate::session_settings::{WSREP_SYNC_WAIT, session_defaults};
 use crate::session_state::ScriptSessionState;
@@ -39,8 +40,12 @@ pub(crate) struct MysqlConnection {
     pub(crate) statement_timeout: Option<Duration>,
     /// The session state of the current migration.
     pub(crate) session_state: ScriptSessionState,
-    /// The tables, in lower case, whose engines have no transactions; `None` if they must be read again.
-    pub(crate) nontransactional_tables: Option<Vec<String>>,
+    /// What the statements of a script can reach; `None` if it must be read again.
+    pub(crate) schema_code: Option<SchemaCode>,
+    /// The names of the native locks of this session, in the order in which it acquired them.
+    pub(crate) native_locks: Vec<String>,
+    /// Whether a script may have left something in the session.
+    pub(crate) is_session_changed: bool,
     pub(crate) in_transaction: bool,
     /// The idle time after which the server ends this session, if a limit was set.
     pub(crate) idle_timeout: Option<Duration>,
@@ -89,7 +94,8 @@ impl MysqlConnection {
             // If the database does not exist, the history is empty, and the database is created under the lock.
             use_database(&mut driver, schema).await?;
         }
-        driver.set_monitor(Box::new(LivenessMonitor::new(&connector, &server)));
+        let monitor = LivenessMonitor::new(&connector, &server, driver.handshake_id());
+        driver.set_monitor(Box::new(monitor));
         Ok(Self {
             is_busy: driver.is_busy(),
             driver: SharedDriver::new(driver),
@@ -102,7 +108,9 @@ impl MysqlConnection {
             keepalive: None,
             statement_timeout: None,
             session_state: ScriptSessionState::default(),
-            nontransactional_tables: None,
+            schema_code: None,
+            native_locks: Vec::new(),
+            is_session_changed: false,
             in_transaction: false,
             idle_timeout: None,
         })
@@ -125,8 +133,9 @@ impl MysqlConnection {
     }
 
     /// Adds the status of a lost session to an error.
-    async fn classify_loss(&self, error: Error) -> Error {
-        if error.kind() != ErrorKind::SessionLost {
+    pub(crate) async fn classify_loss(&self, error: Error) -> Error {
+        // After the same reply the driver would panic again.
+        if error.kind() != ErrorKind::SessionLost || error::is_driver_panic(&error) {
             return error;
         }
         let idle_too_long = match (self.idle_timeout, self.driver.borrow().await) {
@@ -225,13 +234,16 @@ impl Connection for MysqlConnection {
         commands: &[Command<'_>],
         on_done: &mut (dyn FnMut(usize) + Send),
     ) -> Result<(), CommandError> {
-        let timeout = self.statement_timeout;
+        let limits = StatementLimits {
+            timeout: self.statement_timeout,
+            max_packet: self.server.max_packet,
+        };
         let mut driver = self
             .driver
             .borrow()
             .await
             .map_err(|error| CommandError::new(0, error))?;
-        let result = batch::run(&mut driver, &self.canceller, timeout, commands, on_done).await;
+        let result = batch::run(&mut driver, &self.canceller, limits, commands, on_done).await;
         self.in_transaction = driver.in_transaction();
         drop(driver);
         match result {

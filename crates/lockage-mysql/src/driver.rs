@@ -12,11 +12,15 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Value};
 use tokio::time::Instant;
 
+use crate::driver_panic::catch_panic;
 use crate::error;
 use crate::value_kind::ValueKind;
 
 /// The maximum number of attempts for a query that a cluster rolls back.
 const MAX_QUERY_ATTEMPTS: u32 = 20;
+
+/// How long the driver may take to close a connection. The server ends the session when the connection is dropped, too.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The rows of each statement of a text.
 pub(crate) type ResultSets = Vec<Vec<Row>>;
@@ -41,7 +45,9 @@ pub(crate) struct DriverConnection {
 /// Watches whether a reply can still arrive.
 pub(crate) trait Monitor: fmt::Debug + Send + Sync {
     /// Waits until no reply can arrive any more, and returns the reason. Cancel safe.
-    fn wait_until_dead(&self) -> BoxFuture<'_, &'static str>;
+    ///
+    /// `sent` is the length of the request in bytes: the server is idle while it receives a long request.
+    fn wait_until_dead(&self, sent: usize) -> BoxFuture<'_, &'static str>;
 }
 
 /// A failed statement of a text.
@@ -71,12 +77,12 @@ impl From<QueryError> for Error {
     }
 }
 
-/// Runs one call of the driver while a reply can arrive.
+/// Runs one call of the driver, which sends so many bytes, while a reply can arrive.
 macro_rules! call {
-    ($self:ident, $conn:ident, $call:expr) => {{
+    ($self:ident, $conn:ident, $sent:expr, $call:expr) => {{
         let is_busy = $self.start_call();
         let $conn = &mut $self.conn;
-        let (result, lost) = read_reply($self.monitor.as_deref(), $self.lost, $call).await;
+        let (result, lost) = read_reply($self.monitor.as_deref(), $self.lost, $sent, $call).await;
         $self.finish_call(&is_busy, lost);
         result
     }};
@@ -125,7 +131,7 @@ impl DriverConnection {
 
     /// Runs a text of one or more statements in one round trip.
     pub(crate) async fn run(&mut self, sql: &str) -> Result<ResultSets, QueryError> {
-        call!(self, conn, run(conn, sql))
+        call!(self, conn, sql.len(), run(conn, sql))
     }
 
     /// Runs one query that only reads. It is retried when a cluster rolls it back because another node changed the rows.
@@ -146,12 +152,17 @@ impl DriverConnection {
 
     /// Runs one statement and discards its rows one by one.
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<(), QueryError> {
-        Ok(call!(self, conn, conn.query_drop(sql))?)
+        Ok(call!(self, conn, sql.len(), conn.query_drop(sql))?)
     }
 
     /// Returns the first row of one query, with the kinds of its values.
     pub(crate) async fn raw_row(&mut self, sql: &str) -> Result<Option<RawRow>, QueryError> {
-        let row = call!(self, conn, conn.query_first::<mysql_async::Row, _>(sql))?;
+        let row = call!(
+            self,
+            conn,
+            sql.len(),
+            conn.query_first::<mysql_async::Row, _>(sql)
+        )?;
         Ok(row.map(|row| {
             let kinds: Vec<ValueKind> = row.columns_ref().iter().map(ValueKind::of).collect();
             kinds
@@ -163,12 +174,29 @@ impl DriverConnection {
 
     /// Sends a ping, which ends the idle time that the server measures.
     pub(crate) async fn ping(&mut self) -> Result<(), QueryError> {
-        Ok(call!(self, conn, conn.ping())?)
+        Ok(call!(self, conn, 0, conn.ping())?)
     }
 
-    /// Closes the session in an orderly way.
+    /// Resets the session to its state after the login: settings, variables, temporary tables, prepared statements, locks. The
+    /// number of the session stays.
+    ///
+    /// Returns `false` if the server does not support it
+    /// (<https://dev.mysql.com/doc/c-api/8.4/en/mysql-reset-connection.html>).
+    pub(crate) async fn reset_session(&mut self) -> Result<bool, QueryError> {
+        Ok(call!(self, conn, 0, conn.reset())?)
+    }
+
+    /// Returns the lower 32 bits of the session's number, which the server sent before the login.
+    pub(crate) fn handshake_id(&self) -> u32 {
+        self.conn.id()
+    }
+
+    /// Closes the session in an orderly way. A server that does not accept that in time is left alone.
     pub(crate) async fn close(self) -> Result<(), QueryError> {
-        Ok(self.conn.disconnect().await?)
+        match tokio::time::timeout(CLOSE_TIMEOUT, catch_panic(self.conn.disconnect())).await {
+            Ok(closed) => Ok(closed.and_then(|result| result)?),
+            Err(_) => Ok(()),
+        }
     }
 
     fn start_call(&mut self) -> Arc<AtomicBool> {
@@ -198,16 +226,24 @@ pub(crate) fn to_bool(sets: ResultSets) -> bool {
 async fn read_reply<T, E: From<mysql_async::Error>>(
     monitor: Option<&dyn Monitor>,
     lost: Option<&'static str>,
+    sent: usize,
     call: impl Future<Output = Result<T, E>>,
 ) -> (Result<T, E>, Option<&'static str>) {
+    let call = async {
+        match catch_panic(call).await {
+            Ok(result) => (result, None),
+            // The driver does not know its state any more.
+            Err(panic) => (Err(panic.into()), Some("the driver failed")),
+        }
+    };
     let reason = match (lost, monitor) {
         (Some(reason), _) => reason,
-        (None, None) => return (call.await, None),
+        (None, None) => return call.await,
         (None, Some(monitor)) => tokio::select! {
             // A reply that has arrived takes precedence.
             biased;
-            result = call => return (result, None),
-            reason = monitor.wait_until_dead() => reason,
+            result = call => return result,
+            reason = monitor.wait_until_dead(sent) => reason,
         },
     };
     let error = std::io::Error::new(std::io::ErrorKind::TimedOut, reason);

@@ -4,6 +4,8 @@ use lockage_core::{Error, ErrorKind, Status};
 use lockage_sql::{CommandError, ErrorPosition, FailureCause, KnownError};
 use mysql_async::{DriverError, IoError};
 
+use crate::driver_panic::DriverPanic;
+
 use ErrorKind::{Connect, MigrationFailed, SessionLost, Unexpected, Unsupported};
 
 const fn known(numbers: &'static [u32], kind: ErrorKind) -> KnownError {
@@ -40,8 +42,20 @@ const TABLE: &[KnownError] = &[
     known(&[1205, 1213, 3572, 3058, 1412, 1020], MigrationFailed)
         .with_cause(FailureCause::LockTimeout),
     // No privilege for a table, a column, a routine, an operation, a definer; for dropping, seeing or setting something.
-    known(&[1142, 1143, 1370, 1227, 1095, 1403, 1410, 1449, 4165], MigrationFailed)
+    known(&[1142, 1143, 1370, 1227, 1095, 1403, 1410, 4165], MigrationFailed)
         .with_hint("the user lacks a privilege; see SHOW GRANTS"),
+    // The definer of a view, trigger or routine does not exist.
+    known(&[1449], MigrationFailed).with_hint(
+        "create the account of the DEFINER clause, or remove the clause so that the user of the migration is the definer",
+    ),
+    // An invalid default; an invalid date, time or number.
+    known(&[1067, 1292], MigrationFailed).with_hint(
+        "the session uses strict sql_mode with NO_ZERO_DATE and NO_ZERO_IN_DATE; correct the value, or set sql_mode in the script",
+    ),
+    // A column that is neither grouped nor aggregated.
+    known(&[1055], MigrationFailed).with_hint(
+        "the script or a routine uses ONLY_FULL_GROUP_BY, which the session does not; add the column to GROUP BY, or set sql_mode",
+    ),
     // A routine that the binary log cannot replay safely.
     known(&[1418, 1419], MigrationFailed).with_hint(
         "the binary log is enabled: grant the user SUPER, or set log_bin_trust_function_creators = 1 on the server",
@@ -105,6 +119,14 @@ pub(crate) fn is_access_denied(error: &mysql_async::Error) -> bool {
     })
 }
 
+/// The context of an error that a panic of the driver caused.
+const PANIC_CONTEXT: &str = "driver";
+
+/// Returns whether a panic of the driver caused the error.
+pub(crate) fn is_driver_panic(error: &Error) -> bool {
+    error.context().any(|(key, _)| key == PANIC_CONTEXT)
+}
+
 /// Returns whether the server announced the end of the session.
 pub(crate) fn is_server_disconnect(error: &Error) -> bool {
     error
@@ -158,6 +180,12 @@ fn classify_driver_error(error: mysql_async::Error) -> Error {
             MigrationFailed,
             "a statement is longer than the maximum packet",
         ),
+        mysql_async::Error::Other(source) if source.is::<DriverPanic>() => {
+            Error::new(SessionLost, source.to_string())
+                .with_context(PANIC_CONTEXT, "panic")
+                .with_hint("check that the URL leads to a MySQL or MariaDB server")
+                .with_source(source)
+        }
         mysql_async::Error::Other(source) if source.is::<mysql_async::LocalInfileError>() => {
             Error::new(
                 Unsupported,

@@ -32,6 +32,7 @@ mod connection;
 mod dialect;
 mod disconnect;
 mod driver;
+mod driver_panic;
 mod error;
 mod foreign_lock;
 mod hex;
@@ -41,8 +42,11 @@ mod liveness;
 mod lock;
 mod recovery;
 mod schema;
+mod schema_code;
+mod script_check;
 mod script_hooks;
 mod server_info;
+mod session_reset;
 mod session_settings;
 mod session_state;
 mod shared_driver;
@@ -75,6 +79,7 @@ lockage_sql::sql_backend! {
         capabilities: CAPABILITIES,
         dialect: DIALECT,
         open: open,
+        check_migration: script_check::check_implicit_transactions,
         check_statement: check_statement,
     }
 }

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use lockage_core::Result;
-use lockage_sql::{Recovery, Resolution};
+use lockage_sql::{Recovery, Resolution, SessionEffect};
 
 use crate::connection::MysqlConnection;
 use crate::schema;
+use crate::statement;
 
 #[async_trait]
 impl Recovery for MysqlConnection {
@@ -15,6 +16,10 @@ impl Recovery for MysqlConnection {
         let resolution = schema::resolve(&mut driver, server, database, statement, snapshot).await;
         drop(driver);
         self.with_classified_loss(resolution).await
+    }
+
+    fn session_effects(&self, statement: &str) -> Vec<SessionEffect> {
+        statement::session_effects(statement)
     }
 
     fn has_session_state(&self) -> bool {

@@ -18,7 +18,21 @@ impl ScriptHooks for MysqlConnection {
     fn begin_migration(&mut self, migration: &MigrationContext<'_>) -> Vec<String> {
         self.statement_timeout = migration.statement_timeout;
         self.session_state = ScriptSessionState::scan(migration.migration);
-        migration_settings(migration, &self.initial_database)
+        self.is_session_changed |= self.session_state.changes_session();
+        let mut settings = migration_settings(migration, &self.initial_database);
+        if self.session_state.has_last_insert_id() {
+            settings.push("SET SESSION last_insert_id = 0".into());
+        }
+        settings
+    }
+
+    async fn reset_session(&mut self, _migration: &MigrationContext<'_>) -> Result<()> {
+        if !self.is_session_changed {
+            return Ok(());
+        }
+        self.restore_session().await?;
+        self.is_session_changed = false;
+        Ok(())
     }
 
     fn after_session_setting(&self, statement: &str) -> Vec<String> {

@@ -33,6 +33,8 @@ pub(crate) struct ServerInfo {
     pub(crate) connection: u64,
     /// The database of the session at its start.
     pub(crate) database: Option<String>,
+    /// The maximum length of a statement in bytes; `None` if the server did not return it.
+    pub(crate) max_packet: Option<usize>,
     /// The account.
     pub(crate) user: Option<String>,
     /// The server's count of KILL statements at the start of the session, plus this client's own since then.
@@ -41,7 +43,7 @@ pub(crate) struct ServerInfo {
 
 /// Reads everything for [`ServerInfo::read`], as three result sets. `SHOW VARIABLES` omits variables that the server does not have.
 pub(crate) const SERVER_INFO_QUERY: &str = "SHOW VARIABLES WHERE Variable_name IN ('version', 'version_comment', 'wsrep_on', \
-     'wsrep_provider', 'server_uuid', 'server_id', 'hostname', 'port'); SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'Com_kill'); \
+     'wsrep_provider', 'server_uuid', 'server_id', 'hostname', 'port', 'max_allowed_packet'); SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'Com_kill'); \
      SELECT CONNECTION_ID(), DATABASE(), CURRENT_USER(), UNIX_TIMESTAMP()";
 
 /// Reads what distinguishes this server from others at the same address.
@@ -117,6 +119,7 @@ impl ServerInfo {
                 )
             })?,
             database: column(1),
+            max_packet: variable("max_allowed_packet").parse().ok(),
             user: column(2),
             expected_kill_count: Arc::new(AtomicU64::new(kill_count(status).unwrap_or_default())),
         })

@@ -16,11 +16,13 @@ pub(crate) const SQL_MODE: &str = "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_D
 ///
 /// The comments contain settings that only one of the products has. `innodb_snapshot_isolation` is on by default in new versions of
 /// MariaDB and unknown to all other servers. It would fail a statement because another session wrote the same row.
+///
+/// `sql_select_limit` of the server would cut the history, and the queries of scripts.
 pub(crate) fn session_defaults() -> String {
     format!(
         "SET NAMES utf8mb4; \
          SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', autocommit = 1, foreign_key_checks = 1, unique_checks = 1, \
-         sql_safe_updates = 0 /*!80000 , max_execution_time = 0 */ /*M! , max_statement_time = 0 */ \
+         sql_safe_updates = 0, completion_type = 0, sql_select_limit = 18446744073709551615 /*!80000 , max_execution_time = 0 */ /*M! , max_statement_time = 0 */ \
          /*M!110602 , innodb_snapshot_isolation = 0 */; \
          SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET SESSION TRANSACTION READ WRITE"
     )

@@ -1,5 +1,5 @@
-//! The state that a script leaves in its session, and that a later run needs to resume the script: user variables and prepared
-//! statements.
+//! The state that a script leaves in its session, and that a later run needs to resume the script: user variables, prepared
+//! statements, and the value of `LAST_INSERT_ID()`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,9 @@ use lockage_sql::script::Splitter;
 use crate::dialect::{DIALECT, backticked, literal};
 use crate::driver::DriverConnection;
 use crate::hex::hex;
-use crate::statement::{Prepared, prepared, user_variables};
+use crate::statement::{
+    Prepared, changes_session, mentions_last_insert_id, prepared, user_variables,
+};
 use crate::value_kind::ValueKind;
 
 /// A user variable of Lockage, from which prepared statements are restored.
@@ -22,6 +24,10 @@ pub(crate) struct ScriptSessionState {
     variables: BTreeSet<String>,
     /// Whether the script prepares statements anywhere.
     prepares: bool,
+    /// Whether the script may read `LAST_INSERT_ID()`.
+    has_last_insert_id: bool,
+    /// Whether a statement may leave something in the session that the settings before a migration do not restore.
+    changes_session: bool,
     /// The statements that are prepared now, with their texts.
     prepared: BTreeMap<String, String>,
 }
@@ -38,13 +44,25 @@ impl ScriptSessionState {
         {
             state.variables.extend(user_variables(&statement.text));
             state.prepares |= prepared(&statement.text).is_some();
+            state.has_last_insert_id |= mentions_last_insert_id(&statement.text);
+            state.changes_session |= changes_session(&statement.text);
         }
         state
     }
 
     /// Returns whether the script can have no state.
     pub(crate) fn is_empty(&self) -> bool {
-        !self.prepares && self.variables.is_empty()
+        !self.prepares && !self.has_last_insert_id && self.variables.is_empty()
+    }
+
+    /// Returns whether the script may read `LAST_INSERT_ID()`.
+    pub(crate) fn has_last_insert_id(&self) -> bool {
+        self.has_last_insert_id
+    }
+
+    /// Returns whether the script may leave something in its session that the settings before a migration do not restore.
+    pub(crate) fn changes_session(&self) -> bool {
+        self.changes_session
     }
 
     /// Returns the text of a prepared statement.
@@ -95,6 +113,13 @@ impl ScriptSessionState {
                 .collect();
             if !assignments.is_empty() {
                 statements.push(format!("SET {}", assignments.join(", ")));
+            }
+        }
+        if self.has_last_insert_id {
+            let row = driver.raw_row("SELECT LAST_INSERT_ID()").await?;
+            if let Some((kind, Some(value))) = row.and_then(|row| row.into_iter().next()) {
+                let value = sql_literal(kind, &value);
+                statements.push(format!("SET SESSION last_insert_id = {value}"));
             }
         }
         for (name, text) in &self.prepared {

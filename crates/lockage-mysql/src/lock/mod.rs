@@ -1,5 +1,6 @@
 //! The lock that the server keeps for a session: `GET_LOCK`.
 
+mod handover;
 mod holder;
 mod key;
 mod provider;
@@ -12,6 +13,7 @@ use crate::dialect::literal;
 use crate::driver::{DriverConnection, to_bool};
 use crate::error::DEADLOCK;
 
+pub(crate) use handover::{HandoverError, hand_over};
 pub(crate) use holder::holder;
 pub(crate) use key::lock_name;
 pub(crate) use terminate::{terminate_expired_holder, terminate_holder};

@@ -31,7 +31,11 @@ impl LockProvider for MysqlConnection {
             self.set_idle_timeout(Some(HOLDER_IDLE_TIMEOUT)).await?;
         }
         let acquired = lock::try_lock(&mut *self.driver.borrow().await?, key, &name).await;
-        self.with_classified_loss(acquired).await
+        let acquired = self.with_classified_loss(acquired).await?;
+        if acquired && !self.native_locks.contains(&name) {
+            self.native_locks.push(name);
+        }
+        Ok(acquired)
     }
 
     async fn holds(&mut self, key: &LockKey) -> Result<bool> {
@@ -42,6 +46,7 @@ impl LockProvider for MysqlConnection {
 
     async fn unlock(&mut self, key: &LockKey) -> Result<()> {
         let name = self.lock_name(key);
+        self.native_locks.retain(|held| *held != name);
         let unlocked = lock::unlock(&mut *self.driver.borrow().await?, key, &name).await;
         self.with_classified_loss(unlocked).await?;
         self.set_idle_timeout(None).await

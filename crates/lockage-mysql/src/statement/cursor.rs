@@ -141,6 +141,14 @@ impl<'t> Cursor<'t> {
         self.clone().skip_past(word)
     }
 
+    /// Returns whether the remaining tokens contain these keywords one after the other, also inside parentheses.
+    pub(super) fn contains_anywhere(&self, words: &[&str]) -> bool {
+        self.remaining().windows(words.len()).any(|tokens| {
+            let mut pairs = tokens.iter().zip(words);
+            pairs.all(|(token, word)| is_keyword(Some(token), word))
+        })
+    }
+
     /// Returns the remaining tokens.
     pub(super) fn remaining(&self) -> &[&'t str] {
         &self.tokens[self.at.min(self.tokens.len())..]

@@ -5,12 +5,17 @@ mod cursor;
 mod ddl;
 mod effect;
 mod session;
+mod session_change;
+mod transaction_setting;
 mod unsupported;
+mod unsupported_functions;
 
 pub(crate) use alter::{Clause, Part, verifiable};
 pub(crate) use cursor::Name;
 pub(crate) use effect::{Change, Class, DdlEffect, Object, ObjectChange};
 pub(crate) use session::{Prepared, prepared, user_variables};
+pub(crate) use session_change::{changes_session, mentions_last_insert_id, session_effects};
+pub(crate) use transaction_setting::{autocommit_setting, is_query_or_setting};
 pub(crate) use unsupported::check_supported;
 
 use cursor::Cursor;
@@ -20,10 +25,26 @@ use cursor::Cursor;
 /// An unknown statement is [`Class::Data`]. If it commits by itself after all, its journal row, which is written before it, records that
 /// it was started.
 pub(crate) fn classify(text: &str) -> Class {
-    class(Cursor::new(text))
+    class(text, Cursor::new(text))
 }
 
-fn class(mut at: Cursor<'_>) -> Class {
+/// Returns the text that an `EXECUTE IMMEDIATE` runs; `None` if it is not a literal, or for another statement.
+pub(crate) fn immediate_text(text: &str) -> Option<String> {
+    let mut at = Cursor::new(text);
+    if !at.eat(&["EXECUTE", "IMMEDIATE"]) {
+        return None;
+    }
+    let literal = at.next().and_then(cursor::literal_text)?;
+    (at.peek().is_none() || at.peek_keyword(&["USING"])).then_some(literal)
+}
+
+/// Returns the first word of a statement, in upper case.
+pub(crate) fn first_word(text: &str) -> String {
+    let mut words = lockage_sql::script::leading_words(text, crate::dialect::DIALECT.syntax, 1);
+    words.pop().unwrap_or_default()
+}
+
+fn class(text: &str, mut at: Cursor<'_>) -> Class {
     let Some(first) = at.peek() else {
         return Class::Data;
     };
@@ -33,7 +54,7 @@ fn class(mut at: Cursor<'_>) -> Class {
             at.next();
             if at.eat(&["STATEMENT"]) {
                 return if at.skip_past("FOR") {
-                    class(at)
+                    class(text, at)
                 } else {
                     Class::Data
                 };
@@ -43,8 +64,7 @@ fn class(mut at: Cursor<'_>) -> Class {
         "EXECUTE" => {
             at.next();
             if at.eat(&["IMMEDIATE"]) {
-                let text = at.next().and_then(cursor::literal_text);
-                return text.map_or(Class::Data, |text| classify(&text));
+                return immediate_text(text).map_or(Class::Data, |text| classify(&text));
             }
             at.next()
                 .and_then(cursor::unquoted)

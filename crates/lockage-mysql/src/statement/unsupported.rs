@@ -3,6 +3,8 @@
 use lockage_core::{Error, ErrorKind, Result};
 
 use super::cursor::Cursor;
+use super::transaction_setting::changes_completion_type;
+use super::unsupported_functions::check_functions;
 
 /// Keywords at the start of a statement, why it is rejected, and what to do.
 const UNSUPPORTED: &[(&[&str], &str, &str)] = &[
@@ -54,7 +56,13 @@ pub(crate) fn check_supported(text: &str) -> Result<()> {
             "use INSERT, or LOAD DATA without LOCAL",
         );
     }
-    Ok(())
+    if changes_completion_type(text) {
+        return unsupported(
+            "completion_type changes what COMMIT and ROLLBACK do after the transaction",
+            "remove it, and begin each transaction with START TRANSACTION",
+        );
+    }
+    check_functions(text)
 }
 
 fn unsupported(message: &str, hint: &str) -> Result<()> {

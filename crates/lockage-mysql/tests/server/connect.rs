@@ -15,6 +15,7 @@ crate::test_list::tests!(
     missing_database_is_created_on_request,
     schema_option_selects_another_database,
     tls_is_used_if_server_supports_it,
+    account_with_ed25519_key_can_log_in,
 );
 
 async fn connect_error(url: &str) -> Result<Error, TestError> {
@@ -174,4 +175,44 @@ async fn tls_is_used_if_server_supports_it(database: &TestDatabase) -> Result<()
     let verified = connect_error(&format!("{}?ssl-mode=verify-ca", database.url())).await?;
     assert_eq!(verified.kind(), ErrorKind::Connect, "{verified:?}");
     Ok(())
+}
+
+async fn account_with_ed25519_key_can_log_in(database: &TestDatabase) -> Result<(), TestError> {
+    let name: String = lockage_testkit::unique_name("u")
+        .chars()
+        .rev()
+        .take(30)
+        .collect();
+    // MySQL has no such plug-in, and a MariaDB may lack the file.
+    if database
+        .execute_on_server("INSTALL SONAME 'auth_ed25519'")
+        .await
+        .is_err()
+        && database
+            .texts(
+                "SELECT PLUGIN_NAME FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'ed25519'",
+            )
+            .await?
+            .is_empty()
+    {
+        return Ok(());
+    }
+    let create =
+        format!("CREATE USER '{name}'@'%' IDENTIFIED VIA ed25519 USING PASSWORD('secret')");
+    database.execute(&create).await?;
+    database
+        .execute(&format!(
+            "GRANT ALL ON {}.* TO '{name}'@'%'",
+            database.name()
+        ))
+        .await?;
+    let url = format!(
+        "mysql://{name}:secret@{}/{}",
+        database.host(),
+        database.name()
+    );
+    crate::runner::runner(&url, &[("V1__a.sql", "CREATE TABLE t (n INT)")])?
+        .up()
+        .await?;
+    database.drop_account(&name).await
 }

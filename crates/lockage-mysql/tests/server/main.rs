@@ -6,6 +6,7 @@ mod connection_cuts;
 #[path = "../direct_client/mod.rs"]
 mod direct_client;
 mod in_doubt;
+mod isolation;
 #[path = "../lock_client/mod.rs"]
 mod lock_client;
 mod native_lock;
@@ -16,6 +17,7 @@ mod round_trips;
 mod runner;
 #[path = "../sample_migrations/mod.rs"]
 mod sample_migrations;
+mod script_checks;
 mod scripts;
 mod sessions;
 mod table_lock;
@@ -41,10 +43,12 @@ fn main() -> ExitCode {
         connect::TESTS,
         connection_cuts::TESTS,
         in_doubt::TESTS,
+        isolation::TESTS,
         native_lock::TESTS,
         privileges::TESTS,
         reconnect::TESTS,
         round_trips::TESTS,
+        script_checks::TESTS,
         scripts::TESTS,
         sessions::TESTS,
         table_lock::TESTS,
