@@ -1,6 +1,7 @@
 //! Which rows a script that runs without foreign keys leaves without a parent.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use lockage_core::{Error, ErrorKind, Location, Migration};
 use lockage_sql::double_quoted;
@@ -144,11 +145,12 @@ fn read_table(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Viol
     for (rowid, parent, key) in rows {
         let reference = match rowid {
             Some(rowid) => {
-                if !queries.contains_key(&key) {
-                    queries.insert(key, reference_sql(connection, table, key)?);
-                }
+                let sql = match queries.entry(key) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(reference_sql(connection, table, key)?),
+                };
                 connection
-                    .prepare_cached(&queries[&key])?
+                    .prepare_cached(sql)?
                     .query_row([rowid], |row| row.get(0))
                     .optional()?
             }
