@@ -42,7 +42,8 @@ impl Exit {
             ErrorKind::LockLost | ErrorKind::SessionLost => Self::SessionLost,
             ErrorKind::Diverged => Self::Diverged,
             ErrorKind::NotCurrent => Self::Pending,
-            ErrorKind::Interrupted => Self::Interrupted(signal.unwrap_or(Signal::Interrupt)),
+            // Without a signal, a person answered a question with no.
+            ErrorKind::Interrupted => signal.map_or(Self::Failed, Self::Interrupted),
             _ => Self::Failed,
         }
     }
@@ -87,10 +88,12 @@ mod tests {
             (ErrorKind::Connect, 6),
             (ErrorKind::LockLost, 7),
             (ErrorKind::SessionLost, 7),
-            (ErrorKind::Interrupted, 130),
+            (ErrorKind::Interrupted, 1),
         ] {
             assert_eq!(Exit::from_error(kind, None).code(), code, "{kind}");
         }
+        let interrupted = Exit::from_error(ErrorKind::Interrupted, Some(Signal::Interrupt));
+        assert_eq!(interrupted.code(), 130);
         let terminated = Exit::from_error(ErrorKind::Interrupted, Some(Signal::Terminate));
         assert_eq!(terminated.code(), 143);
         assert_eq!(Exit::Success.code(), 0);

@@ -66,6 +66,13 @@ pub enum Event<'a> {
         /// The message of the error that ended the session.
         message: &'a str,
     },
+    /// The database cannot be reached, and the call waits for it. Reported after one second and then at growing intervals.
+    Unreachable {
+        /// The message of the last try.
+        message: &'a str,
+        /// The time that the call has waited.
+        waited: Duration,
+    },
     /// A step finished and is committed.
     StepFinished {
         /// The step.

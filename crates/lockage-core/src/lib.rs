@@ -60,7 +60,7 @@ pub use migration::{
 };
 pub use plan::{Plan, PlanOptions, Repair, Repairs};
 pub use registry::Registry;
-pub use report::{AppliedMigration, Outcome, PendingMigration, Report, RunError};
+pub use report::{AppliedMigration, Outcome, PendingMigration, Report, RunError, Unfinished};
 pub use runner::Runner;
 pub use session::{Canceller, Locked, Migrator, Session, TryLock, Unlocked};
 pub use step::{Action, Step, StepResult};

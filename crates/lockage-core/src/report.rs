@@ -2,6 +2,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
+use crate::status::MigrationEntry;
 use crate::{Action, Error, History, Migration, Plan, State, Step};
 
 /// The outcome of a run.
@@ -50,6 +51,20 @@ pub struct PendingMigration {
     pub version: Option<String>,
     /// The name.
     pub name: String,
+    /// The progress of an earlier run, if the migration was started and not finished. Only calls that read set it.
+    pub unfinished: Option<Unfinished>,
+}
+
+/// The progress of a migration that an earlier run started and did not finish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unfinished {
+    /// [`State::Failed`] or [`State::Running`].
+    pub state: State,
+    /// The number of committed statements.
+    pub statements_done: u32,
+    /// The number of statements of the script when it ran.
+    pub statements_total: u32,
 }
 
 impl PendingMigration {
@@ -57,6 +72,7 @@ impl PendingMigration {
         Self {
             version: migration.version().map(ToString::to_string),
             name: migration.name().to_owned(),
+            unfinished: None,
         }
     }
 }
@@ -132,12 +148,32 @@ impl Report {
 
     pub(crate) fn record(&mut self, step: &Step, took: Duration) {
         self.outcome = Outcome::Applied;
-        let PendingMigration { version, name } = PendingMigration::from_migration(&step.migration);
+        let PendingMigration { version, name, .. } =
+            PendingMigration::from_migration(&step.migration);
         self.applied.push(AppliedMigration {
             version,
             name,
             took,
         });
+    }
+
+    /// Sets the progress of pending migrations that an earlier run started.
+    pub(crate) fn set_unfinished(&mut self, entries: &[MigrationEntry]) {
+        for pending in &mut self.pending {
+            let row = entries
+                .iter()
+                .filter(|entry| {
+                    let version = entry.version.as_ref().map(ToString::to_string);
+                    (&version, &entry.name) == (&pending.version, &pending.name)
+                })
+                .find_map(|entry| entry.row.as_ref())
+                .filter(|row| matches!(row.state, State::Failed | State::Running));
+            pending.unfinished = row.map(|row| Unfinished {
+                state: row.state.clone(),
+                statements_done: row.statements_done,
+                statements_total: row.statements_total,
+            });
+        }
     }
 
     /// Sets what is pending: the remaining `steps` of a plan and its deferred migrations.

@@ -79,6 +79,12 @@ pub struct MigrationEntry {
 }
 
 impl MigrationEntry {
+    /// Returns whether file and row agree in neither name nor checksum: another set of migrations probably wrote the row.
+    pub fn is_of_another_set(&self) -> bool {
+        let row = self.row.as_ref();
+        self.status == MigrationStatus::Diverged && row.is_some_and(|row| row.name != self.name)
+    }
+
     /// Returns the migration of the file, or one without a script for a row without a file.
     pub(crate) fn migration_or_row(&self) -> Arc<Migration> {
         if let Some(migration) = &self.migration {

@@ -189,7 +189,7 @@ mod tests {
                 "postgres://db/shop?options='a&password=hunter2",
                 "postgres://db/shop?options='a",
             ),
-            ("postgres://app:hunter2/shop", "postgres://app/shop"),
+            ("postgres://app:hunter2/shop", "postgres://app"),
             ("postgres://[::1]:5432/shop", "postgres://[::1]:5432/shop"),
             ("postgres://[::1]/shop", "postgres://[::1]/shop"),
             (

@@ -99,11 +99,19 @@ impl<'a> UrlParts<'a> {
             UrlSyntax::LastAt => false,
             // An encoded password contains none of these characters.
             UrlSyntax::Unknown => user_info.contains(['@', '/', '?', '#']),
-            _ if self.user_info.is_none() => self
-                .location
-                .split_once(':')
-                .is_some_and(|(_, port)| after(port)),
-            _ => user_info.contains(':') && after(self.location),
+            _ if self.user_info.is_none() => match self.location.split_once(':') {
+                Some((_, port)) if after(port) => true,
+                Some((_, port)) => {
+                    let query = self.query.unwrap_or_default();
+                    let is_port = port.starts_with(|first: char| first.is_ascii_digit());
+                    after(query) && (!is_port || !has_only_parameters(query))
+                }
+                None => false,
+            },
+            _ => {
+                let query = self.query.unwrap_or_default();
+                user_info.contains(':') && (after(self.location) || !has_only_parameters(query))
+            }
         }
     }
 
@@ -123,14 +131,32 @@ impl<'a> UrlParts<'a> {
             };
             return format!("{user}@{MASK}");
         }
-        let location = remove_secret_entries(&remove_invalid_port(self.location));
-        let query = remove_secret_parameters(self.query.unwrap_or_default());
-        let shown = join_query(&location, &query);
+        let shown = match host_of_invalid_port(self.location) {
+            // The rest could belong to a password: `app:hunter2` without `@host`.
+            Some(host) => host.to_owned(),
+            None => join_query(
+                &remove_secret_entries(self.location),
+                &remove_secret_parameters(self.query.unwrap_or_default()),
+            ),
+        };
         match user {
             "" => shown,
             user => format!("{user}@{shown}"),
         }
     }
+}
+
+/// Returns whether every `@` is in the value of a parameter.
+fn has_only_parameters(query: &str) -> bool {
+    let mut with_at = query.split('&').filter(|parameter| parameter.contains('@'));
+    with_at.all(|parameter| {
+        parameter.split_once('=').is_some_and(|(key, _)| {
+            !key.is_empty()
+                && key
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        })
+    })
 }
 
 /// Returns the location with its parameters, if any.
@@ -141,21 +167,17 @@ pub(crate) fn join_query(location: &str, query: &str) -> String {
     }
 }
 
-/// Removes a port that is not a number: in `app:hunter2` without `@host` it is a password.
-fn remove_invalid_port(location: &str) -> String {
-    let end = location.find(['/', '#', ';']).unwrap_or(location.len());
-    let (host, after) = location.split_at(end);
-    match host.rsplit_once(':') {
-        Some((name, port))
-            if !port.ends_with(']') && !port.bytes().all(|b| b.is_ascii_digit() || b == b',') =>
-        {
-            // What follows could belong to the password, too.
-            let name = name.split(':').next().unwrap_or_default();
-            match after.contains([':', '@']) {
-                true => name.to_owned(),
-                false => format!("{name}{after}"),
-            }
-        }
-        _ => location.to_owned(),
-    }
+/// Returns the first host if the text after a colon is not a port.
+fn host_of_invalid_port(location: &str) -> Option<&str> {
+    let authority = location.split('/').next()?;
+    let has_valid_port = |host: &str| {
+        let after_address = match host.starts_with('[') {
+            true => host.split_once(']').map_or("", |(_, after)| after),
+            false => host,
+        };
+        let port = after_address.split_once(':').map_or("", |(_, port)| port);
+        port.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let host = authority.split(':').next().unwrap_or_default();
+    (!authority.split(',').all(has_valid_port)).then_some(host)
 }

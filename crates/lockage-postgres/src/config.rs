@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lockage_core::{
-    ConnectOptions, DatabaseUrl, Error, ErrorKind, Result, UrlSyntax,
-};
+use lockage_core::{ConnectOptions, DatabaseUrl, Error, ErrorKind, Result, UrlSyntax};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode as DriverSslMode;
@@ -150,6 +148,11 @@ impl ConnectConfig {
     }
 }
 
+/// The parameters of a URL, for the hint at an unknown one.
+const PARAMETERS: &str = "sslmode, sslrootcert, role, application_name, options, connect_timeout, tcp_user_timeout, \
+    keepalives, keepalives_idle, keepalives_interval, keepalives_count, target_session_attrs, channel_binding, \
+    load_balance_hosts, host, hostaddr, port, user, password and dbname";
+
 /// The contents of a URL.
 struct UrlParts {
     config: Config,
@@ -166,9 +169,11 @@ impl UrlParts {
             .ok_or_else(|| invalid_url(url, "no `//`"))?;
         let parts = lockage_core::UrlParts::split(rest, UrlSyntax::FirstAt);
         if parts.is_ambiguous() {
-            return Err(invalid_url(url, "an `@` that could belong to a password").with_hint(
-                "write an `@` in a password or a name as %40, or set LOCKAGE_PASSWORD",
-            ));
+            return Err(
+                invalid_url(url, "an `@` that could belong to a password").with_hint(
+                    "write an `@` in a password or a name as %40, or set LOCKAGE_PASSWORD",
+                ),
+            );
         }
         let target = parts.location;
         let user = parts
@@ -184,7 +189,12 @@ impl UrlParts {
         let mut config: Config = driver_url.parse().map_err(|error: tokio_postgres::Error| {
             // The source contains the name of the parameter, never a value.
             let source = std::error::Error::source(&error).unwrap_or(&error);
-            invalid_url(url, &source.to_string())
+            let problem = source.to_string();
+            let error = invalid_url(url, &problem);
+            match problem.contains("unknown option") {
+                true => error.with_hint(format!("use one of {PARAMETERS}")),
+                false => error,
+            }
         })?;
         if !parameters.sets_keepalives {
             config

@@ -162,6 +162,10 @@ pub(crate) struct RepairArgs {
     #[arg(long)]
     pub(crate) yes: bool,
 
+    /// Also accept files whose name differs from the one in the history: another set of migrations probably wrote the row
+    #[arg(long)]
+    pub(crate) force: bool,
+
     /// Resolve the statement that was running when a previous run died; nothing else is repaired
     // Scripts of earlier versions use the alias and its values.
     #[arg(long, alias = "settle", value_name = "ANSWER")] // tidy: allow(settle)

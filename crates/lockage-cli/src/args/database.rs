@@ -36,7 +36,7 @@ pub(crate) struct DatabaseArgs {
 
     /// Kind of lock: auto, advisory or table; must be the same for every run on a database [env: LOCKAGE_LOCK_STRATEGY]
     /// [default: auto]
-    #[arg(long, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", value_parser = ["auto", "advisory", "table"], hide_possible_values = true)]
     lock_strategy: Option<String>,
 }
 

@@ -8,7 +8,7 @@ mod values;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser};
+use clap::{Args, Parser, ValueHint};
 
 use crate::config::{Setting, SettingsLayer};
 
@@ -23,7 +23,7 @@ const AFTER_HELP: &str = "\
 Settings come from flags, then the environment (DATABASE_URL, LOCKAGE_DIR, LOCKAGE_WAIT, …), then .env, then lockage.toml, \
 then the defaults.
 
-Exit codes: 0 success, or nothing to do; 1 a migration failed; 2 invalid arguments, configuration or migration file; 3 migrations \
+Exit codes: 0 success, or nothing to do; 1 a migration failed, or a question was answered with no; 2 invalid arguments, configuration or migration file; 3 migrations \
 are pending; 4 files and history contradict each other; 5 the lock was not acquired in time; 6 cannot connect; 7 the lock or the \
 session was lost; 130 and 143 stopped cleanly by SIGINT or SIGTERM.";
 
@@ -55,15 +55,15 @@ pub(crate) struct GlobalArgs {
 
     /// File whose first line is the password, which replaces the one in the URL [env: LOCKAGE_PASSWORD_FILE, or the password
     /// itself in LOCKAGE_PASSWORD]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     password_file: Option<String>,
 
     /// Folder of the migrations [env: LOCKAGE_DIR] [default: ./migrations]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     dir: Option<String>,
 
     /// Configuration file [env: LOCKAGE_CONFIG] [default: ./lockage.toml, if it exists]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
 
     /// Use the settings of the table [env.NAME] in the configuration file [env: LOCKAGE_ENV]

@@ -6,7 +6,7 @@ use lockage::{Backend, Registry};
 use serde::Serialize;
 
 use crate::output::command_output::{CommandOutput, CommandResult, Style, write_json_value};
-use crate::output::table::new_table;
+use crate::output::table::{format_table, new_table};
 
 pub(super) fn run() -> CommandResult {
     let registry = Registry::linked()?;
@@ -74,7 +74,7 @@ impl CommandOutput for BackendsOutput {
                 backend.lock,
             ]);
         }
-        writeln!(out, "{}", table.trim_fmt())
+        writeln!(out, "{}", format_table(table))
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {

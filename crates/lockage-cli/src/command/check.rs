@@ -51,7 +51,17 @@ impl CommandOutput for CheckOutput {
             )?;
             for pending in &report.pending {
                 let version = pending.version.as_deref().unwrap_or("repeatable");
-                writeln!(out, "  {version}  {}", pending.name)?;
+                write!(out, "  {version}  {}", pending.name)?;
+                match &pending.unfinished {
+                    Some(started) => writeln!(
+                        out,
+                        "  {} after {} of {} statements",
+                        started.state.as_str(),
+                        started.statements_done,
+                        started.statements_total
+                    )?,
+                    None => writeln!(out)?,
+                }
             }
         } else {
             writeln!(out, "{} is up to date{waited}", report.database)?;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use comfy_table::Cell;
 use lockage::redact::mask_secrets;
 use lockage::status::{MigrationEntry, MigrationStatus};
-use lockage::{Action, Kind, PlanOptions, RunError};
+use lockage::{Action, Error, ErrorKind, Kind, PlanOptions, Repairs, RunError};
 use serde::Serialize;
 
 use super::entry::{entry_version, format_state, format_time, status_color};
@@ -17,7 +17,7 @@ use crate::output::command_output::{CommandOutput, CommandResult, Style, write_j
 use crate::output::confirm::Confirmation;
 use crate::output::json::RunJson;
 use crate::output::run_kind::RunKind;
-use crate::output::table::{colored, new_table};
+use crate::output::table::{colored, format_table, new_table};
 use crate::output::text::{first_line, format_count};
 
 /// The maximum length of a statement's text, in characters.
@@ -30,6 +30,9 @@ pub(super) fn run(args: &RepairArgs, settings: &Settings, output: &Output) -> Co
             None => runner.repairs().await?,
             Some(resolve) => runner.in_doubt(resolve == Resolve::Applied).await?,
         };
+        if !args.force {
+            reject_other_set(&repairs)?;
+        }
         let steps = repairs
             .iter()
             .map(|repair| RepairJson::new(repair, &target));
@@ -62,6 +65,31 @@ pub(super) fn run(args: &RepairArgs, settings: &Settings, output: &Output) -> Co
         },
         steps,
     }))
+}
+
+/// Returns an error if a repair would replace the row of another set of migrations.
+fn reject_other_set(repairs: &Repairs) -> lockage::Result<()> {
+    let errors = repairs
+        .iter()
+        .map(|repair| &repair.entry)
+        .filter(|entry| entry.is_of_another_set())
+        .map(|entry| {
+            let row_name = entry.row.as_ref().map_or("", |row| row.name.as_str());
+            Error::new(
+                ErrorKind::Diverged,
+                format!(
+                    "version {} in the history is `{row_name}` and in the files `{}`: two sets of migrations share one \
+                     history, and nothing was repaired",
+                    entry_version(entry).unwrap_or_default(),
+                    entry.name
+                ),
+            )
+            .with_hint(
+                "give each set a history of its own (another schema, or ConnectOptions::history_table); if the file was \
+                 renamed and changed, accept it with --force",
+            )
+        });
+    Error::combine(errors).map_or(Ok(()), Err)
 }
 
 /// The proposed repairs.
@@ -116,7 +144,7 @@ impl RepairsJson {
                 Cell::new(repair.describe()),
             ]);
         }
-        writeln!(out, "{}", table.trim_fmt())
+        writeln!(out, "{}", format_table(table))
     }
 }
 

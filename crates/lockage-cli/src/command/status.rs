@@ -15,8 +15,8 @@ use crate::output::Output;
 use crate::output::command_output::{CommandOutput, CommandResult, Style, write_json_value};
 use crate::output::json::{PendingJson, RunJson};
 use crate::output::run_kind::RunKind;
-use crate::output::table::{colored, new_table};
-use crate::output::text::format_duration;
+use crate::output::table::{colored, format_table, new_table};
+use crate::output::text::{format_count, format_duration};
 
 pub(super) fn run(settings: &Settings, output: &Output) -> CommandResult {
     let target = Target::new(settings, output)?;
@@ -115,6 +115,28 @@ impl MigrationJson {
     }
 }
 
+impl StatusOutput {
+    /// Returns `3 migrations: 2 applied, 1 pending`, in the order of first appearance.
+    fn summary(&self) -> String {
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for row in &self.migrations {
+            match counts.iter_mut().find(|(state, _)| *state == row.state) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((row.state, 1)),
+            }
+        }
+        let counts = counts
+            .iter()
+            .map(|(state, count)| format!("{count} {state}"));
+        let counts: Vec<String> = counts.collect();
+        let migrations = format_count(self.migrations.len(), "migration");
+        match counts.as_slice() {
+            [] => migrations,
+            counts => format!("{migrations}: {}", counts.join(", ")),
+        }
+    }
+}
+
 impl CommandOutput for StatusOutput {
     fn is_primary_output(&self) -> bool {
         true
@@ -138,7 +160,8 @@ impl CommandOutput for StatusOutput {
                 Cell::new(row.applied_by.as_deref().unwrap_or("")),
             ]);
         }
-        writeln!(out, "{}", table.trim_fmt())
+        writeln!(out, "{}", format_table(table))?;
+        writeln!(out, "{}", self.summary())
     }
 
     fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {

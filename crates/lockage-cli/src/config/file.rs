@@ -46,9 +46,11 @@ struct Table {
 #[serde(
     deny_unknown_fields,
     rename_all = "kebab-case",
-    expecting = "a table; use `lock-id` or `lock-name` to name the lock"
+    expecting = "a table with `id` or `name` and `align`"
 )]
 struct LockTable {
+    id: Option<Spanned<i64>>,
+    name: Option<Spanned<String>>,
     align: Option<Spanned<StringOrList>>,
 }
 
@@ -175,8 +177,14 @@ impl ConfigFile {
                 folder.join(path).to_string_lossy().into_owned()
             });
         }
+        let lock = table.lock.as_ref();
         let lock_id = table.lock_id.as_ref();
+        let lock_id = lock_id.or_else(|| lock.and_then(|lock| lock.id.as_ref()));
         self.add(&mut layer, Setting::LockId, lock_id, i64::to_string);
+        if table.lock_name.is_none() {
+            let name = lock.and_then(|lock| lock.name.as_ref());
+            self.add(&mut layer, Setting::LockName, name, String::clone);
+        }
         let align = table.lock.as_ref().and_then(|lock| lock.align.as_ref());
         self.add(
             &mut layer,
@@ -279,6 +287,23 @@ mod tests {
                 .message()
                 .contains("must not contain [env.NAME] tables")
         );
+    }
+
+    #[test]
+    fn lock_table_names_the_lock_beside_foreign_locks() {
+        let layer = parse("[lock]\nid = 7\nalign = [\"flyway\", \"sqlx\"]\n")
+            .unwrap()
+            .common();
+        assert_eq!(layer.get(Setting::LockId).unwrap().text, "7");
+        assert_eq!(
+            layer.get(Setting::ForeignLocks).unwrap().text,
+            "flyway,sqlx"
+        );
+        let layer = parse("[env.a.lock]\nname = 'shop'\n")
+            .unwrap()
+            .env("a")
+            .unwrap();
+        assert_eq!(layer.get(Setting::LockName).unwrap().text, "shop");
     }
 
     #[test]

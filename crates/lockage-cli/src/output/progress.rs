@@ -1,11 +1,13 @@
 //! Progress of a run on standard error: a bar on a terminal, lines elsewhere.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use lockage::redact::mask_secrets;
 use lockage::{Action, Backend, Event, LockHolder, LockKey, Migration, Observer, Step};
+
+use tokio::task::AbortHandle;
 
 use super::Output;
 use super::text::{first_line, format_count, format_duration};
@@ -15,6 +17,9 @@ const MAX_TRACKED_STATEMENTS: usize = 10_000;
 
 /// The maximum length of a statement's text, in characters.
 const MAX_STATEMENT_LEN: usize = 70;
+
+/// The interval between two lines about a running step, where no bar shows that time passes.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// An observer that prints the events of a run. Clones share the bar.
 #[derive(Clone)]
@@ -34,6 +39,10 @@ struct CurrentStep {
     migration: Option<Arc<Migration>>,
     /// The line and the beginning of each statement; read from the script when they are needed first.
     statements: Option<Vec<(u32, String)>>,
+    /// The number of finished statements and of all statements, when the first has finished.
+    finished: Option<(u32, u32)>,
+    /// Prints a line at intervals while the step runs.
+    ticker: Option<AbortHandle>,
 }
 
 impl Progress {
@@ -50,9 +59,37 @@ impl Progress {
 
     /// Removes the bar, so that other text can be printed.
     pub(crate) fn finish(&self) {
+        self.stop_ticker();
         if let Some(bar) = &self.0.bar {
             bar.finish_and_clear();
         }
+    }
+
+    fn stop_ticker(&self) {
+        if let Some(ticker) = self.current().ticker.take() {
+            ticker.abort();
+        }
+    }
+
+    /// Prints a line at intervals until the step ends.
+    fn start_ticker(&self, title: String) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let progress = self.clone();
+        let started_at = Instant::now();
+        let task = runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(LINE_INTERVAL).await;
+                let running = format_duration(started_at.elapsed());
+                let finished = progress.current().finished;
+                let finished = finished.map_or_else(String::new, |(done, total)| {
+                    format!(", {done} of {total} statements done")
+                });
+                progress.println(&format!("{title}: running for {running}{finished}"));
+            }
+        });
+        self.current().ticker = Some(task.abort_handle());
     }
 
     fn println(&self, text: &str) {
@@ -98,6 +135,18 @@ impl Progress {
         }
     }
 
+    fn unreachable(&self, message: &str, waited: Duration) {
+        let text = format!("waiting for the database: {}", mask_secrets(message));
+        match &self.0.bar {
+            Some(bar) => {
+                bar.set_style(style("{spinner} {elapsed} {msg}"));
+                bar.set_message(text);
+                bar.enable_steady_tick(Duration::from_millis(100));
+            }
+            None => self.println(&format!("{text} (for {})", format_duration(waited))),
+        }
+    }
+
     fn locked(&self, key: &LockKey, waited: Duration, steps: usize) {
         let migrations = format_count(steps, "migration");
         if waited >= Duration::from_secs(1) {
@@ -117,9 +166,12 @@ impl Progress {
             let mut current = self.current();
             current.migration = step.runs_script().then(|| Arc::clone(&step.migration));
             current.statements = None;
+            current.finished = None;
         }
+        self.stop_ticker();
         let Some(bar) = &self.0.bar else {
             self.println(&title);
+            self.start_ticker(title);
             return;
         };
         let (count, first) = self.with_statements(|statements| {
@@ -137,6 +189,7 @@ impl Progress {
 
     fn statement_done(&self, done: u32, total: u32) {
         let index = done as usize;
+        self.current().finished = Some((done, total));
         if let Some(bar) = &self.0.bar {
             let next = self.with_statements(|statements| statements.get(index).cloned());
             bar.set_length(total.into());
@@ -175,6 +228,7 @@ impl Progress {
     }
 
     fn step_finished(&self, step: &Step, took: Duration) {
+        self.stop_ticker();
         let (_, verb) = verb_forms(step.action);
         let took = format_duration(took);
         self.println(&format!("{verb} {} ({took})", step.migration));
@@ -201,6 +255,7 @@ impl Observer for Progress {
                 waited,
                 holder,
             } => self.waiting(key, *waited, *holder),
+            Event::Unreachable { message, waited } => self.unreachable(message, *waited),
             Event::Locked { key, waited, steps } => self.locked(key, *waited, *steps),
             Event::StepStarted { step, index, steps } => self.step_started(step, *index, *steps),
             Event::Statement { done, total } => self.statement_done(*done, *total),

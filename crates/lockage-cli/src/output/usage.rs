@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::error::ErrorKind;
 use lockage::redact::mask_secrets;
+use lockage::{DatabaseUrl, Registry};
 use serde_json::json;
 
 use super::json::RunJson;
@@ -81,7 +82,16 @@ fn mask_arguments(text: &str, args: &[OsString]) -> String {
             .into_iter()
             .flatten()
         {
-            if part.contains(char::is_whitespace) && part.contains('@') && part.contains(':') {
+            // The rule by which a URL is read can mask more than the general one.
+            let url = DatabaseUrl::parse(part).ok();
+            let is_url = |url: &DatabaseUrl| {
+                let linked = Registry::linked();
+                part.contains("://") || linked.is_ok_and(|linked| linked.find(url.scheme()).is_ok())
+            };
+            if let Some(url) = url.filter(is_url) {
+                text = text.replace(part, &mask_secrets(&url.to_string()));
+            } else if part.contains(char::is_whitespace) && part.contains('@') && part.contains(':')
+            {
                 let joined = part.replace(char::is_whitespace, "_");
                 text = text.replace(part, &mask_secrets(&joined));
             }

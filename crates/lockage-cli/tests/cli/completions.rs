@@ -12,6 +12,10 @@ fn every_shell_has_a_completion_script() {
             "{shell}"
         );
     }
+    for value in ["advisory", "not-applied"] {
+        let call = sandbox.run(&["completions", "bash"]).expect_success();
+        assert!(call.out.contains(value), "{value}");
+    }
     let (code, object) = sandbox.run_json(&["completions", "bash"]);
     assert_eq!((code, object["shell"].as_str()), (0, Some("bash")));
     assert!(object["script"].as_str().unwrap().contains("validate"));

@@ -80,7 +80,7 @@ fn invalid_values_are_reported_with_their_line() {
         ("schema = ''\n", "the name is empty", 1),
         (
             "lock = 7\n",
-            "expected a table; use `lock-id` or `lock-name`",
+            "expected a table with `id` or `name` and `align`",
             1,
         ),
         ("env = { dev = 7 }\n", "expected a table of settings", 1),

@@ -147,3 +147,92 @@ fn file_errors_are_reported_before_connecting() {
         assert_eq!(error["kind"], "invalid_migration");
     }
 }
+
+/// The layout of a mounted ConfigMap.
+#[cfg(unix)]
+#[test]
+fn hidden_entries_of_a_config_map_are_not_read() {
+    let sandbox = Sandbox::new();
+    sandbox.write_migration("..2025/V1__a.sql", "SELECT 1;");
+    let link = |target: &str, name: &str| {
+        let path = sandbox.path(&format!("migrations/{name}"));
+        std::os::unix::fs::symlink(target, path).unwrap();
+    };
+    link("..2025", "..data");
+    link("..data/V1__a.sql", "V1__a.sql");
+    assert_eq!(
+        sandbox.run(&OFFLINE).expect_success().out,
+        "1 file checked: no errors\n"
+    );
+}
+
+#[test]
+fn file_of_another_tool_is_refused_with_hint() {
+    let sandbox = Sandbox::with_migrations(&[(
+        "V1__a.sql",
+        "-- migrate:up\nCREATE TABLE a (id int);\n-- migrate:down\nDROP TABLE a;\n",
+    )]);
+    let parts = ["migration of dbmate", "V1__a.sql:3:1", "U<version>"];
+    let error = sandbox.expect_failure(&OFFLINE, 2, &parts);
+    assert_eq!(error["kind"], "invalid_migration");
+}
+
+#[cfg(all(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+#[test]
+fn script_that_no_engine_can_read_is_an_error_without_url() {
+    let sandbox = Sandbox::with_migrations(&[
+        ("V1__postgres.sql", "DO $$ BEGIN PERFORM 'a;'; END $$;\n"),
+        ("V2__mysql.sql", "INSERT INTO `a` VALUES ('it\\'s;');\n"),
+    ]);
+    sandbox.run(&OFFLINE).expect_success();
+    sandbox.write_migration("V3__open.sql", "SELECT 1;\nSELECT 'unterminated;\n");
+    let parts = ["no linked engine can read the script", "V3__open.sql:2"];
+    let error = sandbox.expect_failure(&OFFLINE, 2, &parts);
+    assert_eq!(error["kind"], "invalid_migration");
+}
+
+#[test]
+fn versioned_file_without_statement_is_a_warning_and_with_strict_an_error() {
+    let sandbox = Sandbox::with_migrations(&[("V1__a.sql", "-- only a comment\n")]);
+    let call = sandbox.run(&OFFLINE).expect_success();
+    assert!(
+        call.err
+            .contains("V1__a.sql: the script contains no statement"),
+        "{call:?}"
+    );
+    let call = sandbox.run_with(&[("LOCKAGE_STRICT", "true")], &OFFLINE);
+    assert_eq!(call.code, 2, "{call:?}");
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn empty_versioned_file_is_applied_with_warning_and_refused_with_strict() {
+    let sandbox = Sandbox::with_migrations(&[("V1__a.sql", "\n/* nothing */\n")]);
+    let strict = ["up", "--strict", "--url", "sqlite:app.db"];
+    sandbox.expect_failure(&strict, 2, &["contains no statement", "--strict"]);
+    let call = sandbox
+        .run(&["up", "--url", "sqlite:app.db"])
+        .expect_success();
+    assert!(
+        call.err
+            .contains("WARNING: migrations/V1__a.sql: the script contains no statement"),
+        "{call:?}"
+    );
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn lock_name_can_contain_a_slash() {
+    let sandbox = Sandbox::with_migrations(&[("V1__a.sql", "CREATE TABLE a (id int);\n")]);
+    let args = ["up", "--url", "sqlite:app.db", "--lock-name", "a/b"];
+    sandbox.run(&args).expect_success();
+    let args = [
+        "lock",
+        "status",
+        "--url",
+        "sqlite:app.db",
+        "--lock-name",
+        "a/b",
+    ];
+    sandbox.run(&args).expect_success();
+}

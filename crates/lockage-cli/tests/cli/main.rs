@@ -9,6 +9,7 @@ mod pipes;
 #[cfg(feature = "sqlite")]
 mod readme;
 mod sandbox;
+mod secrets;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(all(unix, feature = "sqlite"))]

@@ -2,6 +2,7 @@
 
 mod kind;
 mod location;
+mod rendering;
 mod status;
 
 use std::fmt;
@@ -17,7 +18,8 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// The error type of Lockage: a kind and a status to decide by, and a message for people.
 ///
-/// `Display` prints the location, if any, and the message. The hint says what to do.
+/// `Display` prints the location, if any, and the message. The alternate form, `{error:#}`, prints all of it for a person: the
+/// message, the line of the file with a caret, the causes, the hint, and the related errors.
 ///
 /// No error contains a password: a backend puts a [`DatabaseUrl`](crate::DatabaseUrl) into its messages, never the text
 /// that was parsed.
@@ -178,6 +180,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return rendering::write_long(self, f);
+        }
         if let Some(location) = &self.0.location {
             write!(f, "{location}: ")?;
         }
@@ -221,6 +226,31 @@ impl std::error::Error for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn alternate_form_shows_line_caret_causes_and_hint() {
+        let other = Error::new(ErrorKind::InvalidMigration, "another");
+        let error = Error::new(ErrorKind::MigrationFailed, "near \"TABEL\": syntax error")
+            .with_location(
+                Location::at("V2__a.sql", 13, 8).with_line_text("CREATE TABEL ü (id int);"),
+            )
+            .with_source(std::io::Error::other("the cause"))
+            .with_hint("fix it");
+        let short = "V2__a.sql:13:8: near \"TABEL\": syntax error";
+        assert_eq!(error.to_string(), short);
+        let error = Error::combine([error, other]).unwrap();
+        let long = "\
+near \"TABEL\": syntax error
+ --> V2__a.sql:13:8
+   |
+13 | CREATE TABEL ü (id int);
+   |        ^
+  = note: caused by: the cause
+  = help: fix it
+
+another";
+        assert_eq!(format!("{error:#}"), long);
+    }
 
     #[test]
     fn status_temporary_combines_with_connection_lost() {

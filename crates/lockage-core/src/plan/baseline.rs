@@ -8,7 +8,7 @@ use crate::{
 /// Plans the mark of a version in a history without versions.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidConfig`] without a version; [`ErrorKind::Diverged`] if the history already has versions.
+/// [`ErrorKind::InvalidConfig`] without a version, and for a version that no file has; [`ErrorKind::Diverged`] if the history already has versions.
 pub(crate) fn plan_baseline(
     set: &MigrationSet,
     history: &History,
@@ -27,6 +27,7 @@ pub(crate) fn plan_baseline(
         .collect();
     match versions.as_slice() {
         [] => {
+            check_version_has_file(set, version)?;
             // If the version has a baseline script, its row must have the checksum of that script.
             let mark = set
                 .find(Kind::Baseline, version)
@@ -56,6 +57,29 @@ pub(crate) fn plan_baseline(
     }
 }
 
+/// Returns an error for a version without a file. Its mark would skip migrations of other versions, and a wrong one could not
+/// be noticed.
+fn check_version_has_file(set: &MigrationSet, version: &Version) -> Result<()> {
+    let has_file = [Kind::Versioned, Kind::Baseline]
+        .into_iter()
+        .any(|kind| set.find(kind, version).is_some());
+    if has_file {
+        return Ok(());
+    }
+    let versions = set
+        .iter_kind(Kind::Versioned)
+        .filter_map(|migration| migration.version());
+    let hint = match versions.max() {
+        Some(newest) => format!("use the version of a file; the newest is {newest}"),
+        None => "create the migration of this version first".to_owned(),
+    };
+    Err(Error::new(
+        ErrorKind::InvalidConfig,
+        format!("no migration has the version {version}"),
+    )
+    .with_hint(hint))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::test_support::{actions, row};
@@ -70,7 +94,8 @@ mod tests {
             let rows = rows.to_vec();
             plan_baseline(&set, &History::new(rows), version)
         };
-        let plan = baseline(&[], &[], Some(&version)).unwrap();
+        let files = [("V7__last.sql", "a")];
+        let plan = baseline(&files, &[], Some(&version)).unwrap();
         assert_eq!(actions(&plan), [("7".into(), Action::MarkApplied)]);
         let plan = baseline(&[("B7__start.sql", "a")], &[], Some(&version)).unwrap();
         assert_eq!(actions(&plan), [("7".into(), Action::MarkApplied)]);
@@ -80,6 +105,14 @@ mod tests {
             ..row("7", State::Applied, "")
         };
         assert!(baseline(&[], &[marked], Some(&version)).unwrap().is_empty());
+        let wrong = "8".parse().unwrap();
+        let error = baseline(&files, &[], Some(&wrong)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+        assert_eq!(error.message(), "no migration has the version 8");
+        assert_eq!(
+            error.hint(),
+            Some("use the version of a file; the newest is 7")
+        );
         let used = row("1", State::Applied, "");
         let kind = |plan: Result<Plan>| plan.unwrap_err().kind();
         assert_eq!(

@@ -59,7 +59,8 @@ impl Runner {
         self.with_cancellation(canceller, locked.ensure_history())
             .await?;
         for index in 0..plan.steps.len() {
-            self.execute_step(locked, run, &plan, index).await?;
+            self.execute_step(locked, run, &plan, index, history.rows.is_empty())
+                .await?;
         }
         Ok(())
     }
@@ -70,6 +71,7 @@ impl Runner {
         run: &mut Run<'_>,
         plan: &Plan,
         index: usize,
+        history_is_empty: bool,
     ) -> Result<()> {
         if self.interrupt.is_triggered() {
             return Err(interrupted_error());
@@ -93,7 +95,11 @@ impl Runner {
         run.report.begin_step(step);
         let canceller = locked.canceller();
         self.with_cancellation(canceller, locked.apply(step, &*self.observer))
-            .await?;
+            .await
+            .map_err(|error| match history_is_empty && index == 0 {
+                true => hint_at_baseline(error),
+                false => error,
+            })?;
         let took = started_at.elapsed();
         run.report.finish_step();
         // A rebuild reports what it applies, not what it undoes before that.
@@ -149,6 +155,23 @@ impl Runner {
 /// Returns whether the session can no longer be used.
 fn is_session_lost(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::LockLost | ErrorKind::SessionLost)
+}
+
+/// Adds the hint at `baseline` to the error of a first run that creates what exists already.
+fn hint_at_baseline(error: Error) -> Error {
+    const HINT: &str = "if the database has the schema of these files already, mark it with `lockage baseline --at VERSION`";
+    let message = error.message().to_lowercase();
+    // The words of SQLite, PostgreSQL, MySQL and MariaDB; those of SQL Server.
+    let exists =
+        message.contains("already exists") || message.contains("there is already an object");
+    if error.kind() != ErrorKind::MigrationFailed || !exists {
+        return error;
+    }
+    let hint = match error.hint() {
+        Some(hint) => format!("{hint}; {HINT}"),
+        None => HINT.to_owned(),
+    };
+    error.with_hint(hint)
 }
 
 async fn release(locked: Locked) -> Result<()> {

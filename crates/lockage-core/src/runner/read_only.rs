@@ -73,6 +73,7 @@ impl Runner {
             run.report.outcome = Outcome::Pending;
         }
         run.report.set_pending(&plan.steps, &plan);
+        run.report.set_unfinished(&compare(&self.set, history));
         run.report.ahead = plan.ahead;
         Ok(run.report)
     }
@@ -116,10 +117,17 @@ impl Runner {
                 return last.map(|report| with_elapsed(report, &schedule));
             }
             if schedule.should_report() {
-                self.observer.on_event(&Event::Waiting {
-                    key: &self.key,
-                    waited: schedule.elapsed(),
-                    holder: None,
+                let waited = schedule.elapsed();
+                self.observer.on_event(&match &last {
+                    Some(Err(error)) => Event::Unreachable {
+                        message: error.message(),
+                        waited,
+                    },
+                    _ => Event::Waiting {
+                        key: &self.key,
+                        waited,
+                        holder: None,
+                    },
                 });
             }
             let delay = schedule.next_delay().max(POLL_INTERVAL);

@@ -38,6 +38,7 @@ impl Observer for EventRecorder {
             Event::StepStarted { step, index, .. } => format!("started {index} {}", step.migration),
             Event::Statement { done, total } => format!("statement {done} of {total}"),
             Event::StepFinished { step, .. } => format!("finished {}", step.migration),
+            Event::Unreachable { message, .. } => format!("unreachable: {message}"),
             Event::Releasing { .. } => "releasing".to_owned(),
             Event::Released { .. } => "released".to_owned(),
             _ => return,

@@ -6,6 +6,7 @@ use lockage_core::{Error, ErrorKind, Outcome, Status};
 use tokio::time::Instant;
 
 use crate::fake_database::{fake_database, set};
+use crate::recorder::EventRecorder;
 
 const FILES: [(&str, &str); 1] = [("V1__a", "")];
 
@@ -63,6 +64,26 @@ async fn wait_ends_at_timeout_if_connection_hangs() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     database.slow("connect", Duration::from_secs(600));
     assert_eq!(waiting.await.unwrap().unwrap().outcome, Outcome::Pending);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unreachable_server_is_reported_instead_of_another_run() {
+    let (database, runner) = fake_database(&FILES);
+    let down = || Error::new(ErrorKind::Connect, "refused").with_status(Status::Temporary);
+    (0..100).for_each(|_| database.fail("connect", down()));
+    let (runner, events) = EventRecorder::attach(&runner);
+    let timeout = Some(Duration::from_secs(10));
+    let error = runner.wait_until_current(timeout).await.unwrap_err();
+    assert_eq!(error.message(), "refused");
+    let events = events.all();
+    assert!(
+        events.iter().any(|event| event == "unreachable: refused"),
+        "{events:?}"
+    );
+    assert!(
+        !events.iter().any(|event| event.starts_with("waiting")),
+        "{events:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

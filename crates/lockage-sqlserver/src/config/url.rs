@@ -5,6 +5,10 @@ use percent_encoding::percent_decode_str;
 
 use super::connect_config::ConnectConfig;
 
+/// The parameters of a URL, for the error about an unknown one.
+const PARAMETERS: &str = "encrypt, trust_server_certificate, trust_server_certificate_ca, host_name_in_certificate, \
+    application_name, instance_name, db_principal, user, password, database";
+
 /// Parses the part of a URL after `//`.
 pub(super) fn parse(rest: &str) -> Result<ConnectConfig, String> {
     let UrlParts {
@@ -24,7 +28,7 @@ pub(super) fn parse(rest: &str) -> Result<ConnectConfig, String> {
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         if !config.set(name, decode(value, "parameter")?)? {
-            return Err(format!("unknown parameter `{name}`"));
+            return Err(format!("unknown parameter `{name}` (known: {PARAMETERS})"));
         }
     }
     Ok(config)

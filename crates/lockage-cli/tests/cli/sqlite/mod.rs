@@ -9,6 +9,7 @@ mod json_output;
 mod lock;
 #[cfg(feature = "message-store")]
 mod message_store;
+mod messages;
 #[cfg(unix)]
 mod permissions;
 mod processes;

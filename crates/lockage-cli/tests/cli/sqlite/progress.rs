@@ -1,5 +1,10 @@
 //! Progress on a terminal and in a pipe.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::time::Duration;
+
 use super::{FOREVER, THREE_MIGRATIONS, sandbox};
 use crate::terminal::Terminal;
 
@@ -28,6 +33,35 @@ fn terminal_shows_bar_with_migration_and_statement() {
         call.err.contains("completed before the error: 1"),
         "{call:?}"
     );
+}
+
+#[test]
+fn pipe_gets_a_line_every_ten_seconds_while_a_statement_runs() {
+    let script = format!("CREATE TABLE a (id int);\n{FOREVER}");
+    let sandbox = sandbox(&[("V1__forever.sql", &script)]);
+    let mut run = sandbox
+        .command(&["up"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = BufReader::new(run.stderr.take().unwrap());
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        let lines = stderr.lines().map_while(Result::ok);
+        lines.for_each(|line| drop(sender.send(line)));
+    });
+    let mut seen = Vec::new();
+    let found = loop {
+        match lines.recv_timeout(Duration::from_secs(30)) {
+            Ok(line) if line.contains(": running for 10.") => break line,
+            Ok(line) => seen.push(line),
+            Err(error) => panic!("no line about the running step ({error}): {seen:?}"),
+        }
+    };
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert!(found.starts_with("[1/1] applying 1 forever"), "{found}");
+    assert!(found.ends_with("1 of 2 statements done"), "{found}");
 }
 
 #[test]

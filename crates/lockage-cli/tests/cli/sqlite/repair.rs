@@ -220,7 +220,7 @@ mod on_a_terminal {
             let mut terminal = start_and_wait_for_prompt(&sandbox, &["repair"]);
             terminal.send_keys(typed);
             let call = terminal.wait();
-            assert_eq!((call.code, &*call.out), (130, ""), "{call:?}");
+            assert_eq!((call.code, &*call.out), (1, ""), "{call:?}");
             assert!(call.err.contains("nothing was repaired"), "{call:?}");
         }
         for (signal, code) in [("-INT", 130), ("-TERM", 143)] {

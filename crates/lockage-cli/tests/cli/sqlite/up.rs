@@ -136,7 +136,11 @@ fn verbose_and_quiet_change_output() {
     let call = sandbox.run(&["up", "--quiet"]).expect_success();
     assert_eq!((call.out.as_str(), call.err.as_str()), ("", ""));
     let call = sandbox.run(&["status", "-q"]).expect_success();
-    assert_eq!(call.out.lines().count(), 4);
+    assert_eq!(call.out.lines().count(), 5);
+    assert!(
+        call.out.ends_with("\n3 migrations: 3 applied\n"),
+        "{call:?}"
+    );
 }
 
 #[test]
