@@ -23,7 +23,7 @@ crate::test_list::tests!(
 );
 
 /// The number of random sequences of scripts.
-const CASES: u64 = 25;
+const CASES: u64 = 12;
 
 /// Records everything that an earlier migration could have left.
 const RECORD: &str = "INSERT INTO res SELECT CONCAT_WS('|', IFNULL(@who, '-'), @@default_storage_engine, @@group_concat_max_len, \
