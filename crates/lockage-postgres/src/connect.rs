@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lockage_core::{ConnectOptions, Error, ErrorKind, Result, Status};
-use lockage_sql::double_quoted;
+use lockage_sql::{Command, double_quoted};
 use tokio::time::Instant;
 
 use crate::config::ConnectConfig;
@@ -114,12 +114,12 @@ async fn create_database(
     };
     loop {
         let mut driver = open_maintenance(config, tls, deadline).await?;
-        let created = driver
-            .query(&format!("CREATE DATABASE {}", double_quoted(name)))
-            .await;
+        // Without a limit: copying a large template takes time.
+        let create = Command::internal(format!("CREATE DATABASE {}", double_quoted(name)));
+        let created = driver.execute(&[create], &mut |_| {}).await;
         driver.close().await;
         let retry = match created {
-            Ok(_) => false,
+            Ok(()) => false,
             Err(failure) => match error::sqlstate(&failure.error) {
                 // Another client created it: duplicate_database, unique_violation.
                 Some("42P04" | "23505") => false,

@@ -153,16 +153,18 @@ impl PostgresConnection {
     ) -> Result<(), CommandError> {
         let _guard = self.driver.canceller().suspend_cancel();
         for _ in 1..MAX_TRIES {
-            match self.driver.execute(commands, on_done).await {
+            match self.driver.execute_internal(commands, on_done).await {
                 // The request was sent before the guard existed.
                 Err(failure) if error::is_cancelled(&failure.error) => {
                     let rollback = Command::Internal(DIALECT.rollback.into());
-                    self.driver.execute(&[rollback], &mut |_| {}).await?;
+                    self.driver
+                        .execute_internal(&[rollback], &mut |_| {})
+                        .await?;
                 }
                 outcome => return outcome,
             }
         }
-        self.driver.execute(commands, on_done).await
+        self.driver.execute_internal(commands, on_done).await
     }
 
     /// Runs commands that contain statements of a script. If an earlier message of the transaction changed how the server reads

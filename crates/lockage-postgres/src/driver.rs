@@ -24,6 +24,10 @@ use crate::tls::Tls;
 /// The maximum duration of closing a connection, and of asking whether the server was restarted.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The maximum duration of an internal query, if the URL has no `connect_timeout`; otherwise [`ANSWER_FACTOR`] times that.
+const DEFAULT_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+const ANSWER_FACTOR: u32 = 3;
+
 /// The maximum number of notices that are kept for one call: a script can send any number.
 const MAX_NOTICES: usize = 1000;
 
@@ -42,6 +46,8 @@ pub(crate) struct DriverConnection {
     /// Whether the server may be running a statement whose end was not awaited.
     busy: bool,
     runtime: Handle,
+    /// The maximum duration of an internal query.
+    answer_timeout: Duration,
     server_info: ServerInfo,
     config: tokio_postgres::Config,
 }
@@ -80,6 +86,9 @@ impl DriverConnection {
             notices,
             busy: false,
             runtime: Handle::current(),
+            answer_timeout: config
+                .get_connect_timeout()
+                .map_or(DEFAULT_ANSWER_TIMEOUT, |limit| *limit * ANSWER_FACTOR),
             server_info,
             config: config.clone(),
         })
@@ -109,10 +118,17 @@ impl DriverConnection {
             return Err(CommandError::new(0, closed_error()));
         };
         self.busy = true;
-        let reply = client.simple_query(sql).await;
+        let limit = self.answer_timeout;
+        let Ok(reply) = tokio::time::timeout(limit, client.simple_query(sql)).await else {
+            return Err(CommandError::new(0, self.abandon(limit)));
+        };
         self.busy = is_in_doubt(&reply);
         match reply {
-            Ok(messages) => Ok(messages.iter().filter_map(row).collect()),
+            Ok(messages) => messages
+                .iter()
+                .filter_map(row)
+                .collect::<Result<_, _>>()
+                .map_err(|error| CommandError::new(0, error::unreadable_answer(error))),
             Err(error) => Err(self.command_error(0, error, ErrorKind::Unexpected).await),
         }
     }
@@ -219,6 +235,32 @@ impl DriverConnection {
         current.ok().flatten().as_ref() != Some(started_at)
     }
 
+    /// Runs internal commands, as [`execute`](Self::execute), and closes the connection if the server does not answer in time.
+    pub(crate) async fn execute_internal(
+        &mut self,
+        commands: &[Command<'_>],
+        on_done: &mut (dyn FnMut(usize) + Send),
+    ) -> Result<(), CommandError> {
+        // Twice the time of a query: it writes, and can wait for the row of another session.
+        let limit = self.answer_timeout * 2;
+        match tokio::time::timeout(limit, self.execute(commands, on_done)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(CommandError::new(0, self.abandon(limit))),
+        }
+    }
+
+    /// Closes a connection on which the server does not answer.
+    fn abandon(&mut self, limit: Duration) -> Error {
+        self.client = None;
+        self.abort.abort();
+        Error::new(
+            ErrorKind::SessionLost,
+            format!("the server did not answer within {} s", limit.as_secs_f64()),
+        )
+        .with_hint("check the server and the proxies before it; connect_timeout=<seconds> in the URL raises the limit")
+        .with_status(Status::ConnectionLost)
+    }
+
     /// Closes the session and waits until the connection is closed.
     pub(crate) async fn close(mut self) {
         // Without a client, the task sends Terminate and ends.
@@ -299,11 +341,11 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn row(message: &SimpleQueryMessage) -> Option<Row> {
+fn row(message: &SimpleQueryMessage) -> Option<Result<Row, tokio_postgres::Error>> {
     match message {
         SimpleQueryMessage::Row(row) => Some(
             (0..row.len())
-                .map(|column| row.get(column).map(str::to_owned))
+                .map(|column| Ok(row.try_get(column)?.map(str::to_owned)))
                 .collect(),
         ),
         _ => None,

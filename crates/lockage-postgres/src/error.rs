@@ -162,6 +162,16 @@ fn from_driver(error: tokio_postgres::Error) -> Error {
     }
 }
 
+/// Returns the error of an answer that is not text in UTF-8, as a database with the encoding SQL_ASCII can send.
+pub(crate) fn unreadable_answer(error: tokio_postgres::Error) -> Error {
+    Error::new(
+        ErrorKind::Unexpected,
+        format!("the answer of the server is not UTF-8: {}", format_chain(&error)),
+    )
+    .with_hint("a database with the encoding SQL_ASCII stores bytes as they are; correct them, or convert the database to UTF8")
+    .with_source(error)
+}
+
 /// Classifies an error of connecting.
 pub(crate) fn from_connect(error: tokio_postgres::Error, display_url: &str) -> Error {
     let cannot_connect = |reason: &str| {

@@ -1,4 +1,4 @@
-//! Finds the schema of the history, and tells a history that does not exist from one that the user cannot see.
+//! Finds the schema of the history, and distinguishes a history that does not exist from one that the user cannot see.
 
 use lockage_core::{Error, ErrorKind, Result};
 use lockage_sql::{Row, double_quoted};

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use lockage_core::{ConnectOptions, Error, ErrorKind, Unlocked};
+use lockage_core::{ConnectOptions, Error, ErrorKind, LockWait, Unlocked};
 use lockage_postgres::BACKEND;
 use lockage_testkit::{TestError, unique_name};
 use tokio::net::TcpListener;
 
-use crate::error_checks::{context_contains, hint_contains};
+use crate::error_checks::{context_contains, error_of, hint_contains};
+use crate::tcp_proxy::{Cut, Proxy};
 use crate::test_database::TestDatabase;
 
 crate::tests!(
@@ -21,6 +22,8 @@ crate::tests!(
     application_name_contains_program_and_host,
     keepalive_settings_are_in_effect_for_each_migration,
     missing_tls_support_is_reported,
+    server_without_answer_ends_the_run,
+    answer_that_is_not_utf8_is_an_error,
 );
 
 async fn connect(options: &ConnectOptions) -> Result<Unlocked, Error> {
@@ -198,4 +201,46 @@ async fn missing_tls_support_is_reported(database: &TestDatabase) -> Result<(), 
         .close()
         .await?;
     Ok(())
+}
+
+async fn server_without_answer_ends_the_run(database: &TestDatabase) -> Result<(), TestError> {
+    let proxy = Proxy::start(database.host()).await?;
+    let url = |proxy: &Proxy| proxy.url(database) + "?sslmode=disable&connect_timeout=1";
+    BACKEND
+        .connect(&ConnectOptions::new(url(&proxy))?)
+        .await?
+        .close()
+        .await?;
+    let connect = proxy.round_trips();
+    for request in [1, 2, 3] {
+        let proxy = Proxy::start(database.host()).await?;
+        proxy.cut_at(Cut::Stall(connect + request));
+        let runner = crate::migrations::runner(&url(&proxy), &[("V1__a.sql", "SELECT 1")])?
+            .wait(LockWait::Never);
+        let ended = tokio::time::timeout(Duration::from_secs(60), runner.up()).await;
+        assert!(ended.is_ok(), "request {request}");
+        assert!(!proxy.is_cut_pending(), "request {request}");
+    }
+    Ok(())
+}
+
+async fn answer_that_is_not_utf8_is_an_error(database: &TestDatabase) -> Result<(), TestError> {
+    let name = unique_name("ascii");
+    database
+        .execute(&format!(
+            "CREATE DATABASE {name} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        ))
+        .await?;
+    let runner = crate::migrations::runner(&database.url_of(&name), &[("V1__a.sql", "SELECT 1")])?;
+    runner.up().await?;
+    let client = crate::sql_client::connect(&database.url_of(&name)).await?;
+    client
+        .batch_execute(r"UPDATE lockage_history SET name = E'\xff'")
+        .await?;
+    let error = error_of(runner.check().await, ErrorKind::Unexpected)?;
+    assert!(error.message().contains("UTF"), "{error}");
+    drop(client);
+    database
+        .execute(&format!("DROP DATABASE {name} WITH (FORCE)"))
+        .await
 }

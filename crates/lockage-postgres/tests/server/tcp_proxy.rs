@@ -21,6 +21,8 @@ pub(crate) enum Cut {
     Before(u32),
     /// Before the reply to this request is passed on.
     After(u32),
+    /// Nothing is passed on from this request on, and the connection stays open.
+    Stall(u32),
 }
 
 /// A proxy, which ends with all its connections when it is dropped.
@@ -131,6 +133,9 @@ async fn relay(client: TcpStream, shared: &Shared) -> Result<(), TestError> {
                 current.store(round_trip, Ordering::SeqCst);
                 if shared.takes_cut(Cut::Before(round_trip)) {
                     return Err(TestError::from("cut"));
+                }
+                if shared.takes_cut(Cut::Stall(round_trip)) {
+                    std::future::pending::<()>().await;
                 }
             }
             to_server.write_all(&buffer[..n]).await?;
