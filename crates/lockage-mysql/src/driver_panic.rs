@@ -59,7 +59,7 @@ mod tests {
     async fn panic_of_driver_is_an_error() {
         assert_eq!(catch_panic(async { 7 }).await.unwrap(), 7);
         let failed = catch_panic(async { panic!("index {} out of range", 3) }).await;
-        let error = into_error(failed.map(|()| ()).unwrap_err());
+        let error = into_error(failed.unwrap_err());
         assert_eq!(error.kind(), ErrorKind::SessionLost);
         assert!(error.message().contains("index 3 out of range"), "{error}");
         assert!(is_driver_panic(&error));

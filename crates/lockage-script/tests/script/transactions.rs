@@ -1,9 +1,7 @@
 use lockage_script::TransactionControl::{
     self, Begin, Commit, Prepare, ReleaseSavepoint, Rollback, RollbackToSavepoint, Savepoint,
 };
-use lockage_script::{
-    MYSQL, POSTGRES, SQLITE, SQLSERVER, Savepoints, Syntax, transaction_control,
-};
+use lockage_script::{MYSQL, POSTGRES, SQLITE, SQLSERVER, Savepoints, Syntax, transaction_control};
 
 fn assert_control(syntax: &Syntax, cases: &[(&str, Option<TransactionControl>)]) {
     for (text, expected) in cases {

@@ -1,17 +1,9 @@
 //! Random numbers from a seed that a failing test prints.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 /// A generator (SplitMix64).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    /// Returns a seed that differs in each run.
-    pub(crate) fn seed() -> u64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        now.as_secs() * 1000 % 1_000_000_000
-    }
-
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
