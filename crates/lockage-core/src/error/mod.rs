@@ -1,8 +1,8 @@
 //! The error type of the workspace: what failed, where, why, and what to do about it.
 
+mod display;
 mod kind;
 mod location;
-mod rendering;
 mod status;
 
 use std::fmt;
@@ -175,18 +175,6 @@ impl Error {
     /// Returns further errors of the same call.
     pub fn related(&self) -> &[Self] {
         &self.0.related
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if f.alternate() {
-            return rendering::write_long(self, f);
-        }
-        if let Some(location) = &self.0.location {
-            write!(f, "{location}: ")?;
-        }
-        f.write_str(&self.0.message)
     }
 }
 

@@ -19,22 +19,7 @@ pub(super) fn divergence_error(entry: &MigrationEntry, options: &PlanOptions) ->
     };
     let diverged = |message: String| Error::new(ErrorKind::Diverged, message);
     let error = match entry.status {
-        MigrationStatus::Diverged if entry.is_of_another_set() => {
-            let (migration, row) = (entry.migration.as_ref()?, entry.row.as_ref()?);
-            diverged(format!(
-                "version {} in the history is `{}` and in the files `{}`: two sets of migrations share one history",
-                label(entry),
-                row.name,
-                entry.name
-            ))
-            .with_context("checksum_applied", &row.checksum)
-            .with_context("checksum_file", migration.checksum().to_string())
-            .with_location(Location::file(migration.file()))
-            .with_hint(
-                "give each set a history of its own: another schema, or another ConnectOptions::history_table; if the \
-                 file was renamed and changed, restore it",
-            )
-        }
+        MigrationStatus::Diverged if entry.is_of_another_set() => two_sets_error(entry)?,
         MigrationStatus::Diverged => {
             let (migration, row) = (entry.migration.as_ref()?, entry.row.as_ref()?);
             diverged(format!("{what} changed after it was applied"))
@@ -74,5 +59,25 @@ pub(super) fn divergence_error(entry: &MigrationEntry, options: &PlanOptions) ->
         }
         _ => return None,
     };
+    Some(error)
+}
+
+/// Returns the error of a row that another set of migrations wrote.
+fn two_sets_error(entry: &MigrationEntry) -> Option<Error> {
+    let (migration, row) = (entry.migration.as_ref()?, entry.row.as_ref()?);
+    let message = format!(
+        "version {} in the history is `{}` and in the files `{}`: two sets of migrations share one history",
+        label(entry),
+        row.name,
+        entry.name
+    );
+    let error = Error::new(ErrorKind::Diverged, message)
+        .with_context("checksum_applied", &row.checksum)
+        .with_context("checksum_file", migration.checksum().to_string())
+        .with_location(Location::file(migration.file()))
+        .with_hint(
+            "give each set a history of its own: another schema, or another ConnectOptions::history_table; if the file was \
+             renamed and changed, restore it",
+        );
     Some(error)
 }

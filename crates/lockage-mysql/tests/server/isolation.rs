@@ -97,6 +97,7 @@ async fn routine_leaves_nothing_for_next_migration(
     Ok(())
 }
 
+// Long because one run is observed from start to end.
 async fn lock_is_held_while_session_is_restored(database: &TestDatabase) -> Result<(), TestError> {
     let files: Vec<_> = (1..=12)
         .map(|n| {

@@ -1,11 +1,23 @@
-//! The long form of an error: message, source line with a caret, causes, hint, related errors.
+//! The text of an error, short and long. The long form has the source line with a caret, causes, hint and related errors.
 
 use std::fmt::{self, Write};
 
 use super::Error;
 
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return write_long(self, f);
+        }
+        if let Some(location) = self.location() {
+            write!(f, "{location}: ")?;
+        }
+        f.write_str(self.message())
+    }
+}
+
 /// Writes the long form, without colours.
-pub(super) fn write_long(error: &Error, out: &mut impl Write) -> fmt::Result {
+fn write_long(error: &Error, out: &mut impl Write) -> fmt::Result {
     out.write_str(error.message())?;
     write_location(error, out)?;
     for (key, value) in error.context() {
