@@ -1,6 +1,8 @@
 //! Opens connections from a connect config.
 
 use std::fmt::Display;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use lockage_core::{ConnectOptions, Error, ErrorKind, Result, Status};
@@ -37,6 +39,8 @@ pub(crate) struct Connector {
     timeout: Duration,
     /// The URL without its password.
     url: String,
+    /// The number of KILL statements that sessions of this connector ran.
+    own_kills: Arc<AtomicU64>,
 }
 
 impl Connector {
@@ -61,7 +65,13 @@ impl Connector {
             config,
             timeout: options.connect_timeout,
             url: options.url.to_string(),
+            own_kills: Arc::default(),
         })
+    }
+
+    /// Returns the counter of the KILL statements that sessions of this connector ran.
+    pub(crate) fn own_kills(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.own_kills)
     }
 
     /// Returns the database in the URL.

@@ -86,7 +86,8 @@ impl MysqlConnection {
                 "could not read the server's version and settings",
             ));
         };
-        let server = ServerInfo::read(variables, status, session.first())?;
+        let server = ServerInfo::read(variables, status, session.first())?
+            .with_own_kills(connector.own_kills());
         if server.clustered {
             driver.execute(WSREP_SYNC_WAIT).await?;
         }

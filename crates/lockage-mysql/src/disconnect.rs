@@ -93,6 +93,7 @@ async fn reason_for_session(
         Some("Killed") => DisconnectReason::Killed,
         Some(_) => {
             // The server has not noticed the loss. The session would continue its statement, and keep the lock until then.
+            server.count_own_kill();
             let _ = driver.execute(&format!("KILL {id}")).await;
             DisconnectReason::NetworkLost
         }

@@ -37,8 +37,10 @@ pub(crate) struct ServerInfo {
     pub(crate) max_packet: Option<usize>,
     /// The account.
     pub(crate) user: Option<String>,
-    /// The server's count of KILL statements at the start of the session, plus this client's own since then.
-    expected_kill_count: Arc<AtomicU64>,
+    /// The server's count of KILL statements at the start of the session, without those of this client.
+    foreign_kills: u64,
+    /// The KILL statements of this client, of all its sessions on the server.
+    own_kills: Arc<AtomicU64>,
 }
 
 /// Reads everything for [`ServerInfo::read`], as three result sets. `SHOW VARIABLES` omits variables that the server does not have.
@@ -121,18 +123,31 @@ impl ServerInfo {
             database: column(1),
             max_packet: variable("max_allowed_packet").parse().ok(),
             user: column(2),
-            expected_kill_count: Arc::new(AtomicU64::new(kill_count(status).unwrap_or_default())),
+            foreign_kills: kill_count(status).unwrap_or_default(),
+            own_kills: Arc::default(),
         })
+    }
+
+    /// Counts the KILL statements of this client in a counter that its sessions share: the session that renews a lease must not
+    /// take a KILL of the session that holds it for one of another client, nor the reverse.
+    #[must_use]
+    pub(crate) fn with_own_kills(mut self, own_kills: Arc<AtomicU64>) -> Self {
+        self.foreign_kills = self
+            .foreign_kills
+            .wrapping_sub(own_kills.load(Ordering::SeqCst));
+        self.own_kills = own_kills;
+        self
     }
 
     /// Counts a KILL statement of this client.
     pub(crate) fn count_own_kill(&self) {
-        self.expected_kill_count.fetch_add(1, Ordering::SeqCst);
+        self.own_kills.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Returns the count that the server reports if no other client ran KILL since the session started.
     pub(crate) fn expected_kill_count(&self) -> u64 {
-        self.expected_kill_count.load(Ordering::SeqCst)
+        self.foreign_kills
+            .wrapping_add(self.own_kills.load(Ordering::SeqCst))
     }
 
     /// Returns whether a server with this start time is still the same process.

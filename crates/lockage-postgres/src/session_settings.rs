@@ -34,6 +34,10 @@ pub(crate) fn session_settings(server_version: u32) -> Settings {
     if server_version >= 14 {
         settings.push(("client_connection_check_interval", "1000".to_owned()));
     }
+    if server_version >= 17 {
+        // A limit of the role would end migrations: https://www.postgresql.org/docs/17/runtime-config-client.html
+        settings.push(("transaction_timeout", "0".to_owned()));
+    }
     settings
 }
 

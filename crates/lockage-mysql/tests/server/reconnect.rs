@@ -109,6 +109,13 @@ async fn cut_everywhere(
     drop(proxy);
     for request in (1..=requests).step_by(step) {
         for cut in [Cut::Before(request), Cut::After(request)] {
+            // A session of the previous run may still be ended by KILL, which the next run would take for another client's.
+            database
+                .wait_for_row(
+                    "SELECT 1 FROM (SELECT COUNT(*) AS sessions FROM information_schema.PROCESSLIST \
+                     WHERE DB = DATABASE() AND ID <> CONNECTION_ID()) AS others WHERE sessions = 0",
+                )
+                .await?;
             assert_eq!(
                 versions_applied(database, strategy, &cut).await?,
                 ["1", "2", "3"],

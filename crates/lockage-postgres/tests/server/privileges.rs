@@ -15,6 +15,7 @@ crate::tests!(
     hidden_history_schema_is_an_error,
     read_only_default_of_role_is_overridden,
     read_only_script_transaction_is_an_error,
+    time_limits_of_role_are_overridden,
     search_path_without_schema_is_an_error,
     unprivileged_waiter_sees_the_holder,
     documented_migrate_grants_suffice,
@@ -159,6 +160,35 @@ async fn read_only_default_of_role_is_overridden(database: &TestDatabase) -> Res
         database.drop_role(&role).await?;
     }
     Ok(())
+}
+
+/// `transaction_timeout` exists from PostgreSQL 17.
+async fn time_limits_of_role_are_overridden(database: &TestDatabase) -> Result<(), TestError> {
+    let (role, url) = database.create_role("").await?;
+    let mut limits = vec!["statement_timeout", "lock_timeout"];
+    if database.version().await? >= 17 {
+        limits.push("transaction_timeout");
+    }
+    for limit in limits {
+        database
+            .execute(&format!("ALTER ROLE {role} SET {limit} = '300ms'"))
+            .await?;
+    }
+    database
+        .execute(&format!("GRANT CREATE ON SCHEMA public TO {role}"))
+        .await?;
+    let files = [
+        (
+            "V1__a.sql",
+            "CREATE TABLE a (n int); SELECT pg_sleep(0.5); SELECT pg_sleep(0.5)",
+        ),
+        (
+            "V2__b.sql",
+            "-- lockage: no-transaction\nSELECT pg_sleep(0.5)",
+        ),
+    ];
+    assert_eq!(runner(&url, &files)?.up().await?.applied.len(), 2);
+    database.drop_role(&role).await
 }
 
 /// A script may make its own transactions read only, except those in which Lockage writes the history.

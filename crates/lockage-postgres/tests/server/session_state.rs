@@ -259,7 +259,7 @@ async fn random_scripts_see_nothing_of_each_other(
     let seeded = first_column(&client, "SELECT random()::text")
         .await?
         .remove(0);
-    let seed: u64 = std::env::var("LOCKAGE_TEST_SEED")
+    let seed: u64 = std::env::var("LOCKAGE_TEST_SCRIPT_SEED")
         .ok()
         .and_then(|seed| seed.parse().ok())
         .unwrap_or(1);
@@ -274,7 +274,7 @@ async fn random_scripts_see_nothing_of_each_other(
                 Ok(result) => results.push(result),
                 Err(error) => {
                     return Err(format!(
-                        "LOCKAGE_TEST_SEED={case_seed}, {runs:?}: {error:?}\n{files:#?}"
+                        "LOCKAGE_TEST_SCRIPT_SEED={case_seed}, {runs:?}: {error:?}\n{files:#?}"
                     )
                     .into());
                 }
@@ -282,7 +282,7 @@ async fn random_scripts_see_nothing_of_each_other(
         }
         assert!(
             results[0] == results[1] && results[0] == results[2],
-            "LOCKAGE_TEST_SEED={case_seed}\n{results:#?}\n{files:#?}"
+            "LOCKAGE_TEST_SCRIPT_SEED={case_seed}\n{results:#?}\n{files:#?}"
         );
         cases += 1;
     }

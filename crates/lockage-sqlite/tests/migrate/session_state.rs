@@ -255,11 +255,12 @@ fn run_and_kill(database: &TestDatabase, files: &[(String, String)], event: u64)
 )]
 async fn one_run_equals_many_runs() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let start = number("LOCKAGE_TEST_SEED").unwrap_or(1);
+    let start = number("LOCKAGE_TEST_SCRIPT_SEED").unwrap_or(1);
     let cases = number("LOCKAGE_TEST_CASES").unwrap_or(CASES);
     for seed in start..start + cases {
         let files = Scripts::write(seed);
-        let context = || format!("LOCKAGE_TEST_SEED={seed} LOCKAGE_TEST_CASES=1: {files:#?}");
+        let context =
+            || format!("LOCKAGE_TEST_SCRIPT_SEED={seed} LOCKAGE_TEST_CASES=1: {files:#?}");
         let (once, steps, resumed) = (
             TestDatabase::in_ram(),
             TestDatabase::in_ram(),
